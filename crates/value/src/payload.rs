@@ -1,0 +1,84 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::json_error::JsonError;
+use crate::parse::{parse, validate};
+use crate::value::Value;
+
+/// A JSON document that is text, tree or both, made on demand and shared.
+///
+/// What a state hands on unchanged is neither parsed nor written again.
+#[derive(Clone)]
+pub struct Payload(Arc<Inner>);
+
+struct Inner {
+    text: OnceLock<Arc<str>>,
+    tree: OnceLock<Value>,
+}
+
+impl Payload {
+    /// A payload from text; the text is checked but not kept as a tree yet.
+    ///
+    /// # Errors
+    /// Where the text is not exactly one JSON value.
+    pub fn from_text(text: impl Into<Arc<str>>) -> Result<Payload, JsonError> {
+        let text = text.into();
+        validate(&text)?;
+        Ok(Payload::from_valid_text(text))
+    }
+
+    /// A payload from text that this server wrote itself, taken at its word.
+    pub fn from_valid_text(text: impl Into<Arc<str>>) -> Payload {
+        Payload(Arc::new(Inner { text: OnceLock::from(text.into()), tree: OnceLock::new() }))
+    }
+
+    /// A payload from a tree; its text is written when asked for.
+    pub fn from_value(value: Value) -> Payload {
+        Payload(Arc::new(Inner { text: OnceLock::new(), tree: OnceLock::from(value) }))
+    }
+
+    /// The document as text: the caller's own where it came as text, else compact.
+    pub fn text(&self) -> &Arc<str> {
+        self.0.text.get_or_init(|| match self.0.tree.get() {
+            Some(tree) => tree.to_text().into(),
+            None => "null".into(),
+        })
+    }
+
+    /// The document as a tree.
+    pub fn value(&self) -> &Value {
+        self.0.tree.get_or_init(|| match self.0.text.get() {
+            // Text was checked when the payload was made, so this cannot fail.
+            Some(text) => parse(text).unwrap_or(Value::Null),
+            None => Value::Null,
+        })
+    }
+
+    /// The length of the text in UTF-8 bytes.
+    pub fn bytes_len(&self) -> usize {
+        self.text().len()
+    }
+
+    /// Whether two handles share one document.
+    pub fn same(&self, other: &Payload) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Payload) -> bool {
+        self.same(other) || self.value() == other.value()
+    }
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Payload {
+        Payload::from_value(value)
+    }
+}

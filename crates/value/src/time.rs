@@ -1,0 +1,80 @@
+use std::fmt;
+
+/// An instant in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// Text that is no RFC 3339 instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimestampError;
+
+impl fmt::Display for TimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an RFC 3339 timestamp")
+    }
+}
+impl std::error::Error for TimestampError {}
+
+impl Timestamp {
+    /// Milliseconds since the epoch.
+    pub fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// The instant some milliseconds later (or earlier), saturating.
+    pub fn plus_ms(self, delta_ms: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(delta_ms))
+    }
+
+    /// Reads RFC 3339 with a capital `T`, seconds, an optional fraction of up to
+    /// nine digits and a zone (`Z` or `±hh:mm`), as the States Language asks.
+    ///
+    /// # Errors
+    /// Where the text is anything else or no real date.
+    pub fn parse_rfc3339(text: &str) -> Result<Timestamp, TimestampError> {
+        let bytes = text.as_bytes();
+        let shape = bytes.len() >= 20
+            && bytes[10] == b'T'
+            && bytes[4] == b'-'
+            && bytes[7] == b'-'
+            && bytes[13] == b':'
+            && bytes[16] == b':'
+            && bytes.iter().all(u8::is_ascii)
+            && bytes[..4].iter().all(u8::is_ascii_digit);
+        if !shape {
+            return Err(TimestampError);
+        }
+        let rest = &text[19..];
+        let rest = match rest.strip_prefix('.') {
+            Some(fraction) => {
+                let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+                if digits == 0 || digits > 9 {
+                    return Err(TimestampError);
+                }
+                &fraction[digits..]
+            }
+            None => rest,
+        };
+        let zone = rest.as_bytes();
+        let zone_shape = rest == "Z" || (zone.len() == 6 && matches!(zone[0], b'+' | b'-') && zone[3] == b':');
+        if !zone_shape {
+            return Err(TimestampError);
+        }
+        let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
+        Ok(Timestamp(instant.as_millisecond()))
+    }
+
+    /// `2026-11-22T13:50:00.123Z`, always with milliseconds.
+    pub fn to_rfc3339(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => format!("{instant:.3}"),
+            Err(_) => self.0.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_rfc3339())
+    }
+}
