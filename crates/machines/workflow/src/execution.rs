@@ -260,8 +260,13 @@ impl MapRun {
 impl Execution {
     /// An execution that has not begun: deliver `Start`.
     pub fn new(identity: Identity) -> Execution {
+        Execution::new_with(Arc::new(identity))
+    }
+
+    /// As [`Execution::new`], of a shared identity.
+    pub fn new_with(identity: Arc<Identity>) -> Execution {
         Execution {
-            identity: Arc::new(identity),
+            identity,
             status: Status::Running,
             output: None,
             error: None,
