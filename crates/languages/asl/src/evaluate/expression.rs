@@ -41,9 +41,27 @@ impl Location<'_> {
 /// Bound are the variables it names, and of `$states` the members it names:
 /// building the context object is not free.
 pub(crate) fn expression(source: &Expression, scope: &Scope<'_>, location: &Location<'_>) -> Result<Value, Failure> {
-    let wanted = source.states_members();
-    let wants = |member: &str| wanted.iter().any(|wanted| *wanted == member);
-    let mut states = Object::with_capacity(wanted.len());
+    let mut bindings: Vec<(&str, Value)> = Vec::with_capacity(source.variables().len());
+    for name in source.variables() {
+        if name == "states" {
+            bindings.push((name, states(source, scope)));
+        } else if let Some(value) = scope.surroundings.variable(name) {
+            bindings.push((name, value.clone()));
+        }
+    }
+    let world = World { now: scope.surroundings.now(), seed: scope.surroundings.random() };
+    match source.evaluate(&bindings, &world, &Limits::default()) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(failed(source, location, "returned nothing (undefined).")),
+        Err(error) => Err(failed(source, location, &error.text())),
+    }
+}
+
+/// `$states` with the members the expression names.
+fn states(source: &Expression, scope: &Scope<'_>) -> Value {
+    let whole = names_all_states(source.source());
+    let wants = |member: &str| whole || source.states_members().iter().any(|wanted| wanted == member);
+    let mut states = Object::with_capacity(2);
     if wants("input") {
         states.insert("input", scope.input);
     }
@@ -60,19 +78,19 @@ pub(crate) fn expression(source: &Expression, scope: &Scope<'_>, location: &Loca
     if wants("context") {
         states.insert("context", scope.surroundings.context());
     }
-    let mut bindings: Vec<(&str, Value)> = Vec::with_capacity(source.variables().len() + 1);
-    bindings.push(("states", Value::from(states)));
-    for name in source.variables() {
-        if let Some(value) = scope.surroundings.variable(name) {
-            bindings.push((name, value.clone()));
-        }
-    }
-    let world = World { now: scope.surroundings.now(), seed: scope.surroundings.random() };
-    match source.evaluate(&bindings, &world, &Limits::default()) {
-        Ok(Some(value)) => Ok(value),
-        Ok(None) => Err(failed(source, location, "returned nothing (undefined).")),
-        Err(error) => Err(failed(source, location, &error.text())),
-    }
+    Value::from(states)
+}
+
+/// Whether `$states` stands anywhere without one of its members right behind
+/// it, so that all of them may be read. Text and comments count: binding too
+/// much only costs time.
+fn names_all_states(source: &str) -> bool {
+    const STATES: &str = "$states";
+    source.match_indices(STATES).any(|(at, _)| {
+        let after = &source[at + STATES.len()..];
+        let member = after.strip_prefix('.').unwrap_or_default();
+        !["input", "result", "errorOutput", "context"].iter().any(|name| member.starts_with(name))
+    })
 }
 
 /// The failure of an expression that gave a value of the wrong type.

@@ -66,10 +66,9 @@ impl MapItems {
                 let (value, text) = match field {
                     PathField::Whole => (scope.input.clone(), "$"),
                     PathField::Discard => (Value::empty_object(), "$"),
-                    PathField::Path(path) => (
-                        path.evaluate(scope).map_err(|error| invalid_path(path, &error))?,
-                        path.document_text(),
-                    ),
+                    PathField::Path(path) => {
+                        (path.evaluate(scope).map_err(|error| invalid_path(path, &error))?, path.document_text())
+                    }
                 };
                 match value {
                     Value::Array(items) => Ok(Items::Array(items)),
@@ -86,9 +85,7 @@ impl MapItems {
                     Err(unexpected(source, &Location::Root("Items"), "array", &value))
                 }
                 (Value::Object(object), _) => Ok(Items::Object(object)),
-                (other, _) => {
-                    Err(Failure::query(format!("Map state input must be an array but was: {other}"), None))
-                }
+                (other, _) => Err(Failure::query(format!("Map state input must be an array but was: {other}"), None)),
             },
         }
     }

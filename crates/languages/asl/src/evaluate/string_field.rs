@@ -15,9 +15,9 @@ impl StringField {
     pub fn evaluate(&self, scope: &Scope<'_>, field: &str) -> Result<Text, Failure> {
         let value = match self {
             StringField::Literal(text) => return Ok(text.clone()),
-            StringField::Path(path) => path
-                .evaluate(scope)
-                .map_err(|error| path_failure(path, &error, scope, &format!("{field}Path")))?,
+            StringField::Path(path) => {
+                path.evaluate(scope).map_err(|error| path_failure(path, &error, scope, &format!("{field}Path")))?
+            }
             StringField::Intrinsic(intrinsic) => intrinsic.evaluate(scope)?,
             StringField::Expression(source) => expression(source, scope, &Location::Root(field))?,
         };
@@ -34,5 +34,7 @@ impl StringField {
 }
 
 fn not_text(field: &str, written: &str, value: &windlass_value::Value) -> Failure {
-    Failure::runtime(format!("The {field}Path field refers to value \"{value}\" which is not a valid string: {written}"))
+    Failure::runtime(format!(
+        "The {field}Path field refers to value \"{value}\" which is not a valid string: {written}"
+    ))
 }

@@ -66,8 +66,10 @@ impl Call {
     fn path(&self, path: &Path, scope: &Scope<'_>) -> Result<Value, Failure> {
         path.evaluate_present(scope).map_err(|_| {
             let input = path.document(scope).unwrap_or(scope.input);
-            let message =
-                format!("The JsonPath argument for the field '{}' could not be found in the input '{input}'", path.text());
+            let message = format!(
+                "The JsonPath argument for the field '{}' could not be found in the input '{input}'",
+                path.text()
+            );
             Failure::runtime(self.framed(&message))
         })
     }
@@ -99,9 +101,7 @@ impl Call {
             (Function::MathAdd, [left, right]) => math::add(left, right),
             (Function::MathRandom, [first, last]) => math::random(first, last, random()),
             (Function::MathRandom, [first, last, seed]) => math::seeded(first, last, seed),
-            (Function::Uuid, []) => {
-                Ok(Value::from(uuid_v4((u128::from(random()) << 64) | u128::from(random()))))
-            }
+            (Function::Uuid, []) => Ok(Value::from(uuid_v4((u128::from(random()) << 64) | u128::from(random())))),
             // The parser has checked the number of arguments.
             (function, values) => Err(format!("{} does not take {} arguments", function.name(), values.len())),
         }

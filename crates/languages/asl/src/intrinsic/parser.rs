@@ -56,9 +56,8 @@ impl<'a> Parser<'a> {
         }
         let from = self.at;
         let rest = self.rest();
-        let end = rest
-            .find(|character: char| !(character.is_ascii_alphanumeric() || character == '.'))
-            .unwrap_or(rest.len());
+        let end =
+            rest.find(|character: char| !(character.is_ascii_alphanumeric() || character == '.')).unwrap_or(rest.len());
         let function =
             Function::from_name(&rest[..end]).ok_or_else(|| self.error(&format!("no function '{}'", &rest[..end])))?;
         self.at += end;
