@@ -18,9 +18,9 @@ impl Template {
         self.parts.push(std::mem::take(&mut self.tail));
     }
 
-    /// The text, if it has no holes.
+    /// The text, if it has no holes and nothing that would read as one again.
     pub(super) fn plain(&self) -> Option<Text> {
-        self.parts.is_empty().then(|| Text::from(self.tail.as_str()))
+        (self.parts.is_empty() && !self.tail.contains("{}")).then(|| Text::from(self.tail.as_str()))
     }
 
     /// The text with its holes written as `{}`, for every function but Format.
