@@ -9,6 +9,7 @@ use windlass_asl::{
     Condition, Failure, MapItems, Operand, Operator, PathField, Quantity, QuantityField, ResultPath, Scope,
     StringField, Template, Wait,
 };
+use windlass_jsonata::Expression;
 use windlass_value::{Timestamp, Value, object};
 
 use surroundings::Fixed;
@@ -287,18 +288,19 @@ fn path_field(spec: &Value) -> PathField {
     }
 }
 
+const QUANTITIES: [QuantityField; 8] = [
+    QuantityField::TimeoutSeconds,
+    QuantityField::HeartbeatSeconds,
+    QuantityField::MaxConcurrency,
+    QuantityField::ToleratedFailureCount,
+    QuantityField::ToleratedFailurePercentage,
+    QuantityField::MaxItems,
+    QuantityField::MaxItemsPerBatch,
+    QuantityField::MaxInputBytesPerBatch,
+];
+
 #[test]
 fn fields() {
-    const QUANTITIES: [QuantityField; 8] = [
-        QuantityField::TimeoutSeconds,
-        QuantityField::HeartbeatSeconds,
-        QuantityField::MaxConcurrency,
-        QuantityField::ToleratedFailureCount,
-        QuantityField::ToleratedFailurePercentage,
-        QuantityField::MaxItems,
-        QuantityField::MaxItemsPerBatch,
-        QuantityField::MaxInputBytesPerBatch,
-    ];
     let world = Fixed::new();
     let mut report = Report::default();
     for row in rows(include_str!("cases/fields.json")) {
@@ -327,6 +329,62 @@ fn fields() {
         report.check(&row, &outcome(result, &row), &expected(&row));
     }
     report.finish(80);
+}
+
+fn expression(written: &str) -> Option<Expression> {
+    let source = written.strip_prefix("{%")?.strip_suffix("%}")?;
+    Some(Expression::compile(source.trim()).unwrap())
+}
+
+/// A template as a JSONata state has it.
+fn jsonata_template(value: &Value) -> Template {
+    match value {
+        Value::Object(object) => {
+            Template::Object(object.iter().map(|(name, member)| (name.clone(), jsonata_template(member))).collect())
+        }
+        Value::Array(items) => Template::Array(items.iter().map(jsonata_template).collect()),
+        Value::String(text) => expression(text).map_or_else(|| Template::Literal(value.clone()), Template::Expression),
+        other => Template::Literal(other.clone()),
+    }
+}
+
+#[test]
+fn expressions() {
+    let world = Fixed::new();
+    let now = Timestamp(1_767_225_600_000);
+    let instant = |until: Timestamp| Value::int(until.as_ms());
+    let mut report = Report::default();
+    for row in rows(include_str!("cases/jsonata.json")) {
+        let mut scope = Scope::new(&row["input"], &world);
+        scope.result = row.get("result");
+        scope.error_output = row.get("errorOutput");
+        let spec = &row["spec"];
+        let source = || expression(spec.as_str().unwrap()).unwrap();
+        let result = match text(&row, "kind") {
+            "Condition" => Condition::Expression(source()).evaluate(&scope, 1).map(Value::from),
+            "Seconds" => Wait::Seconds(Quantity::Expression(source())).evaluate(&scope, now).map(instant),
+            "Timestamp" => Wait::UntilExpression(source()).evaluate(&scope, now).map(instant),
+            field @ ("Error" | "Cause") => StringField::Expression(source()).evaluate(&scope, field).map(Value::from),
+            "Items" => MapItems::Template((!spec.is_null()).then(|| jsonata_template(spec)))
+                .evaluate(&scope)
+                .map(|items| Value::array((0..items.len()).filter_map(|at| items.item(at)).collect())),
+            name => match QUANTITIES.into_iter().find(|field| field.name() == name) {
+                Some(field) => Quantity::Expression(source())
+                    .evaluate(&scope, field)
+                    .map(|number| Value::from(windlass_value::Number::from_f64(number))),
+                None => jsonata_template(spec).evaluate(&scope, name),
+            },
+        };
+        match result {
+            Ok(value) => report.check(&row, &value, &expected(&row)),
+            Err(error) => report.check(
+                &row,
+                &object! { "error" => error.error, "cause" => error.cause, "location" => error.location },
+                &object! { "error" => &row["error"], "cause" => &row["cause"], "location" => &row["location"] },
+            ),
+        }
+    }
+    report.finish(70);
 }
 
 #[test]
