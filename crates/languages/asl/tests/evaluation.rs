@@ -399,3 +399,80 @@ fn work_is_bounded() {
     let error = path.evaluate(&Scope::new(&nested, &world)).unwrap_err();
     assert_eq!(error.reason, windlass_asl::jsonpath::Reason::TooMuch);
 }
+
+#[test]
+fn texts_are_bounded() {
+    let world = Fixed::new();
+    // A few shared arrays that would be terabytes of text.
+    let mut value = Value::from("x".repeat(1000));
+    for _ in 0..8 {
+        value = Value::array(vec![value; 50]);
+    }
+    let scope = Scope::new(&value, &world);
+    for call in [
+        "States.JsonToString($)",
+        "States.Format('{}', $)",
+        "States.Hash($, 'MD5')",
+        "States.ArrayUnique($)",
+        "States.ArrayPartition($, 1)",
+        "States.MathAdd($, 1)",
+        "States.Base64Encode($)",
+    ] {
+        let error = Intrinsic::parse(call).unwrap().evaluate(&scope).unwrap_err();
+        assert_eq!(error.error, "States.IntrinsicFailure", "{call}");
+        assert!(error.cause.len() < 200, "{call}");
+    }
+}
+
+mod any_input {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the text, reading it ends, and what is read keeps its text.
+        #[test]
+        fn parsers_do_not_panic(text in "[$@.\\[\\]()'\"?*:,a-cλ😀0-9 !=<>&|~/\\\\{}-]{0,40}") {
+            let world = Fixed::new();
+            let input = object! { "a" => Value::array(vec![Value::int(1), object! { "b" => "c" }]) };
+            let scope = Scope::new(&input, &world);
+            for text in [text.clone(), format!("${text}"), format!("$.a[?(@.{text})]"), format!("$[{text}]")] {
+                if let Ok(path) = Path::parse(&text) {
+                    prop_assert_eq!(path.text(), text.as_str());
+                    let _ = path.evaluate(&scope);
+                }
+                let _ = ReferencePath::parse(&text);
+            }
+            for text in [text.clone(), format!("States.Format({text})"), format!("States.Array('{text}', $.{text})")] {
+                if let Ok(call) = Intrinsic::parse(&text) {
+                    prop_assert_eq!(call.text(), text.as_str());
+                    let _ = call.evaluate(&scope);
+                }
+            }
+        }
+
+        /// What a ResultPath puts is what the same path reads, and the rest stays.
+        #[test]
+        fn result_paths_read_back(names in prop::collection::vec("[a-d]{1,2}", 1..5), value in any::<i64>()) {
+            let written: String = names.iter().map(|name| format!("['{name}']")).collect();
+            let written = format!("${written}");
+            let input = object! { "zz" => "kept", "a" => object! { "b" => Value::empty_object() } };
+            let put = ResultPath::At(ReferencePath::parse(&written).unwrap()).apply(&input, Value::int(value)).unwrap();
+            prop_assert_eq!(&put["zz"], &input["zz"]);
+            let world = Fixed::new();
+            let read = Path::parse(&written).unwrap().evaluate(&Scope::new(&put, &world)).unwrap();
+            prop_assert_eq!(read, Value::int(value));
+        }
+
+        /// An indefinite path that meets the same values gives what the definite one does.
+        #[test]
+        fn plain_and_fanned_out_steps_agree(items in prop::collection::vec(any::<i32>(), 0..6), at in -7i64..7) {
+            let input = object! { "l" => Value::array(items.iter().map(|item| Value::int((*item).into())).collect()) };
+            let world = Fixed::new();
+            let scope = Scope::new(&input, &world);
+            let one = Path::parse(&format!("$.l[{at}]")).unwrap().evaluate(&scope).unwrap();
+            let listed = Path::parse(&format!("$.l[{at},{at}]")).unwrap().evaluate(&scope).unwrap();
+            prop_assert_eq!(&listed, &Value::array(vec![one.clone(), one]));
+        }
+    }
+}
