@@ -405,15 +405,11 @@ impl Evaluator<'_> {
 
     fn construct_array(&mut self, node: &Node, items: &[Node], input: &Item, frame: &Rc<Frame>) -> Outcome<Item> {
         let mut made = Vec::new();
-        let mut is_sequence = false;
         for item in items {
             let value = self.evaluate(item, input, frame)?;
             match value {
                 Item::Undefined => {}
                 Item::Array(array) if !matches!(item.kind, Kind::Array(_)) => {
-                    if items.len() == 1 && matches!(item.kind, Kind::Binary(Operator::Range, ..)) {
-                        is_sequence = false;
-                    }
                     self.spend(array.len())?;
                     made.extend(array.iter());
                 }
@@ -421,7 +417,6 @@ impl Evaluator<'_> {
             }
         }
         let mut array = self.array(made)?;
-        array.sequence = is_sequence;
         array.constructed = node.constructs_array;
         Ok(Item::Array(array))
     }

@@ -22,7 +22,6 @@ impl Evaluator<'_> {
         input: &Item,
         frame: &Rc<Frame>,
     ) -> Outcome<Item> {
-        // The commonest path: a variable and names, nothing bound or filtered.
         let mut current = match input {
             Item::Array(_) if !matches!(steps.first().map(|step| &step.kind), Some(Kind::Variable(_))) => input.clone(),
             other => {
