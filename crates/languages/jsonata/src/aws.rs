@@ -77,7 +77,7 @@ pub(crate) fn uuid(evaluator: &mut Evaluator<'_>, _: Arguments) -> Outcome<Item>
 pub(crate) fn parse(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
     let Item::String(text) = arguments.take(0) else { return Ok(Item::Undefined) };
     evaluator.spend(text.len() / 4)?;
-    let value = windlass_value::parse(&text).ok().filter(|value| is_finite(value));
+    let value = windlass_value::parse(&text).ok().filter(is_finite);
     let Some(value) = value else { return fail("D3137", "Invalid JSON") };
     if has_duplicate_keys(&text) {
         return fail("D3137", "Invalid JSON");

@@ -12,15 +12,34 @@ use crate::tree::{Lambda, Transform};
 #[derive(Debug)]
 pub(crate) enum Function {
     Builtin(&'static Builtin),
-    Lambda { lambda: Arc<Lambda>, input: Item, frame: Rc<Frame> },
-    Transform { transform: Arc<Transform>, frame: Rc<Frame> },
+    Lambda {
+        lambda: Arc<Lambda>,
+        input: Item,
+        frame: Rc<Frame>,
+    },
+    Transform {
+        transform: Arc<Transform>,
+        frame: Rc<Frame>,
+    },
     /// Some arguments given; the `None`s are still to come.
-    Partial { function: Rc<Function>, arguments: Vec<Option<Item>>, height: u32 },
+    Partial {
+        function: Rc<Function>,
+        arguments: Vec<Option<Item>>,
+        height: u32,
+    },
     /// `$f ~> $g`
-    Composition { first: Rc<Function>, second: Rc<Function>, height: u32 },
+    Composition {
+        first: Rc<Function>,
+        second: Rc<Function>,
+        height: u32,
+    },
     Regex(Rc<regex::Regex>),
     /// `next` of a match: searches on from a byte offset.
-    NextMatch { pattern: Rc<regex::Regex>, text: Text, from: usize },
+    NextMatch {
+        pattern: Rc<regex::Regex>,
+        text: Text,
+        from: usize,
+    },
 }
 
 impl Function {
@@ -28,7 +47,7 @@ impl Function {
     pub(crate) fn height(&self) -> u32 {
         match self {
             Function::Partial { height, .. } | Function::Composition { height, .. } => *height,
-            Function::Lambda { input, .. } => input.measure_height(),
+            Function::Lambda { input, .. } => input.own_height() + 1,
             _ => 0,
         }
     }
@@ -42,16 +61,6 @@ impl Function {
             Function::Regex(_) => 2,
             Function::NextMatch { .. } => 0,
             Function::Transform { .. } | Function::Composition { .. } => 1,
-        }
-    }
-}
-
-impl Item {
-    /// The height alone, without walking what came from outside.
-    pub(crate) fn measure_height(&self) -> u32 {
-        match self {
-            Item::Array(_) | Item::Object(_) | Item::Function(_) | Item::Tuple(_) => self.own_height(),
-            _ => 0,
         }
     }
 }

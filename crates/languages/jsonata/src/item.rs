@@ -210,10 +210,6 @@ impl Item {
         }
     }
 
-    pub(crate) fn is_sequence(&self) -> bool {
-        matches!(self, Item::Array(array) if array.sequence)
-    }
-
     pub(crate) fn measure(&self) -> Measure {
         match self {
             Item::Undefined | Item::Null | Item::Bool(_) => Measure { bytes: 1, height: 0 },
@@ -281,9 +277,7 @@ impl Item {
             Item::String(text) => Value::String(text.clone()),
             Item::Array(array) => match &array.items {
                 Items::Host(items) => respelled(&Value::Array(items.clone())),
-                Items::Own(items, _) => {
-                    Value::array(items.iter().map(Item::to_value).collect::<Option<Vec<Value>>>()?)
-                }
+                Items::Own(items, _) => Value::array(items.iter().map(Item::to_value).collect::<Option<Vec<Value>>>()?),
             },
             Item::Object(record) => match record {
                 Record::Host(object) => respelled(&Value::Object(object.clone())),
@@ -373,6 +367,7 @@ impl Frame {
 }
 
 impl Item {
+    /// The height alone, without walking what came from outside.
     pub(crate) fn own_height(&self) -> u32 {
         match self {
             Item::Array(Array { items: Items::Own(_, measure), .. }) | Item::Object(Record::Own(_, measure)) => {

@@ -96,7 +96,12 @@ impl Matcher {
 
 fn wrong_matcher<T>(caller: &str) -> Outcome<T> {
     let shown = crate::token::quoted(caller);
-    fail("T1010", format!("The matcher function argument passed to function {shown} does not return the correct object structure"))
+    fail(
+        "T1010",
+        format!(
+            "The matcher function argument passed to function {shown} does not return the correct object structure"
+        ),
+    )
 }
 
 /// The next match from a byte on, without its UTF-16 places.
@@ -136,7 +141,10 @@ impl Evaluator<'_> {
             .dfa_size_limit(PATTERN_BYTES_MAX * 4)
             .build();
         let Ok(built) = built else {
-            return fail("S0302", "The regular expression is malformed, too large, or uses look-around or back references");
+            return fail(
+                "S0302",
+                "The regular expression is malformed, too large, or uses look-around or back references",
+            );
         };
         let built = Rc::new(built);
         if self.regexes.len() < PATTERNS_MAX {

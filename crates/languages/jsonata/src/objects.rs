@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::arrays::join_items;
 use crate::builtins::Arguments;
 use crate::evaluate::{Evaluator, Outcome, fail};
 use crate::item::{Frame, Item, Members, Record};
@@ -186,8 +185,9 @@ impl Evaluator<'_> {
                 Item::Object(record) => changed.extend(record.iter()),
                 other => {
                     let shown = self.shown(other);
-                    let message =
-                        format!("The insert/update clause of the transform expression must evaluate to an object: {shown}");
+                    let message = format!(
+                        "The insert/update clause of the transform expression must evaluate to an object: {shown}"
+                    );
                     return fail("T2011", message);
                 }
             }
@@ -236,7 +236,8 @@ impl Evaluator<'_> {
         self.spend(1)?;
         stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || match item {
             Item::Array(array) => {
-                let items = array.iter().map(|item| self.with_changes(&item, changes)).collect::<Outcome<Vec<Item>>>()?;
+                let items =
+                    array.iter().map(|item| self.with_changes(&item, changes)).collect::<Outcome<Vec<Item>>>()?;
                 self.list(items)
             }
             Item::Object(Record::Own(members, _)) => {
@@ -249,10 +250,5 @@ impl Evaluator<'_> {
             }
             other => Ok(other.clone()),
         })
-    }
-
-    /// JSONata's `append`, for whoever builds a list of values and lists.
-    pub(crate) fn appended(&mut self, first: Item, second: Item) -> Outcome<Item> {
-        join_items(self, first, second)
     }
 }

@@ -52,7 +52,10 @@ fn delegate(evaluator: &mut Evaluator<'_>, call: &'static str, arguments: &[Item
         context.bind((*name).to_owned(), convert(item));
     }
     let mut engine = Engine::with_context(context);
-    match engine.evaluate(&ast, &JValue::Undefined) {
+    // Not our code: a panic there must not end the caller's thread.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.evaluate(&ast, &JValue::Undefined)));
+    let Ok(outcome) = outcome else { return internal("a picture could not be applied") };
+    match outcome {
         Ok(JValue::String(text)) => evaluator.text(&*text),
         Ok(JValue::Number(value)) => Ok(Item::Number(Num::from_f64(value))),
         Ok(_) => Ok(Item::Undefined),
@@ -82,8 +85,30 @@ pub(crate) fn format_number(evaluator: &mut Evaluator<'_>, mut arguments: Argume
     }
 }
 
+/// Roman numerals grow with the number; beyond this they are refused.
+const ROMAN_MAX: f64 = 1_000_000.0;
+
+/// Digits of a width in a date picture.
+const WIDTH_DIGITS_MAX: usize = 4;
+
+/// Refuses a picture that asks for more text than anyone reads.
+fn check_picture(evaluator: &Evaluator<'_>, picture: &Item) -> Outcome<()> {
+    let Item::String(picture) = picture else { return Ok(()) };
+    let is_wide = picture
+        .split([',', '-'])
+        .skip(1)
+        .any(|rest| rest.bytes().take_while(u8::is_ascii_digit).count() > WIDTH_DIGITS_MAX);
+    if is_wide && picture.contains('[') { evaluator.check_text(usize::MAX) } else { Ok(()) }
+}
+
 pub(crate) fn format_integer(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
     let given = [arguments.take(0), arguments.take(1)];
+    if let (Item::Number(value), Item::String(picture)) = (&given[0], &given[1])
+        && value.as_f64().abs() > ROMAN_MAX
+        && matches!(picture.chars().next(), Some('I' | 'i'))
+    {
+        evaluator.check_text(usize::MAX)?;
+    }
     if given[0].is_undefined() {
         return Ok(Item::Undefined);
     }
@@ -103,6 +128,7 @@ const MILLIS_MAX: i64 = 8_640_000_000_000_000;
 
 fn format_millis(evaluator: &mut Evaluator<'_>, millis: Item, picture: Item, zone: Item) -> Outcome<Item> {
     let Item::Number(value) = &millis else { return Ok(Item::Undefined) };
+    check_picture(evaluator, &picture)?;
     if value.truncated().unsigned_abs() > MILLIS_MAX as u64 {
         return fail("D3110", format!("The time value {} is out of range", value.to_text()));
     }
@@ -177,6 +203,7 @@ pub(crate) fn to_millis(evaluator: &mut Evaluator<'_>, mut arguments: Arguments)
     let Item::String(stamp) = &text else { return Ok(Item::Undefined) };
     match arguments.take(1) {
         Item::String(picture) => {
+            check_picture(evaluator, &Item::String(picture.clone()))?;
             let (picture, stamp) = completed(evaluator.world.now, &picture, stamp);
             let given = [Item::String(Text::from(stamp)), Item::String(Text::from(picture))];
             delegate(evaluator, "$toMillis($a,$b)", &given)

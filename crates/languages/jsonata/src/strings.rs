@@ -93,6 +93,16 @@ fn write_json(item: &Item, pretty: bool, level: usize, out: &mut String) {
     }
 }
 
+/// The first number inside that JSON cannot write.
+fn unwritable(item: &Item) -> Option<String> {
+    match item {
+        Item::Number(value) if !value.as_f64().is_finite() => Some(value.to_text()),
+        Item::Array(array) => array.iter().find_map(|item| unwritable(&item)),
+        Item::Object(record) => record.iter().find_map(|(_, item)| unwritable(&item)),
+        _ => None,
+    }
+}
+
 impl Evaluator<'_> {
     /// `$string` of a value; nothing is the empty string.
     pub(crate) fn string_of(&mut self, item: &Item) -> Outcome<Text> {
@@ -109,6 +119,9 @@ impl Evaluator<'_> {
             _ => {}
         }
         self.spend(item.measure().bytes / 16)?;
+        if let Some(value) = unwritable(item) {
+            return fail("D1001", format!("Number out of range: {value}"));
+        }
         let mut out = String::new();
         stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || write_json(item, pretty, 0, &mut out));
         self.check_text(out.len())?;
