@@ -17,18 +17,6 @@ pub struct World<'a> {
     pub token: &'a (dyn Fn(TaskId) -> Text + Sync),
 }
 
-/// Begins an execution: `step` with `Start`.
-pub fn start(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
-    step(program, execution, &Event { at, seed, kind: EventKind::Start }, world, history)
-}
-
-/// Continues frames that have work, after a restart read them from storage:
-/// `step` with `Continue`.
-pub fn resume(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
-    execution.rebuild_ready();
-    step(program, execution, &Event { at, seed, kind: EventKind::Continue }, world, history)
-}
-
 /// The machine: takes one event, writes history, answers effects. Equal
 /// arguments give equal results; an event that comes too late changes nothing.
 ///
