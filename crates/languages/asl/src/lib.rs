@@ -5,12 +5,17 @@
 
 mod diagnostic;
 mod failure;
+mod parse;
 mod program;
 mod scope;
 mod surroundings;
+mod validate;
 
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, invalid_definition_message};
 pub use failure::Failure;
+pub use parse::{
+    Definition, LoadError, Options, StateDefinition, WorkflowType, load_definition, parse_definition, parse_state,
+};
 pub use program::*;
 pub use scope::Scope;
 pub use surroundings::Surroundings;
