@@ -1,9 +1,10 @@
 use windlass_value::{Position, Span};
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The definition is refused.
+    #[default]
     Error,
     /// The definition is accepted; something is likely not meant.
     Warning,

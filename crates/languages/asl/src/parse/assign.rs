@@ -48,7 +48,10 @@ impl Walk {
             return;
         }
         let problem = if !is_identifier(name) {
-            Some(("the variable name contains invalid characters.", "a name starts with a letter and goes on with letters, digits and '_'"))
+            Some((
+                "the variable name contains invalid characters.",
+                "a name starts with a letter and goes on with letters, digits and '_'",
+            ))
         } else if name.chars().count() > VARIABLE_NAME_CHARS_MAX {
             Some(("the variable name exceeds the 80-character limit.", "use at most 80 characters"))
         } else if self.assigned_outside(name) {

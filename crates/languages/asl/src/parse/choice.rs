@@ -1,5 +1,7 @@
 //! Choice.
 
+use std::sync::LazyLock;
+
 use windlass_value::{Timestamp, Value};
 
 use super::expression::Sees;
@@ -62,14 +64,14 @@ fn operator(field: &str) -> Option<(Operator, Literal, bool)> {
 }
 
 /// All 39 names, each before its `…Path` variant.
-fn operator_names() -> Vec<String> {
+static OPERATOR_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     OPERATORS
         .iter()
         .flat_map(|(name, _, _, has_path)| {
             std::iter::once((*name).to_owned()).chain(has_path.then(|| format!("{name}Path")))
         })
         .collect()
-}
+});
 
 impl Walk {
     pub(crate) fn choice(&mut self, record: &Record<'_>, language: QueryLanguage) -> Option<Choice> {
@@ -148,8 +150,7 @@ impl Walk {
                     }
                 }
                 let complete = conditions.len() == items.len();
-                let joined =
-                    if selector == "And" { Condition::And(conditions) } else { Condition::Or(conditions) };
+                let joined = if selector == "And" { Condition::And(conditions) } else { Condition::Or(conditions) };
                 complete.then_some(joined)
             }
             _ => None,
@@ -172,9 +173,8 @@ impl Walk {
                     }
                 }
                 _ => {
-                    let operators = operator_names();
                     let known = fields::RULE.iter().map(|(field, _)| *field);
-                    self.unsupported(record, name, known.chain(operators.iter().map(String::as_str)));
+                    self.unsupported(record, name, known.chain(OPERATOR_NAMES.iter().map(String::as_str)));
                 }
             }
         }
@@ -218,16 +218,14 @@ impl Walk {
             [] => {
                 let message = format!(
                     "This object should have only one of the following fields: [{}]",
-                    operator_names().join(", ")
+                    OPERATOR_NAMES.join(", ")
                 );
                 self.schema(message, record.place);
                 None
             }
             [_, (second, ..), ..] => {
-                let message = format!(
-                    "There should only be one of the following fields: [{}]",
-                    operator_names().join(", ")
-                );
+                let message =
+                    format!("There should only be one of the following fields: [{}]", OPERATOR_NAMES.join(", "));
                 self.member_error(message, record, second);
                 None
             }

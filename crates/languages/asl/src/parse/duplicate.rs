@@ -2,10 +2,8 @@
 
 use windlass_value::SpanMap;
 
-use super::finding::Finding;
 use super::place::Place;
 use super::walk::{SCHEMA, Walk};
-use crate::diagnostic::Severity;
 
 /// What AWS says about a definition that is no object.
 pub(crate) const NO_OBJECT: &str = "Definition must be a valid JSON object";
@@ -18,26 +16,28 @@ impl Walk {
 
     /// Reports members written twice: a state's name is an error, anything else a warning.
     pub(crate) fn duplicates(&mut self, spans: &SpanMap) {
+        let mut repeated: Option<&str> = None;
         for (pointer, span) in spans.duplicates() {
+            // Below a member written twice everything is written twice.
+            if repeated.is_some_and(|outer| pointer.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))) {
+                continue;
+            }
+            repeated = Some(pointer);
             let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
             let key = key.replace("~1", "/").replace("~0", "~");
-            let is_state = parent == "/States" || is_nested_states(parent);
-            let (severity, code, message) = if is_state {
-                (Severity::Error, "DUPLICATE_STATE_NAME", format!("Duplicate State name: {key}"))
+            let finding = if parent == "/States" || is_nested_states(parent) {
+                self.duplicate_state_name(&key, &Place::root())
             } else {
-                (Severity::Warning, SCHEMA, format!("Field '{key}' is written more than once"))
+                let message = format!("Field '{key}' is written more than once");
+                let finding = self.warning(SCHEMA, message, &Place::root());
+                finding.help = Some("the last one counts".to_owned());
+                finding
             };
-            self.findings.push(Finding {
-                severity,
-                code,
-                message,
-                location: Some(location(pointer)),
-                pointer: pointer.clone(),
-                at_name: true,
-                offset: None,
-                span: Some(*span),
-                help: (!is_state).then(|| "the last one counts".to_owned()),
-            });
+            finding.location = Some(location(pointer));
+            finding.anchor.clone_from(pointer);
+            finding.pointer.clone_from(pointer);
+            finding.at_name = true;
+            finding.span = Some(*span);
         }
     }
 }
@@ -49,8 +49,7 @@ fn is_nested_states(pointer: &str) -> bool {
     match field {
         "ItemProcessor" | "Iterator" => in_states(state),
         index => {
-            index.bytes().all(|byte| byte.is_ascii_digit())
-                && state.strip_suffix("/Branches").is_some_and(in_states)
+            index.bytes().all(|byte| byte.is_ascii_digit()) && state.strip_suffix("/Branches").is_some_and(in_states)
         }
     }
 }

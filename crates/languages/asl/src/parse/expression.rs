@@ -46,7 +46,9 @@ impl Walk {
         for reference in expression.unsupported_references() {
             let help = match reference.name.as_str() {
                 "$" | "$$" => "there is no context item in a state; start from $states.input or a variable".to_owned(),
-                name => format!("there is no context item in a state; write $states.input.{name}, or ${name} for a variable"),
+                name => format!(
+                    "there is no context item in a state; write $states.input.{name}, or ${name} for a variable"
+                ),
             };
             self.error("UNSUPPORTED_JSONATA_EXPRESSION", reference.to_string(), place).help = Some(help);
         }
@@ -75,7 +77,15 @@ impl Walk {
 
     /// The expression in a string, if it is one.
     pub(crate) fn expression_in(&mut self, text: &str, place: &Place<'_>, sees: Sees) -> Option<Option<Expression>> {
-        let (source, offset) = source(text)?;
+        let Some((source, offset)) = source(text) else {
+            let trimmed = text.trim();
+            if trimmed.starts_with("{%") || trimmed.ends_with("%}") {
+                let message = "Value looks like a JSONata expression, but is a literal";
+                self.warning(super::walk::SCHEMA, message, place).help =
+                    Some("an expression starts with '{%' and ends with '%}', with nothing around".to_owned());
+            }
+            return None;
+        };
         Some(self.expression(source, offset, place, sees))
     }
 

@@ -168,15 +168,8 @@ pub(crate) const PROCESSOR: &[&str] = &["Comment", "StartAt", "States", "Process
 /// Fields of `ProcessorConfig`.
 pub(crate) const PROCESSOR_CONFIG: &[&str] = &["Mode", "ExecutionType"];
 /// Fields of a retrier.
-pub(crate) const RETRIER: &[&str] = &[
-    "Comment",
-    "ErrorEquals",
-    "IntervalSeconds",
-    "MaxAttempts",
-    "BackoffRate",
-    "MaxDelaySeconds",
-    "JitterStrategy",
-];
+pub(crate) const RETRIER: &[&str] =
+    &["Comment", "ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"];
 /// Fields of a catcher.
 pub(crate) const CATCHER: &[(&str, In)] = &[
     ("Comment", Both),

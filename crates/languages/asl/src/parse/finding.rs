@@ -3,11 +3,14 @@ use windlass_value::{LineIndex, Span, SpanMap};
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// A finding whose place in the text is still to be looked up.
+#[derive(Default)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) location: Option<String>,
+    /// JSON pointer of the node at `location`.
+    pub(crate) anchor: String,
     /// The offending node.
     pub(crate) pointer: String,
     /// The member's name is at fault, not its value.
@@ -20,6 +23,17 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
+    /// Where it comes among the findings: what a state is made of, then where
+    /// states lead, then the end; within these in the order of the text.
+    pub(crate) fn order(&self, spans: &SpanMap) -> (u8, usize) {
+        let phase = match self.code {
+            "MISSING_END_STATE" => 2,
+            "MISSING_TRANSITION_TARGET" => 1,
+            _ => 0,
+        };
+        (phase, spans.value(&self.anchor).map_or(usize::MAX, |span| span.start))
+    }
+
     /// Looks up where it stands in the text.
     pub(crate) fn locate(self, text: &str, spans: &SpanMap, lines: &LineIndex) -> Diagnostic {
         let span = self.span(text, spans);

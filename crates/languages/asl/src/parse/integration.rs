@@ -26,7 +26,15 @@ pub(crate) fn parameters(service: &str, action: &str) -> Option<Parameters> {
     let (required, optional): (&[&str], Option<&[&str]>) = match (service, action) {
         ("lambda", "invoke") => (
             &["FunctionName"],
-            Some(&["Payload", "InvocationType", "Qualifier", "ClientContext", "LogType", "TenantId", "DurableExecutionName"]),
+            Some(&[
+                "Payload",
+                "InvocationType",
+                "Qualifier",
+                "ClientContext",
+                "LogType",
+                "TenantId",
+                "DurableExecutionName",
+            ]),
         ),
         ("sqs", "sendMessage") => (
             &["QueueUrl", "MessageBody"],

@@ -9,9 +9,7 @@ use super::machine::SECONDS_MAX;
 use super::record::Record;
 use super::template::Reading;
 use super::walk::{Bounds, Walk};
-use crate::program::{
-    ItemBatcher, ItemReader, Machine, Map, MapItems, MapMode, Quantity, QueryLanguage, ResultWriter,
-};
+use crate::program::{ItemBatcher, ItemReader, Machine, Map, MapItems, MapMode, Quantity, QueryLanguage, ResultWriter};
 
 /// Longest label, in characters.
 const LABEL_CHARS_MAX: usize = 40;
@@ -34,13 +32,8 @@ const READER_CONFIG: &[&str] = &[
     "MaxItems",
     "MaxItemsPath",
 ];
-const BATCHER: &[&str] = &[
-    "BatchInput",
-    "MaxItemsPerBatch",
-    "MaxItemsPerBatchPath",
-    "MaxInputBytesPerBatch",
-    "MaxInputBytesPerBatchPath",
-];
+const BATCHER: &[&str] =
+    &["BatchInput", "MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"];
 const WRITER: &[&str] = &["Resource", "Parameters", "Arguments", "WriterConfig"];
 const WRITER_CONFIG: &[&str] = &["Transformation", "OutputType"];
 
@@ -65,13 +58,8 @@ impl Walk {
         let max_concurrency = self.quantity(record, "MaxConcurrency", "MaxConcurrencyPath", COUNT, language);
         let tolerated_failure_count =
             self.quantity(record, "ToleratedFailureCount", "ToleratedFailureCountPath", COUNT, language);
-        let tolerated_failure_percentage = self.quantity(
-            record,
-            "ToleratedFailurePercentage",
-            "ToleratedFailurePercentagePath",
-            PERCENTAGE,
-            language,
-        );
+        let tolerated_failure_percentage =
+            self.quantity(record, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath", PERCENTAGE, language);
         let label = self.label(record);
         let item_reader = self.item_reader(record, language);
         let item_batcher = self.item_batcher(record, language);
@@ -141,7 +129,8 @@ impl Walk {
             Some("DISTRIBUTED") => {
                 self.required(&config, &["ExecutionType"]);
                 if self.workflow_type == WorkflowType::Express || self.express_children {
-                    let message = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines";
+                    let message =
+                        "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines";
                     self.schema(message, &place);
                 }
                 MapMode::Distributed { express: execution_type == Some("EXPRESS") }
@@ -169,7 +158,8 @@ impl Walk {
             self.error("INVALID_LABEL_NAME", message, &place);
         } else if let Some(character) = label.chars().find(|character| is_forbidden(*character)) {
             let message = format!("Invalid Label name: Label '{label}' contains invalid characters");
-            self.error("INVALID_LABEL_NAME", message, &place).help = Some(format!("{character:?} cannot stand in a label"));
+            self.error("INVALID_LABEL_NAME", message, &place).help =
+                Some(format!("{character:?} cannot stand in a label"));
         } else if !self.labels.insert(label.clone()) {
             self.error("DUPLICATE_LABEL_NAME", format!("Duplicate Label name: {label}"), &place);
         }

@@ -145,9 +145,7 @@ pub fn load_definition(text: &str) -> Result<Machine, LoadError> {
     };
     machine.ok_or_else(|| {
         let first = walk.findings.iter().find(|finding| finding.severity == Severity::Error);
-        LoadError {
-            message: first.map_or_else(|| duplicate::NO_OBJECT.to_owned(), |finding| finding.message.clone()),
-        }
+        LoadError { message: first.map_or_else(|| duplicate::NO_OBJECT.to_owned(), |finding| finding.message.clone()) }
     })
 }
 
@@ -179,6 +177,7 @@ fn finish(mut walk: Walk, text: &str, spans: &SpanMap) -> (Vec<Diagnostic>, Vec<
     walk.duplicates(spans);
     let sound = !walk.has_errors();
     let lines = LineIndex::new(text);
+    walk.findings.sort_by_cached_key(|finding| finding.order(spans));
     let diagnostics = walk.findings.into_iter().map(|finding| finding.locate(text, spans, &lines)).collect();
     let mut references = walk.references;
     references.retain(|(_, names)| !names.is_empty());

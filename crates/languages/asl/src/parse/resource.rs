@@ -104,32 +104,38 @@ const INTEGRATIONS: &[(&str, Actions)] = &[
 
 /// The optimized integrations' names as they stand in an ARN, for suggestions.
 pub(crate) fn integration_names() -> impl Iterator<Item = String> {
-    INTEGRATIONS.iter().flat_map(|(service, actions)| actions.iter().map(move |(action, _)| format!("{service}:{action}")))
+    INTEGRATIONS
+        .iter()
+        .flat_map(|(service, actions)| actions.iter().map(move |(action, _)| format!("{service}:{action}")))
 }
 
-/// Why a `Resource` is refused.
-pub(crate) enum NoResource {
+/// What a `Resource` was read as.
+pub(crate) enum Reading {
+    /// Something that can be called.
+    Known(Resource),
+    /// An integration that is not in the table, or not with this pattern.
+    Unlisted(Resource),
+    /// An ARN of nothing that can be called.
+    Unknown,
     /// Not even an ARN.
     NoArn,
-    /// An ARN, but of nothing that can be called.
-    Unknown,
 }
 
 /// Reads the ARN of a function, an activity or an integration.
-pub(crate) fn parse(text: &str) -> Result<Resource, NoResource> {
-    let arn = Arn::parse(text).ok_or(NoResource::NoArn)?;
+pub(crate) fn read(text: &str) -> Reading {
+    let Some(arn) = Arn::parse(text) else { return Reading::NoArn };
     match (arn.service.as_str(), arn.resource_type()) {
-        ("lambda", "function") => Ok(Resource::Function),
-        ("states", "activity") if !arn.resource_id().is_empty() => Ok(Resource::Activity),
+        ("lambda", "function") => Reading::Known(Resource::Function),
+        ("states", "activity") if !arn.resource_id().is_empty() => Reading::Known(Resource::Activity),
         ("states", _) if arn.region.is_empty() && arn.account.is_empty() => {
-            integration(&arn.resource).ok_or(NoResource::Unknown)
+            integration(&arn.resource).unwrap_or(Reading::Unknown)
         }
-        _ => Err(NoResource::Unknown),
+        _ => Reading::Unknown,
     }
 }
 
 /// `service:action[pattern]` or `aws-sdk:service:action[pattern]`.
-fn integration(resource: &str) -> Option<Resource> {
+fn integration(resource: &str) -> Option<Reading> {
     let (call, pattern) = [Pattern::Sync2, Pattern::Sync, Pattern::WaitForTaskToken]
         .into_iter()
         .find_map(|pattern| Some((resource.strip_suffix(pattern.suffix())?, pattern)))
@@ -158,5 +164,6 @@ fn integration(resource: &str) -> Option<Resource> {
                 .any(|(name, patterns)| *name == action && patterns & needed != 0)
         }
     };
-    known.then(|| Resource::Integration { service: Text::from(service), action: Text::from(action), pattern })
+    let resource = Resource::Integration { service: Text::from(service), action: Text::from(action), pattern };
+    Some(if known { Reading::Known(resource) } else { Reading::Unlisted(resource) })
 }

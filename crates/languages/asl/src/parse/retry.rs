@@ -10,7 +10,6 @@ use super::record::Record;
 use super::template::Reading;
 use super::walk::{Bounds, Walk};
 use crate::program::{Catcher, QueryLanguage, ResultPath, Retrier};
-use crate::validate::similar;
 
 /// Largest `MaxDelaySeconds`: a leap year.
 const DELAY_SECONDS_MAX: f64 = 31_622_400.0;
@@ -86,12 +85,7 @@ impl Walk {
         catchers
     }
 
-    fn each(
-        &mut self,
-        record: &Record<'_>,
-        name: &'static str,
-        mut read: impl FnMut(&mut Walk, &Record<'_>, bool),
-    ) {
+    fn each(&mut self, record: &Record<'_>, name: &'static str, mut read: impl FnMut(&mut Walk, &Record<'_>, bool)) {
         let items = match record.get(name) {
             None => return,
             // An empty list is accepted here, unlike Choices and Branches.
@@ -139,7 +133,7 @@ impl Walk {
     /// Names that begin with `States.` are AWS's own; an unknown one never matches.
     fn error_name(&mut self, name: &str, place: &Place<'_>) {
         if name.starts_with("States.") && !name.starts_with("States.Http.") && !RESERVED.contains(&name) {
-            let help = similar::nearest(name, RESERVED.into_iter()).map(|meant| format!("did you mean '{meant}'?"));
+            let help = self.did_you_mean(name, RESERVED.into_iter());
             self.warning(super::walk::SCHEMA, format!("'{name}' is not a known error name"), place).help = help;
         }
     }

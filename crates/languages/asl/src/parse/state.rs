@@ -9,7 +9,6 @@ use super::template::Reading;
 use super::walk::Walk;
 use crate::program::{PathField, QueryLanguage, ResultPath, State, StateKind, Transition};
 use crate::template::Template;
-use crate::validate::similar;
 
 impl Walk {
     /// A state. `None` where it cannot be built at all.
@@ -116,7 +115,7 @@ impl Walk {
             return Some((known, fields::of_type(known)?));
         }
         let message = format!("The field 'Type' should have one of these values: [{}]", fields::TYPES.join(", "));
-        let help = similar::nearest(text, fields::TYPES.into_iter()).map(|meant| format!("did you mean '{meant}'?"));
+        let help = self.did_you_mean(text, fields::TYPES.into_iter());
         self.schema(message, &record.at(name)).help = help;
         None
     }
@@ -152,8 +151,12 @@ impl Walk {
         let name = "Result";
         let value = record.get(name)?;
         if contains_path(value, 0) {
-            self.warning("PASS_RESULT_IS_STATIC", "Attempt to use a path in the result of a Pass state.", &record.at(name))
-                .help = Some("Result is taken literally; use 'Parameters' to evaluate paths".to_owned());
+            self.warning(
+                "PASS_RESULT_IS_STATIC",
+                "Attempt to use a path in the result of a Pass state.",
+                &record.at(name),
+            )
+            .help = Some("Result is taken literally; use 'Parameters' to evaluate paths".to_owned());
         }
         Some(value.clone())
     }
@@ -167,12 +170,10 @@ impl Walk {
         for (index, item) in items.iter().enumerate() {
             let place = place.item(index);
             match item {
-                Value::Object(object) => {
-                    match self.nested_machine(&Record::new(object, &place), fields::BRANCH) {
-                        Some(branch) => branches.push(branch),
-                        None => complete = false,
-                    }
-                }
+                Value::Object(object) => match self.nested_machine(&Record::new(object, &place), fields::BRANCH) {
+                    Some(branch) => branches.push(branch),
+                    None => complete = false,
+                },
                 _ => {
                     self.expected("[OBJECT]", &place);
                     complete = false;
@@ -189,9 +190,9 @@ fn contains_path(value: &Value, depth: usize) -> bool {
         return false;
     }
     match value {
-        Value::Object(object) => object.iter().any(|(key, value)| {
-            (key.ends_with(".$") && value.as_str().is_some()) || contains_path(value, depth + 1)
-        }),
+        Value::Object(object) => object
+            .iter()
+            .any(|(key, value)| (key.ends_with(".$") && value.as_str().is_some()) || contains_path(value, depth + 1)),
         Value::Array(items) => items.iter().any(|item| contains_path(item, depth + 1)),
         Value::String(text) => super::path::looks_like_path(text),
         _ => false,

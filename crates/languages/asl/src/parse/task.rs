@@ -2,16 +2,16 @@
 
 use windlass_value::{Object, Value};
 
+use super::WorkflowType;
 use super::expression::Sees;
 use super::integration;
 use super::machine::SECONDS_MAX;
 use super::place::Place;
 use super::record::Record;
-use super::resource::{self, NoResource};
+use super::resource;
 use super::template::Reading;
 use super::wait::literal;
 use super::walk::{Bounds, SCHEMA, Walk};
-use super::WorkflowType;
 use crate::program::{Pattern, QueryLanguage, Resource, Task};
 use crate::template::Template;
 use crate::validate::similar;
@@ -40,21 +40,24 @@ impl Walk {
         let name = "Resource";
         let text = self.string(record, name)?.clone();
         let place = record.at(name);
-        let resource = match resource::parse(&text) {
-            Ok(resource) => resource,
-            Err(NoResource::NoArn) => {
+        let (resource, known) = match resource::read(&text) {
+            resource::Reading::Known(resource) => (Some(resource), true),
+            resource::Reading::Unlisted(resource) => (Some(resource), false),
+            resource::Reading::Unknown => (None, false),
+            resource::Reading::NoArn => {
                 self.schema("Value is not a valid resource ARN", &place);
                 return None;
             }
-            Err(NoResource::Unknown) => {
-                let message = format!(
-                    "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
-                );
-                let help = suggestion(&text);
-                self.schema(message, &place).help = help;
-                return None;
-            }
         };
+        if !known {
+            let message = format!(
+                "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
+            );
+            self.schema(message, &place).help = suggestion(&text);
+            // A stored definition goes on when an integration leaves the table.
+            return Some((text, resource?));
+        }
+        let resource = resource?;
         self.workflow_type_allows(&resource, &place);
         if let Resource::Integration { service, action, pattern } = &resource {
             self.parameters(record, language, &text, service, action);
@@ -112,7 +115,7 @@ impl Walk {
             };
             if !known().any(|known| known == name) {
                 let message = format!("The field '{name}' is not supported by Step Functions");
-                let help = similar::nearest(name, known()).map(|meant| format!("did you mean '{meant}'?"));
+                let help = self.did_you_mean(name, known());
                 self.member_error(message, &Record::new(object, &place), key).help = help;
             }
         }
@@ -128,10 +131,13 @@ impl Walk {
         // A whole document computed by an expression may hold the token.
         let text = value.to_text();
         if !text.contains("Task.Token") && !text.contains(&format!("{needle}\"")) && !text.contains("context") {
-            self.warning(SCHEMA, "No task token is passed to the task", &record.at(field)).help = Some(match language {
-                QueryLanguage::JsonPath => "add \"TaskToken.$\": \"$$.Task.Token\" to what the receiver gets".to_owned(),
-                QueryLanguage::Jsonata => "pass $states.context.Task.Token to the receiver".to_owned(),
-            });
+            self.warning(SCHEMA, "No task token is passed to the task", &record.at(field)).help =
+                Some(match language {
+                    QueryLanguage::JsonPath => {
+                        "add \"TaskToken.$\": \"$$.Task.Token\" to what the receiver gets".to_owned()
+                    }
+                    QueryLanguage::Jsonata => "pass $states.context.Task.Token to the receiver".to_owned(),
+                });
         }
     }
 

@@ -27,13 +27,7 @@ impl Walk {
         self.template_value(value, &record.at(name), reading, 0)
     }
 
-    fn template_value(
-        &mut self,
-        value: &Value,
-        place: &Place<'_>,
-        reading: Reading,
-        depth: usize,
-    ) -> Option<Template> {
+    fn template_value(&mut self, value: &Value, place: &Place<'_>, reading: Reading, depth: usize) -> Option<Template> {
         if depth > TEMPLATE_DEPTH_MAX {
             self.error("TOO_DEEPLY_NESTED", format!("The value nests deeper than {TEMPLATE_DEPTH_MAX} levels"), place);
             return None;
@@ -132,11 +126,7 @@ impl Walk {
     }
 
     fn no_dollar(&mut self, place: &Place<'_>, key: &str) {
-        self.warning(
-            "NO_DOLLAR",
-            "No .$ on a field that appears to be a JSONPath or Intrinsic Function.",
-            place,
-        )
-        .help = Some(format!("name the field '{key}.$' to have the value evaluated"));
+        self.warning("NO_DOLLAR", "No .$ on a field that appears to be a JSONPath or Intrinsic Function.", place)
+            .help = Some(format!("name the field '{key}.$' to have the value evaluated"));
     }
 }

@@ -41,8 +41,9 @@ impl Walk {
                     if super::path::looks_like_path(text) {
                         self.no_path_suffix(&place, "TimestampPath");
                     }
-                    self.schema(NO_TIMESTAMP, &place).help =
-                        Some("write it as 2026-01-31T12:00:00Z or with an offset, 2026-01-31T12:00:00+02:00".to_owned());
+                    self.schema(NO_TIMESTAMP, &place).help = Some(
+                        "write it as 2026-01-31T12:00:00Z or with an offset, 2026-01-31T12:00:00+02:00".to_owned(),
+                    );
                     None
                 }
             };

@@ -17,6 +17,15 @@ use crate::validate::similar;
 /// AWS's code for everything that has no code of its own.
 pub(crate) const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 
+/// How many errors of one definition are noted.
+pub(crate) const ERRORS_MAX: usize = 1000;
+
+/// How many warnings of one definition are noted.
+pub(crate) const WARNINGS_MAX: usize = 1000;
+
+/// Up to how many findings a similar name is looked for.
+const SUGGESTIONS_MAX: usize = 100;
+
 /// The bounds of a number.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
@@ -40,6 +49,12 @@ pub(crate) struct Walk {
     /// The language of the whole definition.
     pub(crate) machine_language: QueryLanguage,
     pub(crate) findings: Vec<Finding>,
+    /// Some error was found, noted or not.
+    refused: bool,
+    errors: usize,
+    warnings: usize,
+    /// Takes what is found beyond the bounds.
+    beyond: Finding,
     /// State names seen so far, in the whole definition.
     pub(crate) names: HashSet<Text>,
     /// Map labels seen so far.
@@ -61,6 +76,10 @@ impl Walk {
             express_children: false,
             machine_language: QueryLanguage::JsonPath,
             findings: Vec::new(),
+            refused: false,
+            errors: 0,
+            warnings: 0,
+            beyond: Finding::default(),
             names: HashSet::new(),
             labels: HashSet::new(),
             scopes: Vec::new(),
@@ -72,7 +91,7 @@ impl Walk {
 
     /// Whether the definition is refused.
     pub(crate) fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.refused
     }
 
     /// Notes an error at a node.
@@ -102,11 +121,21 @@ impl Walk {
         message: impl Into<String>,
         place: &Place<'_>,
     ) -> &mut Finding {
+        self.refused |= severity == Severity::Error;
+        let (noted, noted_max) = match severity {
+            Severity::Error => (&mut self.errors, ERRORS_MAX),
+            Severity::Warning => (&mut self.warnings, WARNINGS_MAX),
+        };
+        if *noted == noted_max {
+            return &mut self.beyond;
+        }
+        *noted += 1;
         self.findings.push(Finding {
             severity,
             code,
             message: message.into(),
             location: Some(place.location()),
+            anchor: place.pointer(),
             pointer: place.pointer(),
             at_name: false,
             offset: None,
@@ -117,9 +146,28 @@ impl Walk {
         &mut self.findings[last]
     }
 
+    /// The name that was meant, in words. Looked for only while there are few
+    /// findings, for each costs a look at all candidates.
+    pub(crate) fn did_you_mean<'c>(&self, word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<String> {
+        if self.findings.len() >= SUGGESTIONS_MAX {
+            return None;
+        }
+        similar::nearest(word, candidates).map(|meant| format!("did you mean '{meant}'?"))
+    }
+
     /// Notes an error that AWS locates at an object and that lies in one member's name.
     pub(crate) fn member_error(&mut self, message: impl Into<String>, record: &Record<'_>, name: &str) -> &mut Finding {
-        let finding = self.schema(message, record.place);
+        self.member_finding(Severity::Error, message, record, name)
+    }
+
+    fn member_finding(
+        &mut self,
+        severity: Severity,
+        message: impl Into<String>,
+        record: &Record<'_>,
+        name: &str,
+    ) -> &mut Finding {
+        let finding = self.note(severity, SCHEMA, message, record.place);
         finding.pointer = record.place.member(name).pointer();
         finding.at_name = true;
         finding
@@ -145,12 +193,13 @@ impl Walk {
         name: &str,
         candidates: impl Iterator<Item = &'c str>,
     ) {
-        let finding = self.member_error(format!("Field '{name}' is not supported"), record, name);
+        let message = format!("Field '{name}' is not supported");
         if name.starts_with("x-") {
-            finding.severity = Severity::Warning;
-            finding.help = Some("fields that start with 'x-' are ignored here; AWS refuses them".to_owned());
-        } else if let Some(meant) = similar::nearest(name, candidates) {
-            finding.help = Some(format!("did you mean '{meant}'?"));
+            self.member_finding(Severity::Warning, message, record, name).help =
+                Some("fields that start with 'x-' are ignored here; AWS refuses them".to_owned());
+        } else {
+            let help = self.did_you_mean(name, candidates);
+            self.member_error(message, record, name).help = help;
         }
     }
 
@@ -251,7 +300,7 @@ impl Walk {
         let text = self.string(record, name)?;
         if !words.contains(&&**text) {
             let message = format!("Value should be one of the following: [{}]", words.join(", "));
-            let help = similar::nearest(text, words.iter().copied()).map(|meant| format!("did you mean '{meant}'?"));
+            let help = self.did_you_mean(text, words.iter().copied());
             self.schema(message, &record.at(name)).help = help;
             return None;
         }

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use windlass_value::{Object, Value};
 
 use crate::parse::{Place, Record, Walk, is_field_of};
-use crate::validate::similar;
 
 const MISSING_TARGET: &str = "MISSING_TRANSITION_TARGET";
 
@@ -42,7 +41,7 @@ fn target(walk: &mut Walk, states: &Object, name: &str, place: &Place<'_>) -> bo
     if states.contains_key(name) {
         return false;
     }
-    let help = similar::nearest(name, states.keys().map(|key| &**key)).map(|meant| format!("did you mean '{meant}'?"));
+    let help = walk.did_you_mean(name, states.keys().map(|key| &**key));
     walk.error(MISSING_TARGET, format!("Missing 'Next' target: {name}"), place).help = help;
     true
 }

@@ -3,6 +3,9 @@
 /// Longest word that is compared, in characters; longer ones are no slips.
 const WORD_CHARS_MAX: usize = 100;
 
+/// Most edits between two words that are still taken for one.
+const EDITS_MAX: usize = 3;
+
 /// How many edits make one word of the other; `None` above `edits_max`.
 fn distance(from: &[char], to: &[char], edits_max: usize) -> Option<usize> {
     if from.len().abs_diff(to.len()) > edits_max {
@@ -36,7 +39,7 @@ pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
     if lower.is_empty() || lower.len() > WORD_CHARS_MAX {
         return None;
     }
-    let edits_max = (lower.len() / 3).clamp(1, 3);
+    let edits_max = (lower.len() / 3).min(EDITS_MAX);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates.filter(|candidate| *candidate != word) {
         let other: Vec<char> = candidate.to_lowercase().chars().collect();
@@ -63,6 +66,7 @@ mod tests {
             ("Nxet", Some("Next")),
             ("Resuorce", Some("Resource")),
             ("Colour", None),
+            ("Ne", None),
             ("", None),
         ] {
             assert_eq!(nearest(word, fields.into_iter()), meant, "{word}");
