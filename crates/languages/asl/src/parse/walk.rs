@@ -23,6 +23,9 @@ pub(crate) const ERRORS_MAX: usize = 1000;
 /// How many warnings of one definition are noted.
 pub(crate) const WARNINGS_MAX: usize = 1000;
 
+/// How long the texts and places of all findings may be together, in bytes.
+const FINDINGS_BYTES_MAX: usize = 4 << 20;
+
 /// Up to how many findings a similar name is looked for.
 const SUGGESTIONS_MAX: usize = 100;
 
@@ -53,6 +56,7 @@ pub(crate) struct Walk {
     refused: bool,
     errors: usize,
     warnings: usize,
+    findings_bytes: usize,
     /// Takes what is found beyond the bounds.
     beyond: Finding,
     /// State names seen so far, in the whole definition.
@@ -79,6 +83,7 @@ impl Walk {
             refused: false,
             errors: 0,
             warnings: 0,
+            findings_bytes: 0,
             beyond: Finding::default(),
             names: HashSet::new(),
             labels: HashSet::new(),
@@ -126,17 +131,21 @@ impl Walk {
             Severity::Error => (&mut self.errors, ERRORS_MAX),
             Severity::Warning => (&mut self.warnings, WARNINGS_MAX),
         };
-        if *noted == noted_max {
+        if *noted == noted_max || self.findings_bytes > FINDINGS_BYTES_MAX {
             return &mut self.beyond;
         }
         *noted += 1;
+        let message = message.into();
+        let location = place.location();
+        let pointer = place.pointer();
+        self.findings_bytes += message.len() + location.len() + 2 * pointer.len();
         self.findings.push(Finding {
             severity,
             code,
-            message: message.into(),
-            location: Some(place.location()),
-            anchor: place.pointer(),
-            pointer: place.pointer(),
+            message,
+            location: Some(location),
+            anchor: pointer.clone(),
+            pointer,
             at_name: false,
             offset: None,
             span: None,
