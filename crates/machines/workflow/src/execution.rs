@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
+use windlass_asl::Items;
 use windlass_value::{Payload, Text, Timestamp, Value};
 
 use crate::changes::Changes;
@@ -236,7 +237,7 @@ pub struct ParallelRun {
 /// A Map state's iterations.
 #[derive(Clone, Debug)]
 pub struct MapRun {
-    /// The items, an array.
+    /// The items: an array, or an object whose members are gone through.
     pub items: Payload,
     /// How many there are.
     pub length: u32,
@@ -251,9 +252,14 @@ pub struct MapRun {
 }
 
 impl MapRun {
-    /// An item.
-    pub fn item(&self, index: u32) -> Value {
-        self.items.value().at(index as usize).cloned().unwrap_or_default()
+    /// An item's value and, of an object's member, its key.
+    pub fn item(&self, index: u32) -> (Value, Option<Text>) {
+        let items = match self.items.value() {
+            Value::Array(items) => Items::Array(items.clone()),
+            Value::Object(object) => Items::Object(object.clone()),
+            _ => return (Value::Null, None),
+        };
+        (items.item(index as usize).unwrap_or_default(), items.key(index as usize).cloned())
     }
 }
 

@@ -3,7 +3,7 @@ use std::cell::OnceCell;
 use windlass_asl::Surroundings;
 use windlass_value::{Object, Text, Timestamp, Value, object};
 
-use crate::execution::{Execution, Frame, FrameId, Phase};
+use crate::execution::{Execution, Frame, FrameId, MapRun, Phase};
 use crate::random::Random;
 
 /// What a frame's evaluations see.
@@ -17,8 +17,23 @@ pub(crate) struct View<'a> {
     /// `Task.Token`, in callback tasks.
     pub(crate) token: Option<Text>,
     /// The item an `ItemSelector` is evaluated for.
-    pub(crate) item: Option<(u32, Value)>,
+    pub(crate) item: Option<MapItem>,
     pub(crate) context: OnceCell<Value>,
+}
+
+/// `Map.Item` of the context object.
+#[derive(Clone, Debug)]
+pub(crate) struct MapItem {
+    pub(crate) index: u32,
+    pub(crate) value: Value,
+    pub(crate) key: Option<Text>,
+}
+
+impl MapItem {
+    pub(crate) fn of(run: &MapRun, index: u32) -> MapItem {
+        let (value, key) = run.item(index);
+        MapItem { index, value, key }
+    }
 }
 
 impl View<'_> {
@@ -45,8 +60,14 @@ impl View<'_> {
             }
             context.insert("State", state);
         }
-        if let Some((index, value)) = self.item.clone().or_else(|| self.iteration_item()) {
-            context.insert("Map", object! { "Item" => object! { "Index" => index, "Value" => value } });
+        if let Some(MapItem { index, value, key }) = self.item.clone().or_else(|| self.iteration_item()) {
+            let mut item = Object::with_capacity(3);
+            item.insert("Index", index);
+            if let Some(key) = key {
+                item.insert("Key", key);
+            }
+            item.insert("Value", value);
+            context.insert("Map", object! { "Item" => item });
         }
         if let Some(token) = &self.token {
             context.insert("Task", object! { "Token" => token });
@@ -55,12 +76,12 @@ impl View<'_> {
     }
 
     /// The item of the nearest iteration this frame is in.
-    fn iteration_item(&self) -> Option<(u32, Value)> {
+    fn iteration_item(&self) -> Option<MapItem> {
         let mut frame = self.frame;
         while let Some(parent) = frame.parent {
             let container = self.execution.frames.get(&parent)?;
             if let Phase::Map(run) = &container.phase {
-                return Some((frame.index, run.item(frame.index)));
+                return Some(MapItem::of(run, frame.index));
             }
             frame = container;
         }

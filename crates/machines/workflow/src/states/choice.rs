@@ -10,15 +10,9 @@ impl Turn<'_> {
         let (leaving, next) = {
             let Some(view) = self.view(id) else { return Err(gone()) };
             let input = view.frame.input.clone();
-            let effective = if jsonata(state) { input.clone() } else { path(&state.input_path, &input, &view, "InputPath")? };
+            let effective = if jsonata(state) { input.clone() } else { path(&state.input_path, &input, &view)? };
             let scope = Scope::new(effective.value(), &view);
-            let mut matched = None;
-            for (index, rule) in choice.rules.iter().enumerate() {
-                if rule.condition.evaluate(&scope, index)? {
-                    matched = Some((index, rule));
-                    break;
-                }
-            }
+            let matched = windlass_asl::choose(choice, &scope)?.map(|index| (index, &choice.rules[index]));
             let next = match (matched, &choice.default) {
                 (Some((_, rule)), _) => rule.next.clone(),
                 (None, Some(default)) => default.clone(),
@@ -43,7 +37,7 @@ impl Turn<'_> {
                 };
                 output(template, &scope, &field, &input)?
             } else {
-                path(&state.output_path, &effective, &view, "OutputPath")?
+                path(&state.output_path, &effective, &view)?
             };
             (Leaving { output, assigned }, next)
         };

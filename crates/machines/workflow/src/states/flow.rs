@@ -45,9 +45,9 @@ impl Turn<'_> {
             let output = output(state.output.as_ref(), &scope, "Output", &input)?;
             return Ok(Leaving { output, assigned });
         }
-        let effective = path(&state.input_path, &input, &view, "InputPath")?;
+        let effective = path(&state.input_path, &input, &view)?;
         let assigned = evaluate(state.assign.as_ref(), &Scope::new(effective.value(), &view), "Assign")?;
-        let output = path(&state.output_path, &effective, &view, "OutputPath")?;
+        let output = path(&state.output_path, &effective, &view)?;
         Ok(Leaving { output, assigned })
     }
 
@@ -69,7 +69,7 @@ impl Turn<'_> {
             None => result.clone(),
         };
         let combined = combine(&state.result_path, &input, &selected)?;
-        let output = path(&state.output_path, &combined, &view, "OutputPath")?;
+        let output = path(&state.output_path, &combined, &view)?;
         Ok(Leaving { output, assigned })
     }
 
@@ -80,7 +80,7 @@ impl Turn<'_> {
             let scope = Scope::new(input.value(), view);
             return output(state.parameters.as_ref(), &scope, "Arguments", &input);
         }
-        let effective = path(&state.input_path, &input, view, "InputPath")?;
+        let effective = path(&state.input_path, &input, view)?;
         let scope = Scope::new(effective.value(), view);
         output(state.parameters.as_ref(), &scope, "Parameters", &effective)
     }
@@ -105,11 +105,11 @@ pub(crate) fn output(template: Option<&Template>, scope: &Scope<'_>, field: &str
 }
 
 /// InputPath or OutputPath; the whole payload is handed on, not copied.
-pub(crate) fn path(field: &PathField, payload: &Payload, view: &View<'_>, name: &str) -> Result<Payload, Failure> {
+pub(crate) fn path(field: &PathField, payload: &Payload, view: &View<'_>) -> Result<Payload, Failure> {
     match field {
         PathField::Whole => Ok(payload.clone()),
         PathField::Discard => Ok(Payload::from_value(Value::empty_object())),
-        PathField::Path(_) => Ok(Payload::from_value(field.evaluate(&Scope::new(payload.value(), view), name)?)),
+        PathField::Path(_) => Ok(Payload::from_value(field.evaluate(&Scope::new(payload.value(), view))?)),
     }
 }
 

@@ -1,11 +1,11 @@
-use windlass_asl::{Failure, Map, MapMode, Scope, State};
+use windlass_asl::{Failure, Items, Map, MapMode, QuantityField, Scope, State};
 use windlass_value::{Payload, Value};
 
 use super::flow::{gone, path};
 use super::jsonata;
 use crate::execution::{FrameId, MapRun, Phase};
 use crate::history::{Details, EventType};
-use crate::surroundings::View;
+use crate::surroundings::{MapItem, View};
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -18,14 +18,18 @@ impl Turn<'_> {
         let (items, concurrency) = {
             let Some(view) = self.view(id) else { return Err(gone()) };
             let input = view.frame.input.clone();
-            let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view, "InputPath")? };
+            let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
             let scope = Scope::new(effective.value(), &view);
             let items = map.items.evaluate(&scope)?;
-            let concurrency = map.max_concurrency.as_ref().map(|field| field.max_concurrency(&scope)).transpose()?;
-            (items, concurrency.unwrap_or(0))
+            let concurrency = map.max_concurrency.as_ref().map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency)).transpose()?;
+            (items, concurrency.unwrap_or(0.0) as u32)
         };
         self.check_depth(id)?;
-        let length = items.as_array().map_or(0, |items| items.len()) as u32;
+        let length = items.len() as u32;
+        let items = match items {
+            Items::Array(items) => Value::Array(items),
+            Items::Object(object) => Value::Object(object),
+        };
         self.emit(id, EventType::MapStateStarted, || Details::MapStarted { length });
         let concurrency_max = if concurrency == 0 { self.world.limits.map_concurrency_default } else { concurrency };
         if let Some(frame) = self.frame_mut(id) {
@@ -71,11 +75,11 @@ impl Turn<'_> {
     fn iteration_input(&self, id: FrameId, state: &State, map: &Map, index: u32) -> Result<Payload, Failure> {
         let Some(view) = self.view(id) else { return Err(gone()) };
         let Phase::Map(run) = &view.frame.phase else { return Err(gone()) };
-        let item = run.item(index);
-        let Some(selector) = &map.item_selector else { return Ok(Payload::from_value(item)) };
+        let item = MapItem::of(run, index);
+        let Some(selector) = &map.item_selector else { return Ok(Payload::from_value(item.value)) };
         let input = view.frame.input.clone();
-        let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view, "InputPath")? };
-        let view = View { item: Some((index, item)), ..view };
+        let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
+        let view = View { item: Some(item), ..view };
         let selected = selector.evaluate(&Scope::new(effective.value(), &view), "ItemSelector")?;
         Ok(Payload::from_value(selected))
     }

@@ -31,8 +31,8 @@ impl Turn<'_> {
             let cause = format!("The state machine definition has no state '{name}'.");
             return self.fail_execution(id, Some("States.Runtime".into()), Some(cause.into()));
         }
-        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
         self.transitions += 1;
+        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
         let previous_event_id = frame.previous_event_id;
         let (name, input) = (frame.state.clone(), frame.input.clone());
         let event_id = self.emit(id, entered_type(&state.kind), || Details::StateEntered { name, input });

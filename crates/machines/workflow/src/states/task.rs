@@ -1,4 +1,4 @@
-use windlass_asl::{Failure, Pattern, Resource, Scope, State, StateKind, Task};
+use windlass_asl::{Failure, Pattern, QuantityField, Resource, Scope, State, StateKind, Task};
 use windlass_value::{Payload, Text, Timestamp};
 
 use super::flow::gone;
@@ -21,11 +21,12 @@ impl Turn<'_> {
             let parameters = self.work_input(state, &view)?;
             let input = view.frame.input.clone();
             let scope = Scope::new(input.value(), &view);
-            let timeout = task.timeout_seconds.as_ref().map(|field| field.timeout_seconds(&scope)).transpose()?;
-            let heartbeat = task.heartbeat_seconds.as_ref().map(|field| field.heartbeat_seconds(&scope)).transpose()?;
+            let timeout = task.timeout_seconds.as_ref().map(|field| field.evaluate(&scope, QuantityField::TimeoutSeconds)).transpose()?;
+            let heartbeat = task.heartbeat_seconds.as_ref().map(|field| field.evaluate(&scope, QuantityField::HeartbeatSeconds)).transpose()?;
             let role = task.credentials.as_ref().map(|template| template.evaluate(&scope, "Credentials")).transpose()?;
             let role: Option<Text> = role.and_then(|value| value["RoleArn"].as_str().map(Text::from));
-            (parameters, timeout, heartbeat, role, view.frame.retries.count)
+            let whole = |seconds: f64| seconds as i64;
+            (parameters, timeout.map(whole), heartbeat.map(whole), role, view.frame.retries.count)
         };
         if parameters.bytes_len() > self.world.limits.payload_bytes_max {
             let cause = too_large(&state.name, "provided parameters");
