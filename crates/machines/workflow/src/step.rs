@@ -1,5 +1,5 @@
 use windlass_asl::Machine;
-use windlass_value::{Text, Timestamp};
+use windlass_value::Text;
 
 use crate::effect::{Effect, TimerKind};
 use crate::event::{Event, EventKind};

@@ -13,7 +13,7 @@ use crate::key::ExecutionKey;
 use crate::slot::{Delivery, What};
 use crate::tables::{EXECUTIONS, OUTBOX, TIMERS};
 use crate::timers::HORIZON_MS;
-use crate::turn::{continue_key, read_timer};
+use crate::turn::read_timer;
 
 /// Rows read at once.
 const PAGE_ROWS: usize = 1_000;
@@ -175,6 +175,7 @@ fn task_of_key(key: &Key) -> Option<TaskId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::continue_key;
 
     #[test]
     fn an_outbox_key_names_its_task() {

@@ -1,7 +1,5 @@
 //! One turn: events in, one batch out, effects after it is durable.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use windlass_asl::{Pattern, Resource, StateKind};
