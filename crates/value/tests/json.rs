@@ -1,7 +1,9 @@
 //! The laws of JSON text and tree.
 
 use proptest::prelude::*;
-use windlass_value::{Arn, Number, Payload, Timestamp, Value, object, parse, parse_with_spans, uuid_v4, validate};
+use windlass_value::{
+    Arn, LineIndex, Number, Payload, Timestamp, Value, object, parse, parse_with_spans, uuid_v4, validate,
+};
 
 fn error(text: &str) -> String {
     let error = parse(text).expect_err(text);
@@ -138,4 +140,43 @@ proptest! {
     fn any_text_is_read_or_refused(text in "\\PC*") {
         prop_assert_eq!(parse(&text).is_ok(), validate(&text).is_ok());
     }
+}
+
+#[test]
+fn http_dates_are_read_and_written() {
+    use windlass_value::Timestamp;
+    let cases = [
+        ("Sun, 22 Nov 2026 14:06:14 GMT", Some(1_795_356_374_000)),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+        ("Wed, 31 Dec 1969 23:59:59 GMT", Some(-1000)),
+        ("Thu, 29 Feb 2024 00:00:00 GMT", Some(1_709_164_800_000)),
+        ("Thu, 30 Feb 2024 00:00:00 GMT", None),
+        ("Sun, 22 Nov 2026 14:06:14 -0000", Some(1_795_356_374_000)),
+        ("Sun, 22 Nov 2026 14:06:14 CET", None),
+        ("22 Nov 2026", None),
+        ("", None),
+    ];
+    for (text, expected) in cases {
+        let found = Timestamp::parse_http_date(text).ok();
+        assert_eq!(found.map(Timestamp::as_ms), expected, "{text}");
+        assert!(found.is_none_or(|instant| instant.to_http_date() == text.replace("-0000", "GMT")), "{text}");
+    }
+}
+
+#[test]
+fn finds_nodes_below_long_names_and_in_long_lines() {
+    // Two levels of 300 kB names with a thousand members: pointers written out would take a gigabyte.
+    let name = "é".repeat(150_000);
+    let members: String = (0..1000).map(|index| format!("\"m{index}\":{index},")).collect();
+    let text = format!("{{\"{name}\":{{\"{name}\":{{{members}\"a~/b\":[1,{{\"x\":2}}],\"m0\":7}}}}}}");
+    let (_, spans) = parse_with_spans(&text).unwrap();
+    let at = |pointer: &str| spans.value(pointer).map(|span| &text[span.start..span.end]);
+    assert_eq!(at(&format!("/{name}/{name}/m999")), Some("999"));
+    assert_eq!(at(&format!("/{name}/{name}/m0")), Some("7"));
+    assert_eq!(at(&format!("/{name}/{name}/a~0~1b/1/x")), Some("2"));
+    assert_eq!(at("/absent"), None);
+    let (pointer, key) = &spans.duplicates()[0];
+    assert_eq!((pointer, &text[key.start..key.end]), (&format!("/{name}/{name}/m0"), "\"m0\""));
+    let position = LineIndex::new(&text).position(&text, key.start);
+    assert_eq!((position.line, position.column), (1, text[..key.start].chars().count() + 1));
 }

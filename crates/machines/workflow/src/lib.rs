@@ -27,4 +27,6 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent};
 pub use limits::Limits;
-pub use step::{World, resume, start, step};
+pub use states::token_wanted;
+pub use step::{World, step};
+pub use turn::state_of;

@@ -1,5 +1,5 @@
 use windlass_asl::Machine;
-use windlass_value::{Text, Timestamp};
+use windlass_value::Text;
 
 use crate::effect::{Effect, TimerKind};
 use crate::event::{Event, EventKind};
@@ -15,18 +15,6 @@ pub struct World<'a> {
     pub limits: &'a Limits,
     /// Makes the token that answers a task; the same for the same task.
     pub token: &'a (dyn Fn(TaskId) -> Text + Sync),
-}
-
-/// Begins an execution: `step` with `Start`.
-pub fn start(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
-    step(program, execution, &Event { at, seed, kind: EventKind::Start }, world, history)
-}
-
-/// Continues frames that have work, after a restart read them from storage:
-/// `step` with `Continue`.
-pub fn resume(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
-    execution.rebuild_ready();
-    step(program, execution, &Event { at, seed, kind: EventKind::Continue }, world, history)
 }
 
 /// The machine: takes one event, writes history, answers effects. Equal

@@ -49,7 +49,7 @@ pub(crate) fn machine_of<'p>(program: &'p Machine, execution: &Execution, frame:
 }
 
 /// The state a frame is in.
-pub(crate) fn state_of<'p>(program: &'p Machine, execution: &Execution, frame: &Frame) -> Option<&'p State> {
+pub fn state_of<'p>(program: &'p Machine, execution: &Execution, frame: &Frame) -> Option<&'p State> {
     machine_of(program, execution, frame)?.states.get(&frame.state)
 }
 

@@ -10,6 +10,7 @@ mod pass;
 mod task;
 mod wait;
 
+pub use task::token_wanted;
 use windlass_asl::{Failure, QueryLanguage, State, StateKind, Transition};
 use windlass_value::{Object, Payload, Text, Value};
 

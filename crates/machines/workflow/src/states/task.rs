@@ -234,7 +234,7 @@ impl Turn<'_> {
 }
 
 /// Whether the task is answered by whoever holds its token.
-fn token_wanted(resource: &Resource) -> bool {
+pub fn token_wanted(resource: &Resource) -> bool {
     match resource {
         Resource::Activity => true,
         Resource::Integration { pattern, .. } => *pattern != Pattern::RequestResponse,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use windlass_value::{Payload, Timestamp};
+use windlass_value::Payload;
 use windlass_workflow::{Changes, Execution, FrameId, Identity, Phase, Status, TimerId};
 
 use super::frame::{StoredFrame, StoredPhase};
