@@ -81,7 +81,15 @@ pub(crate) fn of_store(error: &StoreError) -> Fault {
 }
 
 pub(crate) fn of_journal(error: &JournalError) -> Fault {
-    unavailable(error.to_string())
+    match error {
+        JournalError::Read(error) => of_store(error),
+        JournalError::Write(error) => of_commit(error),
+        JournalError::Page => invalid_token(),
+        JournalError::Stopping => unavailable(error.to_string()),
+        JournalError::Turn { .. } | JournalError::Record { .. } | JournalError::Definition { .. } => {
+            Fault::internal(error.to_string())
+        }
+    }
 }
 
 /// A refused batch. An expectation that does not hold means that another writer

@@ -5,9 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use windlass_protocol::Fault;
+use windlass_store::{Batch, Column, Key, Store, Table};
 use windlass_value::Timestamp;
 
-use crate::fault::invalid_token;
+use crate::environment::Environment;
+use crate::fault::{invalid_token, of_commit, of_store};
+
+/// Facts of this service, such as the key that seals page tokens.
+pub static FACTS: Table = Table { name: "stepfunctions_facts", columns: &[] as &[Column], indexes: &[] };
 
 /// Results on a page when the caller names no number.
 pub(crate) const RESULTS_DEFAULT: usize = 100;
@@ -28,8 +33,50 @@ pub(crate) struct Query<'a> {
     pub(crate) arguments: &'a [&'a str],
 }
 
-/// Seals a position.
-pub(crate) fn seal(key: &[u8; 32], query: Query<'_>, position: &str, now: Timestamp) -> String {
+/// Seals and opens tokens with a key that outlives the process.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    key: [u8; 32],
+    environment: Environment,
+}
+
+impl Pages {
+    /// Reads the key, or makes it where there is none.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub(crate) fn open_with(store: &Store, environment: &Environment) -> Result<Pages, Fault> {
+        let row_key = Key::new(0, "", "").text("page_token_key");
+        let stored = store.get(&FACTS, &row_key).map_err(|error| of_store(&error))?;
+        let stored = stored.and_then(|row| <[u8; 32]>::try_from(&row.value[..]).ok());
+        let key = match stored {
+            Some(key) => key,
+            None => {
+                let key = environment.key();
+                let mut batch = Batch::default();
+                batch.put(&FACTS, row_key, Vec::new(), key.to_vec());
+                store.commit(batch).wait().map_err(|error| of_commit(&error))?;
+                key
+            }
+        };
+        Ok(Pages { key, environment: environment.clone() })
+    }
+
+    /// The token of the page behind a position.
+    pub(crate) fn seal(&self, query: Query<'_>, position: &str) -> String {
+        seal(&self.key, query, position, self.environment.now())
+    }
+
+    /// The position a token names.
+    ///
+    /// # Errors
+    /// `InvalidToken` for one that is not ours, of another query, or expired.
+    pub(crate) fn open(&self, query: Query<'_>, token: &str) -> Result<String, Fault> {
+        open(&self.key, query, token, self.environment.now())
+    }
+}
+
+fn seal(key: &[u8; 32], query: Query<'_>, position: &str, now: Timestamp) -> String {
     let expiry = now.plus_ms(VALID_MS).as_ms().to_be_bytes();
     let seal = mac(key, query, &expiry, position).finalize().into_bytes();
     let mut bytes = seal[..SEAL_BYTES].to_vec();
@@ -38,11 +85,7 @@ pub(crate) fn seal(key: &[u8; 32], query: Query<'_>, position: &str, now: Timest
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Opens a token.
-///
-/// # Errors
-/// `InvalidToken` for one that is not ours, of another query, or expired.
-pub(crate) fn open(key: &[u8; 32], query: Query<'_>, token: &str, now: Timestamp) -> Result<String, Fault> {
+fn open(key: &[u8; 32], query: Query<'_>, token: &str, now: Timestamp) -> Result<String, Fault> {
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid_token())?;
     let (seal, rest) = bytes.split_at_checked(SEAL_BYTES).ok_or_else(invalid_token)?;
     let (expiry, position) = rest.split_at_checked(EXPIRY_BYTES).ok_or_else(invalid_token)?;

@@ -6,7 +6,7 @@ use windlass_value::{Payload, Text, Value};
 
 use crate::environment::Environment;
 use crate::execution::check_bytes;
-use crate::fault::{invalid_output, invalid_token, unavailable};
+use crate::fault::{invalid_output, invalid_token, of_journal};
 use crate::request::Request;
 
 pub(crate) async fn success(journal: &Journal, environment: &Environment, request: Request<'_>) -> Result<Reply, Fault> {
@@ -36,6 +36,6 @@ async fn answer(journal: &Journal, request: Request<'_>, answer: Answer) -> Resu
         Err(TokenError::DoesNotExist) => {
             Err(Fault::new("TaskDoesNotExist", "Task Does Not Exist: 'Provided task does not exist'"))
         }
-        Err(TokenError::Unavailable(explanation)) => Err(unavailable(explanation)),
+        Err(TokenError::Unavailable(error)) => Err(of_journal(&error)),
     }
 }

@@ -7,6 +7,7 @@ use crate::arn;
 use crate::environment::Environment;
 use crate::machine::{encryption_configuration, rows_by_name};
 use crate::name;
+use crate::page::Pages;
 use crate::request::Request;
 use crate::tag::Tags;
 
@@ -60,8 +61,8 @@ pub(crate) fn describe(activities: &Activities, request: Request<'_>) -> Result<
 }
 
 /// `ListActivities`, by name.
-pub(crate) fn list(activities: &Activities, environment: &Environment, request: Request<'_>) -> Result<Reply, Fault> {
-    let (rows, next) = rows_by_name(activities.store(), &ACTIVITIES, environment, request)?;
+pub(crate) fn list(activities: &Activities, pages: &Pages, request: Request<'_>) -> Result<Reply, Fault> {
+    let (rows, next) = rows_by_name(activities.store(), &ACTIVITIES, pages, request)?;
     let items = rows.iter().map(|row| decode(row).map(|activity| item(&activity).into()));
     let mut out = Object::new();
     out.insert("activities", Value::array(items.collect::<Result<Vec<Value>, Fault>>()?));

@@ -4,16 +4,15 @@ use windlass_value::{Object, Value};
 
 use super::describe::optional;
 use super::record;
-use crate::environment::Environment;
 use crate::fault::of_journal;
-use crate::page::{self, Query, RESULTS_DEFAULT, RESULTS_MAX};
+use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
 use crate::request::Request;
 
 /// A page ends when its events pass this size, as AWS's do.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// `GetExecutionHistory`.
-pub(crate) fn history(journal: &Journal, environment: &Environment, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) -> Result<Reply, Fault> {
     let call = request.call;
     let record = record(journal, request.required("executionArn")?, call)?;
     let reverse = request.flag("reverseOrder", false)?;
@@ -22,8 +21,7 @@ pub(crate) fn history(journal: &Journal, environment: &Environment, request: Req
     let flag = |value: bool| if value { "true" } else { "false" };
     let arguments = [&*record.arn, flag(reverse), flag(include_data)];
     let query = Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
-    let now = environment.now();
-    let after = request.text("nextToken")?.map(|token| page::open(&environment.token_key, query, token, now)).transpose()?;
+    let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
     let page = |limit: usize| {
         let question = HistoryQuery { reverse, after: after.as_deref(), limit };
         journal.history(&record.arn, question).map_err(|error| of_journal(&error))
@@ -38,7 +36,7 @@ pub(crate) fn history(journal: &Journal, environment: &Environment, request: Req
     }
     let mut out = Object::new();
     out.insert("events", shown);
-    optional(&mut out, "nextToken", next.map(|next| page::seal(&environment.token_key, query, &next, now).into()));
+    optional(&mut out, "nextToken", next.map(|next| pages.seal(query, &next).into()));
     Ok(Value::from(out).into())
 }
 

@@ -4,17 +4,16 @@ use windlass_value::{Object, Value};
 use windlass_workflow::{Status, epoch_seconds};
 
 use super::describe::optional;
-use crate::environment::Environment;
 use crate::fault::{machine_type_not_supported, of_journal};
 use crate::machine::{Machines, Named};
-use crate::page::{self, Query, RESULTS_DEFAULT, RESULTS_MAX};
+use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
 use crate::request::Request;
 
 /// `ListExecutions`, newest first.
 pub(crate) async fn list(
     machines: &Machines,
     journal: &Journal,
-    environment: &Environment,
+    pages: &Pages,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let call = request.call;
@@ -53,14 +52,13 @@ pub(crate) async fn list(
     let machine_arn = machine.arn();
     let arguments = [&*machine_arn, status.map_or("", Status::as_str)];
     let query = Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
-    let now = environment.now();
-    let after = request.text("nextToken")?.map(|token| page::open(&environment.token_key, query, token, now)).transpose()?;
+    let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
     let limit = request.results_max(RESULTS_DEFAULT, RESULTS_MAX)?;
     let question = ExecutionQuery { machine_arn: &machine_arn, status, after: after.as_deref(), limit };
     let (records, next) = journal.list(question).map_err(|error| of_journal(&error))?;
     let mut out = Object::new();
     out.insert("executions", records.iter().map(item).collect::<Vec<Value>>());
-    optional(&mut out, "nextToken", next.map(|next| page::seal(&environment.token_key, query, &next, now).into()));
+    optional(&mut out, "nextToken", next.map(|next| pages.seal(query, &next).into()));
     Ok(Value::from(out).into())
 }
 

@@ -35,18 +35,18 @@ pub(crate) async fn start(
         Ok(record) => record,
         Err(StartError::Exists(record)) => {
             let is_repeat = record.status == Status::Running
-                && journal
-                    .input(&record)
-                    .map_err(|error| of_journal(&error))?
-                    .is_some_and(|first| first.text() == input.text());
+                && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text();
             if !is_repeat {
                 return Err(execution_already_exists(&record.arn));
             }
-            record
+            *record
         }
-        Err(StartError::DiskFull(explanation) | StartError::Unavailable(explanation)) => {
-            return Err(unavailable(explanation));
+        Err(error @ StartError::TooManyOpen(_)) => {
+            let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
+            return Err(Fault::new("ExecutionLimitExceeded", text).explained(error.to_string()));
         }
+        Err(StartError::DiskFull(explanation)) => return Err(unavailable(explanation)),
+        Err(StartError::Unavailable(error)) => return Err(of_journal(&error)),
     };
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);

@@ -27,22 +27,21 @@ pub(crate) async fn start_sync(
         }
         new_execution(&machine, environment, request)?
     };
-    let input = new.identity.input.clone();
-    let outcome = journal.run_express(new).await;
-    let record = &outcome.record;
-    let stopped_at = record.stopped_at.unwrap_or_else(|| environment.now());
+    let identity = new.identity.clone();
+    let trace_header = details::trace_header(&new.details).cloned();
+    let outcome = journal.run_express(new, false).await;
     let mut out = Object::new();
-    out.insert("executionArn", &record.arn);
-    out.insert("stateMachineArn", &record.machine_arn);
-    out.insert("name", &record.name);
-    out.insert("startDate", epoch_seconds(record.started_at));
-    out.insert("stopDate", epoch_seconds(stopped_at));
-    out.insert("status", record.status.as_str());
-    optional(&mut out, "error", record.error.as_ref().map(Value::from));
-    optional(&mut out, "cause", record.cause.as_ref().map(Value::from));
-    data_members(request, &mut out, Some(&input), outcome.output.as_ref())?;
-    optional(&mut out, "traceHeader", details::trace_header(&record.details).cloned());
-    out.insert("billingDetails", billing(record.started_at, stopped_at, &input, outcome.output.as_ref()));
+    out.insert("executionArn", &identity.arn);
+    out.insert("stateMachineArn", &identity.machine_arn);
+    out.insert("name", &identity.name);
+    out.insert("startDate", epoch_seconds(outcome.started_at));
+    out.insert("stopDate", epoch_seconds(outcome.stopped_at));
+    out.insert("status", outcome.status.as_str());
+    optional(&mut out, "error", outcome.error.as_ref().map(Value::from));
+    optional(&mut out, "cause", outcome.cause.as_ref().map(Value::from));
+    data_members(request, &mut out, &identity.input, outcome.output.as_ref())?;
+    optional(&mut out, "traceHeader", trace_header);
+    out.insert("billingDetails", billing(outcome.started_at, outcome.stopped_at, &identity.input, outcome.output.as_ref()));
     Ok(Value::from(out).into())
 }
 

@@ -8,7 +8,6 @@ use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Text, Value};
 
 use super::record::WorkflowKind;
-use super::stored;
 use crate::request::Request;
 
 /// Diagnostics answered when the caller names no number.
@@ -24,7 +23,7 @@ pub(super) fn compile(text: &Text, kind: WorkflowKind) -> Result<Arc<JournalDefi
     let has_errors = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     match parsed.machine {
         Some(program) if !has_errors => {
-            Ok(Arc::new(JournalDefinition { hash: stored::hash(text), text: text.clone(), program }))
+            Ok(Arc::new(JournalDefinition::new(text.clone(), program)))
         }
         _ => Err(Fault::new("InvalidDefinition", invalid_definition_message(&parsed.diagnostics))),
     }

@@ -6,14 +6,13 @@ use windlass_workflow::epoch_seconds;
 use super::catalog::Machines;
 use super::record::{STATE_MACHINES, key};
 use super::stored;
-use crate::environment::Environment;
 use crate::fault::of_store;
-use crate::page::{self, Query, RESULTS_DEFAULT, RESULTS_MAX};
+use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
 use crate::request::Request;
 
 /// `ListStateMachines`, by name.
-pub(crate) fn list(machines: &Machines, environment: &Environment, request: Request<'_>) -> Result<Reply, Fault> {
-    let (rows, next) = rows_by_name(machines.store(), &STATE_MACHINES, environment, request)?;
+pub(crate) fn list(machines: &Machines, pages: &Pages, request: Request<'_>) -> Result<Reply, Fault> {
+    let (rows, next) = rows_by_name(machines.store(), &STATE_MACHINES, pages, request)?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         let machine = stored::summary(row)?;
@@ -37,7 +36,7 @@ pub(crate) fn list(machines: &Machines, environment: &Environment, request: Requ
 pub(crate) fn rows_by_name(
     store: &Store,
     table: &'static Table,
-    environment: &Environment,
+    pages: &Pages,
     request: Request<'_>,
 ) -> Result<(Vec<Row>, Option<String>), Fault> {
     let call = request.call;
@@ -48,7 +47,7 @@ pub(crate) fn rows_by_name(
     // One more than asked for tells whether there is a next page.
     let mut scan = Scan::index(index, limit + 1);
     if let Some(token) = request.text("nextToken")? {
-        let name = page::open(&environment.token_key, query, token, environment.now())?;
+        let name = pages.open(query, token)?;
         let columns = vec![account.into(), region.into(), name.as_str().into()];
         scan = scan.after(Position { columns, key: key(account, region, &name) });
     }
@@ -59,7 +58,7 @@ pub(crate) fn rows_by_name(
     rows.truncate(limit);
     let next = rows.last().map(|row| {
         let name = column_text(row, NAME_COLUMN).unwrap_or_default();
-        page::seal(&environment.token_key, query, name, environment.now())
+        pages.seal(query, name)
     });
     Ok((rows, next))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use windlass_asl::load_definition;
 use windlass_journal::JournalDefinition;
 use windlass_protocol::Fault;
@@ -80,19 +79,7 @@ pub(super) fn decode(row: &Row) -> Result<StateMachine, Fault> {
 
 fn compiled(text: Text) -> Result<Arc<JournalDefinition>, Fault> {
     let program = load_definition(&text).map_err(|error| Fault::internal(format!("stored definition: {error}")))?;
-    Ok(Arc::new(JournalDefinition { hash: hash(&text), text, program: Arc::new(program) }))
-}
-
-/// The SHA-256 of a definition's text in hexadecimal: the journal stores each text once.
-pub(super) fn hash(text: &str) -> Text {
-    use std::fmt::Write as _;
-    let digest = Sha256::digest(text.as_bytes());
-    let mut hex = String::with_capacity(digest.len() * 2);
-    for byte in digest {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex.into()
+    Ok(Arc::new(JournalDefinition::new(text, Arc::new(program))))
 }
 
 /// What lists show of a machine.
