@@ -124,6 +124,10 @@ impl Backend for SqliteStore {
         folder::free_bytes(&self.folder)
     }
 
+    fn used_bytes(&self) -> Option<u64> {
+        self.readers.used_bytes().ok()
+    }
+
     fn stats(&self) -> StoreStats {
         StoreStats { queued: self.queue.len() as u64, ..self.counters.stats() }
     }
