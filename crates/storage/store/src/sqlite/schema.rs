@@ -211,3 +211,43 @@ fn declare_indexes(connection: &Connection, table: &Table) -> Result<(), rusqlit
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no test of behaviour would notice, such as a sync left out.
+    #[test]
+    fn the_writer_is_configured_for_durability() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("store.sqlite");
+        std::fs::write(&file, []).expect("a file");
+        let catalog = Catalog::new(&[]).expect("a catalog");
+        // Twice: what a file keeps, and what each connection must set again.
+        for _ in 0..2 {
+            let connection =
+                open_for_writing(folder.path(), &file, &catalog, &SqliteOptions::default()).expect("the store opens");
+            let expected = [
+                ("synchronous", "2"),
+                ("journal_mode", "wal"),
+                ("page_size", "8192"),
+                ("auto_vacuum", "2"),
+                ("wal_autocheckpoint", "0"),
+                ("fullfsync", "1"),
+                ("checkpoint_fullfsync", "1"),
+                ("application_id", "1464747084"),
+                ("user_version", "1"),
+            ];
+            for (pragma, expected) in expected {
+                let found: rusqlite::types::Value =
+                    connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).expect(pragma);
+                let found = match found {
+                    rusqlite::types::Value::Integer(integer) => integer.to_string(),
+                    rusqlite::types::Value::Text(text) => text,
+                    other => format!("{other:?}"),
+                };
+                assert_eq!(found, expected, "{pragma}");
+            }
+        }
+    }
+}
