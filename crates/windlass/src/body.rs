@@ -6,30 +6,23 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use windlass_protocol::Fault;
+use windlass_protocol::{Fault, body_bytes_max, body_too_large};
+
+use crate::wire::Meaning;
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of all bodies that are being received or worked on.
 const BODIES_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// A body's size where nothing else is said.
-const DEFAULT_BYTES_MAX: usize = 1024 * 1024;
-/// Step Functions takes definitions of 1 MiB; quoted inside JSON, and with a
-/// test's input beside them, they grow. The model's own bounds come after.
-const STATES_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// 6 MiB and 100 bytes of headroom, as Lambda counts it.
-const INVOKE_BYTES_MAX: usize = 6_291_556;
-/// 50 MiB of archive as base64, and the other members.
-const FUNCTION_CODE_BYTES_MAX: usize = 70 * 1024 * 1024;
+/// A body's size where the operation is not known from the head.
+const UNKNOWN_BYTES_MAX: usize = 1024 * 1024;
 
-/// How large a body may be, judged by what the head says.
-pub(crate) fn bytes_max(service: &str, path: &str) -> usize {
-    match service {
-        "states" => STATES_BYTES_MAX,
-        "lambda" if path.ends_with("/invocations") || path.ends_with("/invoke-async") => INVOKE_BYTES_MAX,
-        "lambda" => FUNCTION_CODE_BYTES_MAX,
-        _ => DEFAULT_BYTES_MAX,
+/// How large a body may be.
+pub(crate) fn bytes_max(meaning: &Meaning) -> usize {
+    match meaning {
+        Meaning::Known(resolved) => body_bytes_max(resolved),
+        Meaning::InBody | Meaning::Unknown(_) => UNKNOWN_BYTES_MAX,
     }
 }
 
@@ -67,28 +60,28 @@ impl Drop for BodyShare {
     }
 }
 
-/// Receives a body of at most `bytes_max` bytes.
+/// Receives a body of at most as many bytes as its operation takes.
 ///
 /// # Errors
 /// `RequestEntityTooLargeException` (413), a body that does not come in time or
 /// breaks off, or no memory left for it. The connection must be closed.
-pub(crate) async fn receive(body: Incoming, bytes_max: usize, share: &mut BodyShare) -> Result<Bytes, Fault> {
+pub(crate) async fn receive(body: Incoming, meaning: &Meaning, share: &mut BodyShare) -> Result<Bytes, Fault> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, bytes_max, share)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, meaning, share)).await {
         Ok(received) => received,
         Err(_) => Err(Fault::new("RequestTimeoutException", "The request's body did not arrive in time.")
             .with_status(StatusCode::REQUEST_TIMEOUT.as_u16())),
     }
 }
 
-async fn collect(mut body: Incoming, bytes_max: usize, share: &mut BodyShare) -> Result<Bytes, Fault> {
-    let declared = body.size_hint().lower();
-    if declared > bytes_max as u64 {
-        return Err(too_large(bytes_max));
+async fn collect(mut body: Incoming, meaning: &Meaning, share: &mut BodyShare) -> Result<Bytes, Fault> {
+    let bytes_max = bytes_max(meaning);
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > bytes_max {
+        return Err(too_large(meaning));
     }
-    let declared = declared as usize;
     let mut whole = Bytes::new();
     let mut gathered: Option<BytesMut> = None;
     let mut received = 0;
@@ -99,7 +92,7 @@ async fn collect(mut body: Incoming, bytes_max: usize, share: &mut BodyShare) ->
         let Ok(data) = frame.into_data() else { continue };
         received += data.len();
         if received > bytes_max {
-            return Err(too_large(bytes_max));
+            return Err(too_large(meaning));
         }
         share.grow(data.len())?;
         // The usual body comes in one piece and is not copied.
@@ -118,10 +111,12 @@ async fn collect(mut body: Incoming, bytes_max: usize, share: &mut BodyShare) ->
     Ok(gathered.map_or(whole, BytesMut::freeze))
 }
 
-fn too_large(bytes_max: usize) -> Fault {
-    Fault::new(
-        "RequestEntityTooLargeException",
-        format!("The request's body must have at most {bytes_max} bytes for this operation."),
-    )
-    .with_status(StatusCode::PAYLOAD_TOO_LARGE.as_u16())
+fn too_large(meaning: &Meaning) -> Fault {
+    match meaning {
+        Meaning::Known(resolved) => body_too_large(resolved),
+        Meaning::InBody | Meaning::Unknown(_) => {
+            let message = format!("Request must be smaller than {UNKNOWN_BYTES_MAX} bytes");
+            Fault::new("RequestEntityTooLargeException", message).with_status(StatusCode::PAYLOAD_TOO_LARGE.as_u16())
+        }
+    }
 }

@@ -9,12 +9,12 @@ use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
-use windlass_protocol::{Call, Dispatcher, Fault, Outcome};
+use windlass_protocol::{Call, Dispatcher, Fault, Models, Outcome, Resolved, decode};
 use windlass_value::Text;
 
 use crate::access_log::{Access, AccessLog};
 use crate::answer::{self, Answer, REQUEST_ID};
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, Claim};
 use crate::body::{self, BodyBudget, BodyShare};
 use crate::gate;
 use crate::in_flight::InFlight;
@@ -23,7 +23,7 @@ use crate::meters::{Measurement, Meters};
 use crate::own_endpoints;
 use crate::request_id::request_id;
 use crate::to_the_end::ToTheEnd;
-use crate::wire::{self, Wire};
+use crate::wire::{self, Meaning};
 
 /// The status logged for a client that went away before its answer.
 const CLIENT_CLOSED_STATUS: u16 = 499;
@@ -34,6 +34,7 @@ const LONG_POLLS: [(&str, &str); 2] = [("states", "GetActivityTask"), ("sqs", "R
 
 /// Everything a request needs, shared by all connections.
 pub(crate) struct Front {
+    pub(crate) models: Models,
     pub(crate) authentication: Authentication,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) lifecycle: Lifecycle,
@@ -98,13 +99,19 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
         }
         Err(Refused { fault, closes: false }) => {
             front.meters.refused();
-            let answer = wire::encode_fault(Wire::guess(&parts), &fault, &record.request_id);
+            let answer = wire::refusal(&front.models, &parts, record.claimed(), &record.request_id, &fault);
             record.finish(answer, Some(&fault))
         }
-        Ok(Decoded { wire, call }) => {
-            let outcome = perform(&front, call).await;
-            let answer = wire.encode(&outcome, &record.request_id);
-            record.finish(answer, outcome.as_ref().err())
+        Ok((resolved, decoded)) => {
+            let outcome = match decoded {
+                Ok(call) => perform(&front, call).await,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = &outcome {
+                record.note(fault);
+            }
+            let answer = wire::outcome(&resolved, &record.request_id, outcome);
+            record.finish(answer, None)
         }
     }
 }
@@ -133,37 +140,37 @@ impl From<Fault> for Refused {
     }
 }
 
-struct Decoded {
-    wire: Wire,
-    call: Call,
-}
-
-/// Receives, authenticates and decodes.
+/// Receives, authenticates and decodes. What the operation's own shape forbids
+/// is that operation's fault, the inner error.
 async fn received(
     front: &Front,
     parts: &Parts,
     body: Incoming,
     share: &mut BodyShare,
     record: &mut Record,
-) -> Result<Decoded, Refused> {
+) -> Result<(Resolved, Result<Call, Fault>), Refused> {
     if let Some(reason) = front.lifecycle.phase().reason() {
         return Err(Refused::closing(unavailable(reason)));
     }
     let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
-    record.service = Some(claim.service.clone());
-    let bytes_max = body::bytes_max(&claim.service, parts.uri.path());
-    let body: Bytes = body::receive(body, bytes_max, share).await.map_err(Refused::closing)?;
+    let meaning = Meaning::of_head(&front.models, parts, &claim);
+    record.claim = Some(claim.clone());
+    let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
     let principal = front.authentication.principal(&claim)?;
-    let (wire, request) = wire::decode(parts, &claim.service, body)?;
-    record.operation = Some(request.operation.clone());
+    let resolved = meaning.resolve(&front.models, &claim, &body)?;
+    record.operation = Some((resolved.service.name, &resolved.operation.name));
+    let (input, body) = match decode(&resolved, parts, body) {
+        Ok(decoded) => decoded,
+        Err(fault) => return Ok((resolved, Err(fault))),
+    };
     let trace = parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from);
     let call = Call {
         account: principal.account.clone(),
         region: claim.region,
         service: claim.service,
-        operation: request.operation,
-        input: request.input,
-        body: request.body,
+        operation: resolved.operation.name.as_str().into(),
+        input,
+        body,
         principal,
         source_arn: None,
         deadline: None,
@@ -173,7 +180,7 @@ async fn received(
         depth: 0,
         request_id: record.request_id.clone(),
     };
-    Ok(Decoded { wire, call })
+    Ok((resolved, Ok(call)))
 }
 
 /// Runs one call.
@@ -226,8 +233,9 @@ struct Record {
     front: Arc<Front>,
     peer: Arc<Peer>,
     request_id: Text,
-    service: Option<Text>,
-    operation: Option<Text>,
+    claim: Option<Claim>,
+    /// Service and operation, once they are known to exist.
+    operation: Option<(&'static str, &'static str)>,
     started: Instant,
     status: u16,
     error: Option<String>,
@@ -240,13 +248,18 @@ impl Record {
             front,
             peer,
             request_id: request_id(),
-            service: None,
+            claim: None,
             operation: None,
             started: Instant::now(),
             status: CLIENT_CLOSED_STATUS,
             error: None,
             silent: false,
         }
+    }
+
+    /// The service the request says it is for.
+    fn claimed(&self) -> Option<&str> {
+        self.claim.as_ref().map(|claim| &*claim.service)
     }
 
     /// The last touch to an answer: its id.
@@ -256,26 +269,26 @@ impl Record {
         }
         self.status = answer.status().as_u16();
         if let Some(fault) = fault {
-            self.error = Some(fault.code.clone());
-            self.explain(fault);
+            self.note(fault);
         }
         answer
     }
 
     /// Answers a fault after which the connection ends.
     fn refuse(&mut self, parts: &Parts, version: Version, fault: &Fault) -> Answer {
-        let mut answer = wire::encode_fault(Wire::guess(parts), fault, &self.request_id);
+        let mut answer = wire::refusal(&self.front.models, parts, self.claimed(), &self.request_id, fault);
         if version < Version::HTTP_2 {
             answer::close(&mut answer);
         }
         self.finish(answer, Some(fault))
     }
 
-    /// What the client is not told.
-    fn explain(&self, fault: &Fault) {
+    /// Remembers a fault's code, and logs what the client is not told.
+    fn note(&mut self, fault: &Fault) {
+        self.error = Some(fault.code.clone());
         let Some(explanation) = &fault.explanation else { return };
         let (request_id, code) = (&*self.request_id, &*fault.code);
-        let operation = self.operation.as_deref().unwrap_or("-");
+        let operation = self.operation.map_or("-", |(_, operation)| operation);
         if fault.status >= 500 {
             tracing::error!(request_id, operation, code, explanation, "a call failed");
         } else {
@@ -290,13 +303,14 @@ impl Drop for Record {
             return;
         }
         let took = self.started.elapsed();
-        if let (Some(service), Some(operation)) = (&self.service, &self.operation) {
+        if let Some((service, operation)) = self.operation {
             self.front.meters.answered(service, operation, self.status, took);
         }
+        let (service, operation) = self.operation.unwrap_or((self.claimed().unwrap_or("-"), "-"));
         self.front.access_log.write(&Access {
             request_id: &self.request_id,
-            service: self.service.as_deref().unwrap_or("-"),
-            operation: self.operation.as_deref().unwrap_or("-"),
+            service,
+            operation,
             status: self.status,
             error: self.error.as_deref(),
             peer: &self.peer.name,

@@ -7,7 +7,6 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::RwLock;
-use windlass_value::Text;
 
 /// Different (service, operation, status) that are counted apart; the rest is
 /// counted as `other`, so that no client can make the server's metrics grow.
@@ -26,10 +25,10 @@ const DURATION_BUCKETS_SECONDS: [f64; 14] =
 
 static METADATA: Metadata<'static> = Metadata::new("windlass", Level::INFO, Some(module_path!()));
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct SeriesKey {
-    service: Text,
-    operation: Text,
+    service: &'static str,
+    operation: &'static str,
     status: u16,
 }
 
@@ -88,8 +87,8 @@ impl Meters {
     }
 
     /// Counts one answered request.
-    pub(crate) fn answered(&self, service: &Text, operation: &Text, status: u16, took: Duration) {
-        let key = SeriesKey { service: service.clone(), operation: operation.clone(), status };
+    pub(crate) fn answered(&self, service: &'static str, operation: &'static str, status: u16, took: Duration) {
+        let key = SeriesKey { service, operation, status };
         let known = self.series.read().get(&key).cloned();
         let series = known.unwrap_or_else(|| self.new_series(key));
         series.requests.increment(1);
@@ -101,12 +100,12 @@ impl Meters {
         let key = if all.len() < SERIES_MAX || all.contains_key(&key) {
             key
         } else {
-            SeriesKey { service: OTHER.into(), operation: OTHER.into(), status: key.status }
+            SeriesKey { service: OTHER, operation: OTHER, status: key.status }
         };
         let make = |key: &SeriesKey| {
             let labels = vec![
-                Label::new("service", key.service.to_string()),
-                Label::new("operation", key.operation.to_string()),
+                Label::new("service", key.service),
+                Label::new("operation", key.operation),
                 Label::new("status", key.status.to_string()),
             ];
             Arc::new(Series {
@@ -114,7 +113,7 @@ impl Meters {
                 duration: self.recorder.register_histogram(&Key::from_parts(DURATION, labels), &METADATA),
             })
         };
-        all.entry(key.clone()).or_insert_with(|| make(&key)).clone()
+        all.entry(key).or_insert_with(|| make(&key)).clone()
     }
 
     /// Counts one request that did not become a call.

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use windlass_protocol::Dispatcher;
+use windlass_protocol::{Dispatcher, Models};
 
 use crate::access_log::AccessLog;
 use crate::authentication::Authentication;
@@ -101,6 +101,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let front = Arc::new(Front {
+            models: Models::embedded(),
             authentication: Authentication::new(config),
             dispatcher: Dispatcher::new(),
             lifecycle: Lifecycle::new(),

@@ -1,58 +1,75 @@
-//! From a request's head and body to a call, and from its outcome to an answer.
+//! Between a request and the protocol tables: which operation it means, and how
+//! an answer to it is written.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use http_body_util::Full;
-use windlass_protocol::{Fault, Outcome};
-use windlass_value::{Object, Text, Value};
+use windlass_protocol::{Fault, Models, Outcome, Resolved, Wire, encode, encode_fault, encode_unresolved_fault};
 
 use crate::answer::Answer;
+use crate::authentication::Claim;
 
-/// How a request was written, and so how its answer is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire;
-
-/// What a request asks for.
-pub(crate) struct Asked {
-    pub(crate) operation: Text,
-    pub(crate) input: Value,
-    pub(crate) body: Bytes,
+/// What is known of a request before its body is there.
+pub(crate) enum Meaning {
+    /// The head names the operation.
+    Known(Resolved),
+    /// The body will.
+    InBody,
+    /// No operation; said once the body is read, so that the connection lives on.
+    Unknown(Fault),
 }
 
-pub(crate) fn decode(parts: &Parts, _service: &str, body: Bytes) -> Result<(Wire, Asked), Fault> {
-    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let Some((_, operation)) = target.split_once('.') else {
-        return Err(Fault::new("UnknownOperationException", "The request names no operation."));
-    };
-    let text = std::str::from_utf8(&body).map_err(|_| Fault::new("SerializationException", "not UTF-8"))?;
-    let input = windlass_value::parse(text).map_err(|error| Fault::new("SerializationException", error.to_string()))?;
-    Ok((Wire, Asked { operation: operation.into(), input, body: Bytes::new() }))
-}
-
-impl Wire {
-    pub(crate) fn guess(_parts: &Parts) -> Wire {
-        Wire
-    }
-
-    pub(crate) fn encode(self, outcome: &Outcome, request_id: &str) -> Answer {
-        match outcome {
-            Ok(reply) => json(200, reply.output.to_text()),
-            Err(fault) => encode_fault(self, fault, request_id),
+impl Meaning {
+    pub(crate) fn of_head(models: &Models, parts: &Parts, claim: &Claim) -> Meaning {
+        if models.wire(parts, Some(&claim.service)) == Wire::Query {
+            return Meaning::InBody;
+        }
+        match models.resolve(parts, Some(&claim.service)) {
+            Ok(resolved) => Meaning::Known(resolved),
+            Err(fault) => Meaning::Unknown(fault),
         }
     }
+
+    /// The operation, now that the body is there.
+    ///
+    /// # Errors
+    /// The request means none, or another service's than it was signed for.
+    pub(crate) fn resolve(self, models: &Models, claim: &Claim, body: &Bytes) -> Result<Resolved, Fault> {
+        let resolved = match self {
+            Meaning::Known(resolved) => resolved,
+            Meaning::InBody => models.resolve_query(body, Some(&claim.service))?,
+            Meaning::Unknown(fault) => return Err(fault),
+        };
+        if resolved.service.name != &*claim.service {
+            let message = format!("Credential should be scoped to correct service: '{}'.", resolved.service.name);
+            return Err(Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16()));
+        }
+        Ok(resolved)
+    }
 }
 
-pub(crate) fn encode_fault(_wire: Wire, fault: &Fault, _request_id: &str) -> Answer {
-    let mut members = Object::new();
-    members.insert("__type", Value::string(fault.code.as_str()));
-    members.insert("message", Value::string(fault.message.as_str()));
-    json(fault.status, Value::Object(members.into()).to_text())
+/// Writes what a call ended in.
+pub(crate) fn outcome(resolved: &Resolved, request_id: &str, outcome: Outcome) -> Answer {
+    let response = match outcome {
+        Ok(reply) => encode(resolved, request_id, reply),
+        Err(fault) => encode_fault(resolved, request_id, &fault),
+    };
+    response.map(Full::new)
 }
 
-fn json(status: u16, text: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    answer
+/// Writes why a request became no call, as its sender would read it.
+pub(crate) fn refusal(
+    models: &Models,
+    parts: &Parts,
+    service: Option<&str>,
+    request_id: &str,
+    fault: &Fault,
+) -> Answer {
+    let mut response: Response<Bytes> = encode_unresolved_fault(models.wire(parts, service), request_id, fault);
+    // awsJson services say 400 to everything; before them the status tells
+    // proxies and people what kind of refusal it is.
+    if let Ok(status) = StatusCode::from_u16(fault.status) {
+        *response.status_mut() = status;
+    }
+    response.map(Full::new)
 }
