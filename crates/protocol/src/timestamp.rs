@@ -10,7 +10,7 @@ pub(crate) fn read(text: &str) -> Option<Value> {
     if let Ok(instant) = Timestamp::parse_rfc3339(text) {
         return Some(epoch_seconds(instant));
     }
-    if let Some(instant) = read_http_date(text) {
+    if let Ok(instant) = Timestamp::parse_http_date(text) {
         return Some(epoch_seconds(instant));
     }
     text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::from)
@@ -26,35 +26,7 @@ pub(crate) fn write(seconds: &Number, format: TimestampFormat) -> String {
     match format {
         TimestampFormat::EpochSeconds => Value::Number(seconds.clone()).to_text(),
         TimestampFormat::Rfc3339 => instant.to_rfc3339(),
-        TimestampFormat::HttpDate => write_http_date(instant),
-    }
-}
-
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/// 1970-01-01 was a Thursday.
-const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-
-/// `Sun, 22 Nov 2026 14:06:14 GMT`
-fn read_http_date(text: &str) -> Option<Timestamp> {
-    let mut parts = text.split_once(", ")?.1.split(' ');
-    let day: u32 = parts.next()?.parse().ok()?;
-    let name = parts.next()?;
-    let month = MONTHS.iter().position(|month| *month == name)? + 1;
-    let year: u32 = parts.next()?.parse().ok()?;
-    let time = parts.next()?;
-    if parts.next() != Some("GMT") || parts.next().is_some() {
-        return None;
-    }
-    Timestamp::parse_rfc3339(&format!("{year:04}-{month:02}-{day:02}T{time}Z")).ok()
-}
-
-fn write_http_date(instant: Timestamp) -> String {
-    let text = instant.to_rfc3339();
-    let weekday = WEEKDAYS[instant.as_ms().div_euclid(86_400_000).rem_euclid(7) as usize];
-    let month = text.get(5..7).and_then(|month| month.parse::<usize>().ok()).and_then(|month| MONTHS.get(month - 1));
-    match (text.get(..4), month, text.get(8..10), text.get(11..19)) {
-        (Some(year), Some(month), Some(day), Some(time)) => format!("{weekday}, {day} {month} {year} {time} GMT"),
-        _ => text,
+        TimestampFormat::HttpDate => instant.to_http_date(),
     }
 }
 

@@ -1,47 +1,44 @@
-//! Who calls: the shape of a signature in open mode, its truth with keys.
+//! Who calls: in open mode what a signature claims, with keys what it proves.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::header::{HOST, ORIGIN};
 use http::{StatusCode, request::Parts};
+use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError, SigningKeys};
 use windlass_protocol::{Fault, Principal};
-use windlass_value::Text;
+use windlass_value::{Text, Timestamp};
 
-use crate::config::Config;
-
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SCOPE_END: &str = "aws4_request";
-
-/// What a signature says about itself, before anyone believes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Claim {
-    pub(crate) access_key_id: Text,
-    pub(crate) region: Text,
-    /// The signing name.
-    pub(crate) service: Text,
-}
+use crate::config::{Config, Credential};
 
 /// How callers are known.
 pub(crate) struct Authentication {
-    /// Credentials are not checked, but only this machine's programs may call.
-    open: bool,
+    mode: Mode,
     scheme: &'static str,
-    open_principal: Principal,
     region: Text,
+}
+
+enum Mode {
+    /// Credentials are not checked, but only this machine's programs may call.
+    Open(Principal),
+    /// Every signature is checked.
+    Keys { credentials: HashMap<Text, Credentials>, signing_keys: SigningKeys },
 }
 
 impl Authentication {
     pub(crate) fn new(config: &Config) -> Authentication {
-        Authentication {
-            open: config.is_open(),
-            scheme: config.scheme(),
-            open_principal: Principal {
+        let mode = if config.is_open() {
+            Mode::Open(Principal {
                 arn: root_arn(&config.account_id),
                 account: config.account_id.as_str().into(),
                 access_key_id: None,
-            },
-            region: config.region.as_str().into(),
-        }
+            })
+        } else {
+            let credentials = config.credentials.iter().map(known).map(|known| (known.access_key_id.clone(), known));
+            Mode::Keys { credentials: credentials.collect(), signing_keys: SigningKeys::new() }
+        };
+        Authentication { mode, scheme: config.scheme(), region: config.region.as_str().into() }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
@@ -52,9 +49,7 @@ impl Authentication {
     /// # Errors
     /// `AccessDeniedException` (403).
     pub(crate) fn check_local(&self, parts: &Parts) -> Result<(), Fault> {
-        if !self.open {
-            return Ok(());
-        }
+        let Mode::Open(_) = self.mode else { return Ok(()) };
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if !is_loopback_name(host) {
             return Err(denied(
@@ -71,14 +66,21 @@ impl Authentication {
         Ok(())
     }
 
-    /// Reads what the request's signature claims.
+    /// Reads what the request's signature claims, before its body is received.
+    /// With keys, a key that nobody has is refused right here.
     ///
     /// # Errors
-    /// `MissingAuthenticationTokenException` or `IncompleteSignatureException` (403).
+    /// `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
+    /// `UnrecognizedClientException` and their like (403).
     pub(crate) fn claim(&self, parts: &Parts) -> Result<Claim, Fault> {
-        match parts.headers.get(AUTHORIZATION) {
-            Some(header) => header_claim(header.to_str().unwrap_or_default(), &self.region),
-            None => query_claim(parts.uri.query().unwrap_or_default(), &self.region),
+        let claim = windlass_identity::claim(parts)
+            .and_then(|claim| claim.ok_or_else(SignatureError::missing_token))
+            .map_err(fault)?;
+        match &self.mode {
+            Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
+                Err(fault(SignatureError::unrecognized()))
+            }
+            _ => Ok(claim),
         }
     }
 
@@ -86,31 +88,94 @@ impl Authentication {
     ///
     /// # Errors
     /// What is wrong with the signature.
-    pub(crate) fn principal(&self, claim: &Claim) -> Result<Principal, Fault> {
-        if self.open {
-            return Ok(Principal { access_key_id: Some(claim.access_key_id.clone()), ..self.open_principal.clone() });
+    pub(crate) fn principal(&self, parts: &Parts, body: &[u8], claim: &Claim) -> Result<Principal, Fault> {
+        match &self.mode {
+            Mode::Open(principal) => {
+                Ok(Principal { access_key_id: Some(claim.access_key_id.as_str().into()), ..principal.clone() })
+            }
+            Mode::Keys { credentials, signing_keys } => {
+                let known = credentials
+                    .get(claim.access_key_id.as_str())
+                    .ok_or_else(|| fault(SignatureError::unrecognized()))?;
+                prove(parts, body, claim, known, signing_keys)?;
+                Ok(Principal {
+                    arn: known.arn.clone(),
+                    account: known.account.clone(),
+                    access_key_id: Some(known.access_key_id.clone()),
+                })
+            }
         }
-        Err(Fault::new("UnrecognizedClientException", "The security token included in the request is invalid.")
-            .with_status(403))
+    }
+
+    /// The region a call is for.
+    pub(crate) fn region(&self, claim: &Claim) -> Text {
+        if claim.region.is_empty() { self.region.clone() } else { claim.region.as_str().into() }
     }
 }
 
-/// The ARN of an account's root.
-pub(crate) fn root_arn(account: &str) -> Text {
+fn prove(
+    parts: &Parts,
+    body: &[u8],
+    claim: &Claim,
+    known: &Credentials,
+    signing_keys: &SigningKeys,
+) -> Result<(), Fault> {
+    let signing = windlass_identity::verify(parts, Body::Bytes(body), claim, known, now(), signing_keys);
+    match signing.map_err(|error| quiet(error, claim)) {
+        Ok(PayloadSigning::Signed) => Ok(()),
+        // Only S3 takes a body that its sender did not vouch for.
+        Ok(PayloadSigning::Unsigned | PayloadSigning::Chunked { .. }) => {
+            let message =
+                format!("The request's body must be under the signature for the service '{}'.", claim.service);
+            Err(Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16()))
+        }
+        Err(error) => Err(fault(error)),
+    }
+}
+
+/// The explanation quotes the signed headers, and a session token is one.
+fn quiet(error: SignatureError, claim: &Claim) -> SignatureError {
+    match claim.session_token {
+        Some(_) => SignatureError { explanation: None, ..error },
+        None => error,
+    }
+}
+
+fn fault(error: SignatureError) -> Fault {
+    let fault = Fault::new(error.code, error.message).with_status(error.status);
+    match error.explanation {
+        Some(explanation) => fault.explained(explanation),
+        None => fault,
+    }
+}
+
+fn now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn known(credential: &Credential) -> Credentials {
+    let account = credential.account_id.as_str();
+    let arn = match &credential.user {
+        Some(user) => format!("arn:aws:iam::{account}:user/{user}").into(),
+        None => root_arn(account),
+    };
+    Credentials {
+        access_key_id: credential.access_key_id.as_str().into(),
+        secret_access_key: credential.secret_access_key.reveal().into(),
+        session_token: None,
+        account: account.into(),
+        arn,
+        expires: None,
+    }
+}
+
+fn root_arn(account: &str) -> Text {
     format!("arn:aws:iam::{account}:root").into()
 }
 
 fn denied(message: &str) -> Fault {
     Fault::new("AccessDeniedException", message).with_status(StatusCode::FORBIDDEN.as_u16())
-}
-
-fn missing() -> Fault {
-    Fault::new("MissingAuthenticationTokenException", "Missing Authentication Token")
-        .with_status(StatusCode::FORBIDDEN.as_u16())
-}
-
-fn incomplete(message: String) -> Fault {
-    Fault::new("IncompleteSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16())
 }
 
 /// `localhost`, `127.0.0.1`, `[::1]`, `*.localhost`, each perhaps with a port
@@ -137,83 +202,6 @@ fn is_loopback_name(host: &str) -> bool {
 
 fn is_port(text: &str) -> bool {
     text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
-}
-
-fn header_claim(header: &str, default_region: &Text) -> Result<Claim, Fault> {
-    let Some((algorithm, fields)) = header.split_once(' ') else {
-        return Err(if header.is_empty() { missing() } else { unsupported(header) });
-    };
-    if algorithm != ALGORITHM {
-        return Err(unsupported(algorithm));
-    }
-    let field = |name: &str| {
-        fields.split(',').find_map(|field| {
-            let (key, value) = field.trim().split_once('=')?;
-            (key == name && !value.is_empty()).then_some(value)
-        })
-    };
-    let (credential, headers, signature) = (field("Credential"), field("SignedHeaders"), field("Signature"));
-    let absent: String = [("Credential", credential), ("Signature", signature), ("SignedHeaders", headers)]
-        .iter()
-        .filter(|(_, value)| value.is_none())
-        .map(|(name, _)| format!("Authorization header requires '{name}' parameter. "))
-        .collect();
-    match credential {
-        Some(credential) if absent.is_empty() => credential_claim(credential, default_region),
-        _ => Err(incomplete(absent.trim_end().to_owned())),
-    }
-}
-
-fn unsupported(algorithm: &str) -> Fault {
-    // Only the scheme's name: what follows may be a secret (Basic, Bearer).
-    let name: String = algorithm.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').take(32).collect();
-    incomplete(format!("Unsupported AWS 'algorithm': '{name}'. Use {ALGORITHM}."))
-}
-
-fn query_claim(query: &str, default_region: &Text) -> Result<Claim, Fault> {
-    let field = |name: &str| {
-        query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            (key.eq_ignore_ascii_case(name) && !value.is_empty()).then_some(value)
-        })
-    };
-    let Some(algorithm) = field("X-Amz-Algorithm") else { return Err(missing()) };
-    if algorithm != ALGORITHM {
-        return Err(unsupported(algorithm));
-    }
-    for name in ["X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"] {
-        if field(name).is_none() {
-            return Err(incomplete(format!("AWS query-string parameters must include '{name}'.")));
-        }
-    }
-    match field("X-Amz-Credential") {
-        Some(credential) => credential_claim(&credential.replace("%2F", "/").replace("%2f", "/"), default_region),
-        None => Err(incomplete("AWS query-string parameters must include 'X-Amz-Credential'.".to_owned())),
-    }
-}
-
-/// `AKID/20201231/us-east-1/states/aws4_request`
-fn credential_claim(credential: &str, default_region: &Text) -> Result<Claim, Fault> {
-    let mut parts = credential.split('/');
-    let mut next = || parts.next().unwrap_or_default();
-    let (id, date, region, service, end) = (next(), next(), next(), next(), next());
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let shaped = !id.is_empty()
-        && plain(id)
-        && date.len() == 8
-        && date.bytes().all(|byte| byte.is_ascii_digit())
-        && plain(region)
-        && !service.is_empty()
-        && plain(service)
-        && end == SCOPE_END
-        && parts.next().is_none();
-    if !shaped {
-        return Err(incomplete(format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/{SCOPE_END}."
-        )));
-    }
-    let region = if region.is_empty() { default_region.clone() } else { region.into() };
-    Ok(Claim { access_key_id: id.into(), region, service: service.into() })
 }
 
 #[cfg(test)]
@@ -250,39 +238,5 @@ mod tests {
         for (host, expected) in cases {
             assert_eq!(is_loopback_name(host), expected, "{host}");
         }
-    }
-
-    #[test]
-    fn claims() {
-        let good = "AWS4-HMAC-SHA256 Credential=test/20201231/eu-west-1/states/aws4_request, \
-                    SignedHeaders=host;x-amz-date, Signature=00";
-        let claim = header_claim(good, &"us-east-1".into()).unwrap();
-        assert_eq!((&*claim.access_key_id, &*claim.region, &*claim.service), ("test", "eu-west-1", "states"));
-        let cases = [
-            ("", "MissingAuthenticationTokenException"),
-            ("Bearer abc", "IncompleteSignatureException"),
-            ("AWS4-HMAC-SHA256", "IncompleteSignatureException"),
-            (
-                "AWS4-HMAC-SHA256 Credential=a/20201231/r/states/aws4_request, Signature=0",
-                "IncompleteSignatureException",
-            ),
-            (
-                "AWS4-HMAC-SHA256 Credential=a/2020/r/states/aws4_request, SignedHeaders=host, Signature=0",
-                "IncompleteSignatureException",
-            ),
-            (
-                "AWS4-HMAC-SHA256 Credential=a/20201231/r/states/aws4_request/x, SignedHeaders=host, Signature=0",
-                "IncompleteSignatureException",
-            ),
-        ];
-        for (header, code) in cases {
-            let fault = header_claim(header, &"us-east-1".into()).unwrap_err();
-            assert_eq!((fault.code.as_str(), fault.status), (code, 403), "{header}");
-            assert!(!fault.message.contains("abc"), "{header}");
-        }
-        let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20201231%2Feu-west-1%2Fsts%2Faws4_request\
-                     &X-Amz-Date=20201231T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
-        assert_eq!(&*query_claim(query, &"us-east-1".into()).unwrap().service, "sts");
-        assert_eq!(query_claim("a=b", &"us-east-1".into()).unwrap_err().code, "MissingAuthenticationTokenException");
     }
 }

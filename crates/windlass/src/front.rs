@@ -14,7 +14,7 @@ use windlass_value::Text;
 
 use crate::access_log::{Access, AccessLog};
 use crate::answer::{self, Answer, REQUEST_ID};
-use crate::authentication::{Authentication, Claim};
+use crate::authentication::Authentication;
 use crate::body::{self, BodyBudget, BodyShare};
 use crate::gate;
 use crate::in_flight::InFlight;
@@ -99,7 +99,7 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
         }
         Err(Refused { fault, closes: false }) => {
             front.meters.refused();
-            let answer = wire::refusal(&front.models, &parts, record.claimed(), &record.request_id, &fault);
+            let answer = wire::refusal(&front.models, &parts, record.claimed.as_deref(), &record.request_id, &fault);
             record.finish(answer, Some(&fault))
         }
         Ok((resolved, decoded)) => {
@@ -154,9 +154,9 @@ async fn received(
     }
     let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
     let meaning = Meaning::of_head(&front.models, parts, &claim);
-    record.claim = Some(claim.clone());
+    record.claimed = Some(claim.service.as_str().into());
     let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
-    let principal = front.authentication.principal(&claim)?;
+    let principal = front.authentication.principal(parts, &body, &claim)?;
     let resolved = meaning.resolve(&front.models, &claim, &body)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
     let (input, body) = match decode(&resolved, parts, body) {
@@ -166,8 +166,8 @@ async fn received(
     let trace = parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from);
     let call = Call {
         account: principal.account.clone(),
-        region: claim.region,
-        service: claim.service,
+        region: front.authentication.region(&claim),
+        service: resolved.service.name.into(),
         operation: resolved.operation.name.as_str().into(),
         input,
         body,
@@ -233,7 +233,8 @@ struct Record {
     front: Arc<Front>,
     peer: Arc<Peer>,
     request_id: Text,
-    claim: Option<Claim>,
+    /// The service the request says it is for.
+    claimed: Option<Text>,
     /// Service and operation, once they are known to exist.
     operation: Option<(&'static str, &'static str)>,
     started: Instant,
@@ -248,18 +249,13 @@ impl Record {
             front,
             peer,
             request_id: request_id(),
-            claim: None,
+            claimed: None,
             operation: None,
             started: Instant::now(),
             status: CLIENT_CLOSED_STATUS,
             error: None,
             silent: false,
         }
-    }
-
-    /// The service the request says it is for.
-    fn claimed(&self) -> Option<&str> {
-        self.claim.as_ref().map(|claim| &*claim.service)
     }
 
     /// The last touch to an answer: its id.
@@ -276,7 +272,7 @@ impl Record {
 
     /// Answers a fault after which the connection ends.
     fn refuse(&mut self, parts: &Parts, version: Version, fault: &Fault) -> Answer {
-        let mut answer = wire::refusal(&self.front.models, parts, self.claimed(), &self.request_id, fault);
+        let mut answer = wire::refusal(&self.front.models, parts, self.claimed.as_deref(), &self.request_id, fault);
         if version < Version::HTTP_2 {
             answer::close(&mut answer);
         }
@@ -306,7 +302,7 @@ impl Drop for Record {
         if let Some((service, operation)) = self.operation {
             self.front.meters.answered(service, operation, self.status, took);
         }
-        let (service, operation) = self.operation.unwrap_or((self.claimed().unwrap_or("-"), "-"));
+        let (service, operation) = self.operation.unwrap_or((self.claimed.as_deref().unwrap_or("-"), "-"));
         self.front.access_log.write(&Access {
             request_id: &self.request_id,
             service,

@@ -19,6 +19,9 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| wrong(&files.cert, &error, "the certificate chain"))?;
+    if chain.is_empty() {
+        return Err(wrong(&files.cert, &"there is no certificate in it", "the certificate chain"));
+    }
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| wrong(&files.key, &error, "the certificate's private key"))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
 use http_body_util::Full;
+use windlass_identity::Claim;
 use windlass_protocol::{Fault, Models, Outcome, Resolved, Wire, encode, encode_fault, encode_unresolved_fault};
 
 use crate::answer::Answer;
-use crate::authentication::Claim;
 
 /// What is known of a request before its body is there.
 pub(crate) enum Meaning {
@@ -40,7 +40,7 @@ impl Meaning {
             Meaning::InBody => models.resolve_query(body, Some(&claim.service))?,
             Meaning::Unknown(fault) => return Err(fault),
         };
-        if resolved.service.name != &*claim.service {
+        if resolved.service.name != claim.service {
             let message = format!("Credential should be scoped to correct service: '{}'.", resolved.service.name);
             return Err(Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16()));
         }

@@ -23,8 +23,10 @@ use windlass_value::{Value, parse};
 /// Only there so that a broken server fails a test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a signed request carries; open mode looks at its shape only.
 pub(crate) const AUTHORIZATION: &str = "Authorization: AWS4-HMAC-SHA256 Credential=test/20201231/eu-west-1/states/\
-                                        aws4_request, SignedHeaders=host;x-amz-date, Signature=00\r\n";
+                                        aws4_request, SignedHeaders=host;x-amz-date, Signature=00\r\n\
+                                        X-Amz-Date: 20201231T000000Z\r\n";
 
 /// A folder of its own, removed in the end.
 pub(crate) struct Folder(pub(crate) PathBuf);
