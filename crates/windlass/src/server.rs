@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -135,6 +135,10 @@ impl Server {
     /// # Errors
     /// The recovery's.
     pub async fn host(&mut self, hosted: Hosted) -> Result<(), StartError> {
+        // Tables are compiled when first looked at; no caller should wait for that.
+        for service in &hosted.services {
+            self.front.models.service(service.name());
+        }
         self.front.dispatcher.set_services(hosted.services);
         *self.front.measure.write() = Some(hosted.measure);
         self.close = Some(hosted.close);
@@ -233,18 +237,36 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, front: Arc<Fron
         };
         let (builder, front, tls) = (builder.clone(), front.clone(), tls.clone());
         tokio::spawn(async move {
-            front.meters.connection_opened();
+            let _counted = Counted::new(front.meters.clone(), permit);
             let peer = Arc::new(Peer::new(address));
             connect(stream, tls, &builder, &front, peer).await;
-            front.meters.connection_closed();
-            drop(permit);
         });
+    }
+}
+
+/// An open connection; its place is free again when this is dropped, also by a panic.
+struct Counted {
+    meters: Arc<Meters>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Counted {
+    fn new(meters: Arc<Meters>, place: OwnedSemaphorePermit) -> Counted {
+        meters.connection_opened();
+        Counted { meters, _place: place }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.meters.connection_closed();
     }
 }
 
 /// Other errors are of the one connection that went away before it was accepted.
 fn is_short_of_resources(error: &io::Error) -> bool {
-    const SHORT: [i32; 4] = [12, 23, 24, 105]; // ENOMEM, ENFILE, EMFILE, ENOBUFS
+    // ENOMEM, ENFILE, EMFILE, and ENOBUFS on macOS and on Linux.
+    const SHORT: [i32; 5] = [12, 23, 24, 55, 105];
     error.raw_os_error().is_some_and(|code| SHORT.contains(&code))
 }
 

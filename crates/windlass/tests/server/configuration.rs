@@ -5,9 +5,11 @@ use windlass::config::{Config, ConfigError, Flags};
 
 use super::harness::Folder;
 
+type Env<'a> = &'a [(&'a str, &'a str)];
+
 struct Told<'a> {
     flags: Flags,
-    env: &'a [(&'a str, &'a str)],
+    env: Env<'a>,
     here: &'a Path,
 }
 
@@ -19,7 +21,7 @@ impl Told<'_> {
     }
 }
 
-fn resolve(listen: Option<&str>, env: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
+fn resolve(listen: Option<&str>, env: Env<'_>, file: &str) -> Result<Config, ConfigError> {
     let folder = Folder::new();
     folder.file("windlass.toml", file);
     let env: Vec<(&str, &str)> = [("HOME", "/home/nobody")].iter().chain(env).copied().collect();
@@ -31,7 +33,7 @@ fn resolve(listen: Option<&str>, env: &[(&str, &str)], file: &str) -> Result<Con
 fn flag_before_environment_before_file_before_default() {
     let file = "listen = \"127.0.0.1:3\"\ndrain_ms = 3";
     let env = [("WINDLASS_LISTEN", "127.0.0.1:2"), ("WINDLASS_DRAIN_MS", "2")];
-    let cases: [(Option<&str>, &[(&str, &str)], &str, u16, u64); 4] = [
+    let cases: [(Option<&str>, Env<'_>, &str, u16, u64); 4] = [
         (Some("127.0.0.1:1"), &env, file, 1, 2),
         (None, &env, file, 2, 2),
         (None, &[], file, 3, 3),
@@ -45,7 +47,7 @@ fn flag_before_environment_before_file_before_default() {
 
 #[test]
 fn the_data_folder_is_in_the_users_data_home() {
-    let cases: [(&[(&str, &str)], &str); 4] = [
+    let cases: [(Env<'_>, &str); 4] = [
         (&[], "/home/nobody/.local/share/windlass"),
         (&[("XDG_DATA_HOME", "/data")], "/data/windlass"),
         (&[("XDG_DATA_HOME", "relative")], "/home/nobody/.local/share/windlass"),
@@ -73,7 +75,7 @@ fn the_file_in_the_data_folder_comes_before_the_one_here() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let cases: [(Option<&str>, &[(&str, &str)], &str, &[&str]); 13] = [
+    let cases: [(Option<&str>, Env<'_>, &str, &[&str]); 13] = [
         (None, &[], "drain_ms = 1\nlissten = \"x\"", &["line 2", "lissten", "windlass.toml"]),
         (None, &[], "[tls]\ncertificate = \"x\"", &["line 2", "certificate"]),
         (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret = \"b\"", &["line 3", "secret"]),
