@@ -70,7 +70,12 @@ fn rest_body(service: &ServiceModel, structure: &Structure, reply: Reply) -> Opt
 }
 
 /// A document as the model knows it: members by wire name, nulls and unknown ones left out.
-fn written(service: &ServiceModel, structure: &Structure, output: &Value, belongs: impl Fn(&Member) -> bool) -> Object {
+pub(crate) fn written(
+    service: &ServiceModel,
+    structure: &Structure,
+    output: &Value,
+    belongs: impl Fn(&Member) -> bool,
+) -> Object {
     let Value::Object(given) = output else { return Object::new() };
     let mut out = Object::with_capacity(given.len());
     for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
@@ -127,7 +132,7 @@ fn bind(service: &ServiceModel, structure: &Structure, output: &Value, headers: 
     }
 }
 
-fn header_text(service: &ServiceModel, member: &Member, value: &Value) -> String {
+pub(crate) fn header_text(service: &ServiceModel, member: &Member, value: &Value) -> String {
     let shape = service.shape(member.shape);
     match value {
         Value::String(text) => text.to_string(),
@@ -138,7 +143,7 @@ fn header_text(service: &ServiceModel, member: &Member, value: &Value) -> String
     }
 }
 
-fn set(headers: &mut HeaderMap, name: &str, value: &str) {
+pub(crate) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
     match (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) {
         (Ok(name), Ok(value)) => {
             headers.insert(name, value);
@@ -232,7 +237,7 @@ fn error_type(wire: Wire, service: Option<&ServiceModel>, modelled: bool, fault:
     namespace.map_or_else(|| code.clone(), |namespace| format!("{namespace}#{code}"))
 }
 
-fn content_type(wire: Wire) -> HeaderValue {
+pub(crate) fn content_type(wire: Wire) -> HeaderValue {
     HeaderValue::from_static(match wire {
         Wire::AwsJson10 => "application/x-amz-json-1.0",
         Wire::AwsJson11 => "application/x-amz-json-1.1",

@@ -4,6 +4,7 @@
 //! This crate knows no service's behaviour, no storage and no socket.
 
 mod call;
+mod client;
 mod constraint;
 mod decode;
 mod dispatcher;
@@ -20,6 +21,7 @@ mod timestamp;
 mod uri;
 
 pub use call::{CALL_DEPTH_MAX, Call, Principal, Reply};
+pub use client::{decode_response, encode_request};
 pub use decode::decode;
 pub use dispatcher::{Dispatcher, Outcome, Service};
 pub use encode::{encode, encode_fault, encode_unresolved_fault};

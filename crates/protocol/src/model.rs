@@ -31,6 +31,8 @@ pub struct ServiceModel {
     pub api_version: String,
     /// How requests and answers are written.
     pub wire: Wire,
+    /// What stands before the operation in `X-Amz-Target`.
+    pub target_prefix: Option<String>,
     /// What stands before the error names the model defines, on awsJson 1.0.
     pub error_namespace: Option<String>,
     /// The namespace of XML answers.

@@ -183,6 +183,19 @@ mod tests {
         for entry in &EMBEDDED {
             assert_eq!(entry.wire, entry.model.wire, "{}", entry.name);
             assert_eq!(entry.name, entry.model.name);
+            assert_eq!(entry.target_prefix, entry.model.target_prefix.as_deref());
+        }
+    }
+
+    #[test]
+    fn every_rest_operation_is_found_at_its_path() {
+        for operation in LAMBDA.operations.values() {
+            let path = operation.uri.fill(|_| Some("a/b:c 1".to_owned())).expect("all labels are given");
+            let request = http::Request::builder().method(operation.method.clone()).uri(&path).body(());
+            let parts = request.expect("a request").into_parts().0;
+            let resolved = Models::embedded().resolve(&parts, None).expect(&path);
+            assert_eq!(resolved.operation.name, operation.name, "{path}");
+            assert!(resolved.labels.iter().all(|(_, value)| value == "a/b:c 1"), "{path}");
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, St
         service_id: text_of(&table, "service_id")?.to_owned(),
         api_version: text_of(&table, "api_version")?.to_owned(),
         wire,
+        target_prefix: optional_text(&table, "target_prefix"),
         error_namespace: optional_text(&table, "error_namespace"),
         xml_namespace: optional_text(&table, "xml_namespace"),
         operations: operations

@@ -34,6 +34,29 @@ impl UriTemplate {
         UriTemplate { segments, query: form_pairs(query).collect() }
     }
 
+    /// The path (and fixed query) with the labels' values filled in; `None` where one is
+    /// missing or empty.
+    pub(crate) fn fill(&self, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let mut out = String::new();
+        for segment in &self.segments {
+            out.push('/');
+            match segment {
+                Segment::Literal(text) => out.push_str(&percent_encode(text, "")),
+                Segment::Label(name) => {
+                    out.push_str(&percent_encode(&value(name).filter(|text| !text.is_empty())?, ""));
+                }
+                Segment::Greedy(name) => {
+                    out.push_str(&percent_encode(&value(name).filter(|text| !text.is_empty())?, "/"));
+                }
+            }
+        }
+        for (index, (key, value)) in self.query.iter().enumerate() {
+            out.push(if index == 0 { '?' } else { '&' });
+            out.push_str(&format!("{}={}", percent_encode(key, ""), percent_encode(value, "")));
+        }
+        Some(out)
+    }
+
     /// How much is spelled out; of two templates that fit, the one with more wins.
     pub(crate) fn literals(&self) -> usize {
         self.segments.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count() + self.query.len()
@@ -106,6 +129,20 @@ pub(crate) fn percent_decode(text: &str, plus_is_blank: bool) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Everything but RFC 3986's unreserved characters and some others as `%XX`.
+pub(crate) fn percent_encode(text: &str, unchanged: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        if plain || unchanged.as_bytes().contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// The decoded pairs of a query string or form, in order.

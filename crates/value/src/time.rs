@@ -72,13 +72,14 @@ impl Timestamp {
         }
     }
 
-    /// Reads an HTTP date: `Sun, 22 Nov 2026 14:06:14 GMT`. The weekday is not checked.
+    /// Reads an HTTP date: `Sun, 22 Nov 2026 14:06:14 GMT`, or with another of RFC 822's
+    /// words for UTC. The weekday is not checked.
     ///
     /// # Errors
     /// Where the text is anything else or no real date.
     pub fn parse_http_date(text: &str) -> Result<Timestamp, TimestampError> {
         let parts: Vec<&str> = text.split_once(", ").ok_or(TimestampError)?.1.split(' ').collect();
-        let [day, month, year, time, "GMT"] = parts[..] else { return Err(TimestampError) };
+        let [day, month, year, time, "GMT" | "UTC" | "+0000" | "-0000"] = parts[..] else { return Err(TimestampError) };
         let month = MONTHS.iter().position(|name| *name == month).ok_or(TimestampError)? + 1;
         Timestamp::parse_rfc3339(&format!("{year:0>4}-{month:02}-{day:0>2}T{time}Z"))
     }

@@ -149,6 +149,7 @@ fn http_dates_are_read_and_written() {
         ("Wed, 31 Dec 1969 23:59:59 GMT", Some(-1000)),
         ("Thu, 29 Feb 2024 00:00:00 GMT", Some(1_709_164_800_000)),
         ("Thu, 30 Feb 2024 00:00:00 GMT", None),
+        ("Sun, 22 Nov 2026 14:06:14 -0000", Some(1_795_356_374_000)),
         ("Sun, 22 Nov 2026 14:06:14 CET", None),
         ("22 Nov 2026", None),
         ("", None),
@@ -156,6 +157,6 @@ fn http_dates_are_read_and_written() {
     for (text, expected) in cases {
         let found = Timestamp::parse_http_date(text).ok();
         assert_eq!(found.map(Timestamp::as_ms), expected, "{text}");
-        assert!(found.is_none_or(|instant| instant.to_http_date() == text), "{text}");
+        assert!(found.is_none_or(|instant| instant.to_http_date() == text.replace("-0000", "GMT")), "{text}");
     }
 }

@@ -46,7 +46,7 @@ pub fn sign(
     if let Some(token) = &credentials.session_token {
         parts.headers.insert(TOKEN, secret(token)?);
     }
-    if service == "s3" {
+    if service == "s3" && !parts.headers.contains_key(CONTENT_HASH) {
         parts.headers.insert(CONTENT_HASH, value(&hash)?);
     }
     // A hash that the caller stated is what is signed.
