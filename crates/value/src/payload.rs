@@ -14,6 +14,7 @@ pub struct Payload(Arc<Inner>);
 struct Inner {
     text: OnceLock<Arc<str>>,
     tree: OnceLock<Value>,
+    place: OnceLock<(u128, u64)>,
 }
 
 impl Payload {
@@ -29,12 +30,12 @@ impl Payload {
 
     /// A payload from text that this server wrote itself, taken at its word.
     pub fn from_valid_text(text: impl Into<Arc<str>>) -> Payload {
-        Payload(Arc::new(Inner { text: OnceLock::from(text.into()), tree: OnceLock::new() }))
+        Payload(Arc::new(Inner { text: OnceLock::from(text.into()), tree: OnceLock::new(), place: OnceLock::new() }))
     }
 
     /// A payload from a tree; its text is written when asked for.
     pub fn from_value(value: Value) -> Payload {
-        Payload(Arc::new(Inner { text: OnceLock::new(), tree: OnceLock::from(value) }))
+        Payload(Arc::new(Inner { text: OnceLock::new(), tree: OnceLock::from(value), place: OnceLock::new() }))
     }
 
     /// The document as text: the caller's own where it came as text, else compact.
@@ -57,6 +58,16 @@ impl Payload {
     /// The length of the text in UTF-8 bytes.
     pub fn bytes_len(&self) -> usize {
         self.text().len()
+    }
+
+    /// Where `owner` has stored this document, so that it is stored once.
+    pub fn place(&self, owner: u128) -> Option<u64> {
+        self.0.place.get().filter(|(who, _)| *who == owner).map(|(_, place)| *place)
+    }
+
+    /// Notes where `owner` has stored this document; the first note stays.
+    pub fn set_place(&self, owner: u128, place: u64) {
+        let _ = self.0.place.set((owner, place));
     }
 
     /// Whether two handles share one document.

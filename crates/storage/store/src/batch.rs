@@ -55,6 +55,44 @@ pub enum ColumnValue {
     Text(String),
 }
 
+impl ColumnValue {
+    fn bytes_len(&self) -> usize {
+        const INTEGER_BYTES: usize = 8;
+        match self {
+            ColumnValue::Null => 0,
+            ColumnValue::Integer(_) => INTEGER_BYTES,
+            ColumnValue::Text(text) => text.len(),
+        }
+    }
+
+    /// Whether a column of that kind can hold this value.
+    pub fn fits(&self, kind: ColumnKind) -> bool {
+        match self {
+            ColumnValue::Null => true,
+            ColumnValue::Integer(_) => kind == ColumnKind::Integer,
+            ColumnValue::Text(_) => kind == ColumnKind::Text,
+        }
+    }
+}
+
+impl From<i64> for ColumnValue {
+    fn from(value: i64) -> ColumnValue {
+        ColumnValue::Integer(value)
+    }
+}
+
+impl From<&str> for ColumnValue {
+    fn from(value: &str) -> ColumnValue {
+        ColumnValue::Text(value.to_owned())
+    }
+}
+
+impl From<String> for ColumnValue {
+    fn from(value: String) -> ColumnValue {
+        ColumnValue::Text(value)
+    }
+}
+
 /// A stored row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -90,6 +128,10 @@ pub struct Append {
 }
 
 /// Changes that are applied together or not at all.
+///
+/// The order within a batch is fixed: expectations are checked, then streams are
+/// truncated, rows deleted, rows put and entries appended. So a batch that
+/// clears and writes the same stream or row leaves what it wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Checked first; one that does not hold refuses the whole batch.
@@ -110,6 +152,26 @@ impl Batch {
         self.put.is_empty() && self.delete.is_empty() && self.append.is_empty() && self.truncate.is_empty()
     }
 
+    /// Adds an expectation that no row has that key.
+    pub fn expect_absent(&mut self, table: &'static Table, key: Key) {
+        self.expect.push(Expect::Absent(table, key));
+    }
+
+    /// Adds an expectation that a row of that key is at that version.
+    pub fn expect_version(&mut self, table: &'static Table, key: Key, version: u64) {
+        self.expect.push(Expect::Version(table, key, version));
+    }
+
+    /// Adds a row to remove.
+    pub fn delete(&mut self, table: &'static Table, key: Key) {
+        self.delete.push((table, key));
+    }
+
+    /// Adds a stream entry.
+    pub fn append(&mut self, stream: Key, sequence: u64, value: impl Into<Bytes>) {
+        self.append.push(Append { stream, sequence, value: value.into() });
+    }
+
     /// Adds a row to write.
     pub fn put(&mut self, table: &'static Table, key: Key, columns: Vec<ColumnValue>, value: impl Into<Bytes>) {
         self.put.push((table, Row { key, columns, value: value.into(), version: 0 }));
@@ -118,9 +180,16 @@ impl Batch {
     /// Approximate size in bytes, for admission and grouping.
     pub fn bytes_len(&self) -> usize {
         const ROW_OVERHEAD_BYTES: usize = 64;
-        let rows = self.put.iter().map(|(_, row)| row.key.as_bytes().len() + row.value.len() + ROW_OVERHEAD_BYTES);
+        let rows = self.put.iter().map(|(_, row)| {
+            let columns: usize = row.columns.iter().map(ColumnValue::bytes_len).sum();
+            row.key.as_bytes().len() + columns + row.value.len() + ROW_OVERHEAD_BYTES
+        });
         let entries =
             self.append.iter().map(|entry| entry.stream.as_bytes().len() + entry.value.len() + ROW_OVERHEAD_BYTES);
-        rows.sum::<usize>() + entries.sum::<usize>()
+        let keys = self.delete.iter().map(|(_, key)| key).chain(self.truncate.iter().map(|(stream, _)| stream));
+        let keys = keys.chain(self.expect.iter().map(|expect| match expect {
+            Expect::Absent(_, key) | Expect::Version(_, key, _) => key,
+        }));
+        rows.sum::<usize>() + entries.sum::<usize>() + keys.map(|key| key.as_bytes().len()).sum::<usize>()
     }
 }

@@ -1,0 +1,16 @@
+//! Evaluation of a program's typed fields.
+
+mod condition;
+mod expression;
+mod items;
+mod path_field;
+mod quantity;
+mod result_path;
+mod string_field;
+mod wait;
+
+pub use condition::choose;
+pub(crate) use expression::{Location, expression};
+pub use items::Items;
+pub use quantity::QuantityField;
+pub use wait::WAIT_SECONDS_MAX;

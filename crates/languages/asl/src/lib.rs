@@ -1,0 +1,22 @@
+//! The Amazon States Language: text in, program and every diagnostic out.
+//!
+//! This crate knows no execution, no clock, no randomness and no I/O: what an
+//! evaluation needs from outside comes in through [`Surroundings`].
+
+mod diagnostic;
+mod evaluate;
+mod failure;
+pub mod intrinsic;
+pub mod jsonpath;
+mod program;
+mod scope;
+mod surroundings;
+mod template;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use evaluate::{Items, QuantityField, WAIT_SECONDS_MAX, choose};
+pub use failure::Failure;
+pub use program::*;
+pub use scope::Scope;
+pub use surroundings::Surroundings;
+pub use template::Template;

@@ -1,0 +1,16 @@
+use windlass_value::{Timestamp, Value};
+
+/// What an evaluation sees beside its input: the context object, variables, and
+/// the clock and randomness that were given with the event.
+pub trait Surroundings {
+    /// The whole context object (`$$`, `$states.context`). Built on first use.
+    fn context(&self) -> &Value;
+    /// A variable in scope.
+    fn variable(&self, name: &str) -> Option<&Value>;
+    /// All variables in scope, inner before outer of the same name.
+    fn variables(&self) -> Vec<(&str, &Value)>;
+    /// The time of the event.
+    fn now(&self) -> Timestamp;
+    /// The next 64 random bits of the event's seed.
+    fn random(&self) -> u64;
+}

@@ -1,0 +1,30 @@
+//! The workflow machine: `step(program, execution, event) -> (history, effects)`.
+//!
+//! It knows no clock, randomness, sockets or storage. Time and a seed come in
+//! with each event; calls and timers go out as effects. A stale event changes
+//! nothing. Standard, Express, tests of one state, simulation and replay all
+//! run this one function.
+
+mod changes;
+mod effect;
+mod event;
+mod execution;
+mod history;
+mod limits;
+mod random;
+mod retry;
+mod states;
+mod step;
+mod surroundings;
+mod turn;
+
+pub use changes::Changes;
+pub use effect::{Effect, TaskCall, TimerKind};
+pub use event::{Event, EventKind, TaskFailure};
+pub use execution::{
+    Entered, Execution, Frame, FrameId, Identity, MapRun, ParallelRun, Phase, Retries, Status, TaskId, TaskPhase, TaskRun,
+    TimerId,
+};
+pub use history::{Details, EventType, History, HistoryEvent};
+pub use limits::Limits;
+pub use step::{World, resume, start, step};

@@ -1,0 +1,38 @@
+/// The quotas an execution runs under and the budget of one turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest input, output or result of a state, in UTF-8 bytes.
+    pub payload_bytes_max: usize,
+    /// Events after which the execution fails; AWS: 25,000. `None`: no bound.
+    pub history_events_max: Option<u64>,
+    /// Iterations of an inline Map that run at once when its author set no
+    /// bound; AWS runs about 40.
+    pub map_concurrency_default: u32,
+    /// State transitions after which a turn ends and the execution continues
+    /// in the next, so that a loop cannot hold its shard.
+    pub turn_transitions_max: u32,
+    /// Payload bytes of history after which a turn ends.
+    pub turn_bytes_max: usize,
+    /// Machines nested in machines (branches, iterations).
+    pub depth_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            payload_bytes_max: 262_144,
+            history_events_max: None,
+            map_concurrency_default: 40,
+            turn_transitions_max: 1_000,
+            turn_bytes_max: 1 << 20,
+            depth_max: 64,
+        }
+    }
+}
+
+impl Limits {
+    /// AWS's quotas.
+    pub fn aws() -> Limits {
+        Limits { history_events_max: Some(25_000), ..Limits::default() }
+    }
+}

@@ -1,0 +1,104 @@
+use windlass_asl::{Failure, Items, Map, MapMode, QuantityField, Scope, State};
+use windlass_value::{Payload, Value};
+
+use super::flow::{gone, path};
+use super::jsonata;
+use crate::execution::{FrameId, MapRun, Phase};
+use crate::history::{Details, EventType};
+use crate::surroundings::{MapItem, View};
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    pub(crate) fn map(&mut self, id: FrameId, state: &State, map: &Map) -> Result<(), Failure> {
+        if let MapMode::Distributed { .. } = map.mode {
+            return Err(Failure::runtime(
+                "Windlass does not run Map states of mode DISTRIBUTED yet. Use the mode INLINE, or split the work into executions.",
+            ));
+        }
+        let (items, concurrency) = {
+            let Some(view) = self.view(id) else { return Err(gone()) };
+            let input = view.frame.input.clone();
+            let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
+            let scope = Scope::new(effective.value(), &view);
+            let items = map.items.evaluate(&scope)?;
+            let concurrency = map.max_concurrency.as_ref().map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency)).transpose()?;
+            (items, concurrency.unwrap_or(0.0) as u32)
+        };
+        self.check_depth(id)?;
+        let length = items.len() as u32;
+        let items = match items {
+            Items::Array(items) => Value::Array(items),
+            Items::Object(object) => Value::Object(object),
+        };
+        self.emit(id, EventType::MapStateStarted, || Details::MapStarted { length });
+        let concurrency_max = if concurrency == 0 { self.world.limits.map_concurrency_default } else { concurrency };
+        if let Some(frame) = self.frame_mut(id) {
+            frame.phase = Phase::Map(MapRun {
+                items: Payload::from_value(items),
+                length,
+                results: vec![None; length as usize],
+                next_index: 0,
+                running: 0,
+                concurrency_max,
+            });
+        }
+        if length == 0 {
+            return self.map_succeeded(id);
+        }
+        let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
+        self.start_iterations(id, state, map, previous)
+    }
+
+    /// Starts as many iterations as may run; each chains to `previous`.
+    pub(crate) fn start_iterations(&mut self, id: FrameId, state: &State, map: &Map, previous: u64) -> Result<(), Failure> {
+        loop {
+            let Some(Phase::Map(run)) = self.frame(id).map(|frame| &frame.phase) else { return Ok(()) };
+            if run.running >= run.concurrency_max || run.next_index >= run.length {
+                return Ok(());
+            }
+            let index = run.next_index;
+            let input = self.iteration_input(id, state, map, index)?;
+            if let Some(frame) = self.execution.frames.get_mut(&id)
+                && let Phase::Map(run) = &mut frame.phase
+            {
+                run.next_index += 1;
+                run.running += 1;
+                self.execution.changes.progress.insert(id);
+            }
+            let name = state.name.clone();
+            let started = self.write(previous, EventType::MapIterationStarted, || Details::Iteration { name, index });
+            self.spawn(Some(id), index, map.processor.start_at.clone(), input, started);
+        }
+    }
+
+    /// An iteration's input: the item, or what ItemSelector makes of it.
+    fn iteration_input(&self, id: FrameId, state: &State, map: &Map, index: u32) -> Result<Payload, Failure> {
+        let Some(view) = self.view(id) else { return Err(gone()) };
+        let Phase::Map(run) = &view.frame.phase else { return Err(gone()) };
+        let item = MapItem::of(run, index);
+        let Some(selector) = &map.item_selector else { return Ok(Payload::from_value(item.value)) };
+        let input = view.frame.input.clone();
+        let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
+        let view = View { item: Some(item), ..view };
+        let selected = selector.evaluate(&Scope::new(effective.value(), &view), "ItemSelector")?;
+        Ok(Payload::from_value(selected))
+    }
+
+    /// All iterations are done.
+    pub(crate) fn map_succeeded(&mut self, id: FrameId) -> Result<(), Failure> {
+        let Some(state) = self.state(id) else { return Ok(()) };
+        let Some(frame) = self.frame(id) else { return Ok(()) };
+        let Phase::Map(run) = &frame.phase else { return Ok(()) };
+        let result = collect(&run.results);
+        let previous = frame.previous_event_id;
+        self.write(previous, EventType::MapStateSucceeded, || Details::None);
+        let leaving = self.leave_with_result(id, state, result)?;
+        self.exit(id, state, leaving)
+    }
+}
+
+/// The results of branches or iterations as one array, in their order.
+pub(crate) fn collect(results: &[Option<Payload>]) -> Payload {
+    let items = results.iter().map(|result| result.as_ref().map_or(Value::Null, |result| result.value().clone()));
+    Payload::from_value(Value::array(items.collect()))
+}

@@ -1,0 +1,176 @@
+//! What each type of state does.
+
+mod choice;
+mod container;
+mod fail;
+pub(crate) mod flow;
+mod map;
+mod parallel;
+mod pass;
+mod task;
+mod wait;
+
+use windlass_asl::{Failure, QueryLanguage, State, StateKind, Transition};
+use windlass_value::{Object, Payload, Text, Value};
+
+use crate::execution::{Entered, FrameId, Phase, Retries, Status};
+use crate::history::{Details, EventType};
+use crate::turn::Turn;
+
+/// What a state leaves behind when it succeeds.
+pub(crate) struct Leaving {
+    pub(crate) output: Payload,
+    pub(crate) assigned: Option<Value>,
+}
+
+impl Turn<'_> {
+    /// Enters the state a frame stands before, and does its work.
+    pub(crate) fn enter(&mut self, id: FrameId) {
+        if self.state_is_missing(id) {
+            let name = self.frame(id).map_or_else(Text::default, |frame| frame.state.clone());
+            let cause = format!("The state machine definition has no state '{name}'.");
+            return self.fail_execution(id, Some("States.Runtime".into()), Some(cause.into()));
+        }
+        self.transitions += 1;
+        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
+        let previous_event_id = frame.previous_event_id;
+        let (name, input) = (frame.state.clone(), frame.input.clone());
+        let event_id = self.emit(id, entered_type(&state.kind), || Details::StateEntered { name, input });
+        let (at, retriers) = (self.at, state.retry.len());
+        if let Some(frame) = self.frame_mut(id) {
+            frame.entered = Some(Entered { event_id, previous_event_id, at });
+            frame.retries = Retries { count: 0, by_retrier: vec![0; retriers] };
+            frame.phase = Phase::Work;
+        }
+        self.work(id);
+    }
+
+    /// Does the work of the state a frame is in, for the first time or again.
+    pub(crate) fn work(&mut self, id: FrameId) {
+        let Some(state) = self.state(id) else { return };
+        let done = match &state.kind {
+            StateKind::Pass { result } => self.pass(id, state, result.as_ref()),
+            StateKind::Task(task) => self.schedule(id, state, task),
+            StateKind::Choice(choice) => self.choose(id, state, choice),
+            StateKind::Wait(wait) => self.wait(id, state, wait),
+            StateKind::Succeed => self.succeed(id, state),
+            StateKind::Fail(fail) => self.fail(id, fail),
+            StateKind::Parallel { branches } => self.fork(id, state, branches),
+            StateKind::Map(map) => self.map(id, state, map),
+        };
+        if let Err(failure) = done {
+            self.evaluation_failed(id, failure);
+        }
+    }
+
+    fn succeed(&mut self, id: FrameId, state: &State) -> Result<(), Failure> {
+        let leaving = self.leave_with_input(id, state)?;
+        self.exit(id, state, leaving)
+    }
+
+    /// Leaves a state along its own transition.
+    pub(crate) fn exit(&mut self, id: FrameId, state: &State, leaving: Leaving) -> Result<(), Failure> {
+        let next = match &state.transition {
+            Some(Transition::Next(next)) => Some(next.clone()),
+            Some(Transition::End) | None => None,
+        };
+        self.exit_to(id, state, leaving, next)
+    }
+
+    /// Leaves a state for another (`None`: the frame ends).
+    pub(crate) fn exit_to(&mut self, id: FrameId, state: &State, leaving: Leaving, next: Option<Text>) -> Result<(), Failure> {
+        self.check_size(id, &leaving.output)?;
+        let Leaving { output, assigned } = leaving;
+        let assigned = assigned.as_ref().and_then(Value::as_object).cloned();
+        let name = state.name.clone();
+        self.emit(id, exited_type(&state.kind), || Details::StateExited {
+            name,
+            output: output.clone(),
+            assigned: assigned.iter().flat_map(|all| all.iter()).map(|(name, value)| (name.clone(), value.to_text().into())).collect(),
+        });
+        self.release(id);
+        let ends = next.is_none();
+        if let Some(frame) = self.frame_mut(id) {
+            if let Some(assigned) = assigned {
+                let before = frame.variables.as_ref().and_then(|variables| variables.value().as_object());
+                let mut variables = before.map_or_else(Object::new, |object| Object::clone(object));
+                variables.extend(assigned.iter().map(|(name, value)| (name.clone(), value.clone())));
+                frame.variables = Some(Payload::from_value(variables.into()));
+            }
+            frame.input = output.clone();
+            frame.entered = None;
+            frame.phase = Phase::Enter;
+            if let Some(next) = next {
+                frame.state = next;
+            }
+        }
+        if ends {
+            self.frame_succeeded(id, output);
+        } else {
+            // The frame that is under way goes on before others begin.
+            self.execution.ready.push_front(id);
+        }
+        Ok(())
+    }
+
+    /// A frame's machine has come to its end.
+    fn frame_succeeded(&mut self, id: FrameId, output: Payload) {
+        let Some(frame) = self.frame(id) else { return };
+        if let Some(parent) = frame.parent {
+            return self.child_succeeded(parent, id, output);
+        }
+        let previous = frame.previous_event_id;
+        self.write(previous, EventType::ExecutionSucceeded, || Details::Output { output: output.clone() });
+        self.execution.output = Some(output);
+        self.close(Status::Succeeded);
+    }
+
+    /// Refuses what is larger than a payload may be.
+    pub(crate) fn check_size(&self, id: FrameId, payload: &Payload) -> Result<(), Failure> {
+        if payload.bytes_len() <= self.world.limits.payload_bytes_max {
+            return Ok(());
+        }
+        let name = self.frame(id).map_or("", |frame| &frame.state);
+        Err(Failure {
+            error: "States.DataLimitExceeded",
+            cause: too_large(name, "returned a result"),
+            location: None,
+        })
+    }
+}
+
+/// AWS's text for an oversized payload.
+pub(crate) fn too_large(name: &str, what: &str) -> String {
+    format!("The state/task '{name}' {what} with a size exceeding the maximum number of bytes service limit.")
+}
+
+/// Whether a state speaks JSONata.
+pub(crate) fn jsonata(state: &State) -> bool {
+    state.query_language == QueryLanguage::Jsonata
+}
+
+fn entered_type(kind: &StateKind) -> EventType {
+    match kind {
+        StateKind::Pass { .. } => EventType::PassStateEntered,
+        StateKind::Task(_) => EventType::TaskStateEntered,
+        StateKind::Choice(_) => EventType::ChoiceStateEntered,
+        StateKind::Wait(_) => EventType::WaitStateEntered,
+        StateKind::Succeed => EventType::SucceedStateEntered,
+        StateKind::Fail(_) => EventType::FailStateEntered,
+        StateKind::Parallel { .. } => EventType::ParallelStateEntered,
+        StateKind::Map(_) => EventType::MapStateEntered,
+    }
+}
+
+fn exited_type(kind: &StateKind) -> EventType {
+    match kind {
+        StateKind::Pass { .. } => EventType::PassStateExited,
+        StateKind::Task(_) => EventType::TaskStateExited,
+        StateKind::Choice(_) => EventType::ChoiceStateExited,
+        StateKind::Wait(_) => EventType::WaitStateExited,
+        // A Fail state never exits; the arm keeps the match whole.
+        StateKind::Succeed | StateKind::Fail(_) => EventType::SucceedStateExited,
+        StateKind::Parallel { .. } => EventType::ParallelStateExited,
+        StateKind::Map(_) => EventType::MapStateExited,
+    }
+}

@@ -1,0 +1,159 @@
+use windlass_asl::Machine;
+use windlass_value::{Text, Timestamp};
+
+use crate::effect::{Effect, TimerKind};
+use crate::event::{Event, EventKind};
+use crate::execution::{Execution, FrameId, Phase, Status, TaskId, TimerId};
+use crate::history::{Details, EventType, History};
+use crate::limits::Limits;
+use crate::random::Random;
+use crate::turn::{StateError, Turn, state_of};
+
+/// What every turn of a server reads and none changes.
+pub struct World<'a> {
+    /// Quotas and budgets.
+    pub limits: &'a Limits,
+    /// Makes the token that answers a task; the same for the same task.
+    pub token: &'a (dyn Fn(TaskId) -> Text + Sync),
+}
+
+/// Begins an execution: `step` with `Start`.
+pub fn start(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
+    step(program, execution, &Event { at, seed, kind: EventKind::Start }, world, history)
+}
+
+/// Continues frames that have work, after a restart read them from storage:
+/// `step` with `Continue`.
+pub fn resume(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
+    execution.rebuild_ready();
+    step(program, execution, &Event { at, seed, kind: EventKind::Continue }, world, history)
+}
+
+/// The machine: takes one event, writes history, answers effects. Equal
+/// arguments give equal results; an event that comes too late changes nothing.
+///
+/// A turn ends when nothing is left to do without the world, or when its budget
+/// is spent; then the last effect is [`Effect::Continue`].
+pub fn step(program: &Machine, execution: &mut Execution, event: &Event, world: &World<'_>, history: &mut History) -> Vec<Effect> {
+    if !execution.is_running() {
+        return Vec::new();
+    }
+    let mut turn = Turn {
+        program,
+        execution,
+        at: event.at,
+        random: Random::new(event.seed),
+        world,
+        history,
+        effects: Vec::new(),
+        transitions: 0,
+        bytes: 0,
+        history_full: false,
+    };
+    turn.take(event.kind.clone());
+    turn.run();
+    turn.effects
+}
+
+impl Turn<'_> {
+    fn take(&mut self, event: EventKind) {
+        match event {
+            EventKind::Start => self.begin(),
+            EventKind::Continue => {}
+            EventKind::TaskStarted { task, worker } => self.task_started(task, worker),
+            EventKind::TaskSubmitted { task, output } => self.task_submitted(task, output),
+            EventKind::TaskSucceeded { task, output } => self.task_succeeded(task, output),
+            EventKind::TaskFailed { task, error, cause, failure } => self.task_failed(task, error, cause, failure),
+            EventKind::TimerFired { timer } => self.timer_fired(timer),
+            EventKind::Stop { error, cause } => self.stop(error, cause),
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.execution.next_event_id != 1 {
+            return;
+        }
+        let identity = self.execution.identity.clone();
+        self.write(0, EventType::ExecutionStarted, || Details::ExecutionStarted {
+            input: identity.input.clone(),
+            role_arn: identity.role_arn.clone(),
+        });
+        if let Some(seconds) = self.program.timeout_seconds {
+            let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
+            self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));
+        }
+        // Recorded: the first Entered event chains to nothing, not to ExecutionStarted.
+        self.spawn(None, 0, self.program.start_at.clone(), identity.input.clone(), 0);
+    }
+
+    fn run(&mut self) {
+        while self.execution.is_running() {
+            if self.history_full {
+                let max = self.world.limits.history_events_max.unwrap_or_default();
+                let cause = format!("The execution reached the maximum number of history events ({max}).");
+                self.fail_execution(FrameId::ROOT, Some("States.Runtime".into()), Some(cause.into()));
+                return;
+            }
+            let limits = self.world.limits;
+            if self.transitions >= limits.turn_transitions_max || self.bytes >= limits.turn_bytes_max {
+                if !self.execution.ready.is_empty() {
+                    self.effects.push(Effect::Continue);
+                }
+                return;
+            }
+            let Some(id) = self.execution.ready.pop_front() else { return };
+            match self.frame(id).map(|frame| &frame.phase) {
+                Some(Phase::Enter) => self.enter(id),
+                Some(Phase::Work) => self.work(id),
+                _ => {}
+            }
+        }
+    }
+
+    fn timer_fired(&mut self, timer: TimerId) {
+        if self.execution.timeout == Some(timer) {
+            self.write(0, EventType::ExecutionTimedOut, || Details::Failure { error: None, cause: None });
+            self.close(Status::TimedOut);
+            return;
+        }
+        let Some(frame) = self.frame(timer.frame) else { return };
+        match &frame.phase {
+            Phase::Wait { timer: set, .. } if *set == timer => self.wait_over(timer.frame),
+            Phase::Retry { timer: set, .. } if *set == timer => {
+                if let Some(frame) = self.frame_mut(timer.frame) {
+                    frame.phase = Phase::Work;
+                }
+                self.execution.ready.push_back(timer.frame);
+            }
+            Phase::Task(run) if run.timeout == Some(timer) => self.task_timed_out(timer.frame, false),
+            Phase::Task(run) if run.heartbeat == Some(timer) => self.task_timed_out(timer.frame, true),
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, error: Option<Text>, cause: Option<Text>) {
+        let containers = self.execution.frames.get(&FrameId::ROOT).map(|root| root.previous_event_id);
+        if containers.is_some() {
+            self.write_aborted(FrameId::ROOT, None);
+        }
+        self.write(0, EventType::ExecutionAborted, || Details::Failure { error: error.clone(), cause: cause.clone() });
+        self.execution.error = error;
+        self.execution.cause = cause;
+        self.close(Status::Aborted);
+    }
+
+    /// Ends a frame with an error no one in it caught.
+    pub(crate) fn fail_frame(&mut self, id: FrameId, error: StateError) {
+        let Some(frame) = self.frame(id) else { return };
+        match frame.parent {
+            None => self.fail_execution(id, error.error, error.cause),
+            Some(parent) => self.child_failed(parent, id, error),
+        }
+    }
+
+    /// Whether a state may be entered here at all: the definition may be older
+    /// than this server and name a state that is not there.
+    pub(crate) fn state_is_missing(&self, id: FrameId) -> bool {
+        self.frame(id).is_some_and(|frame| state_of(self.program, self.execution, frame).is_none())
+    }
+}

@@ -1,0 +1,255 @@
+use windlass_asl::{Failure, Machine, State, StateKind};
+use windlass_value::{Payload, Text, Timestamp};
+
+use crate::effect::{Effect, TimerKind};
+use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerId};
+use crate::history::{Details, EventType, History, HistoryEvent};
+use crate::random::Random;
+use crate::step::World;
+
+/// One turn at work: the execution, what it reads and what it says.
+pub(crate) struct Turn<'a> {
+    pub(crate) program: &'a Machine,
+    pub(crate) execution: &'a mut Execution,
+    pub(crate) at: Timestamp,
+    pub(crate) random: Random,
+    pub(crate) world: &'a World<'a>,
+    pub(crate) history: &'a mut History,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) transitions: u32,
+    pub(crate) bytes: usize,
+    /// The history is full: nothing more is written but the failure.
+    pub(crate) history_full: bool,
+}
+
+/// An error of a state, on its way to Retry and Catch.
+#[derive(Clone, Debug)]
+pub(crate) struct StateError {
+    pub(crate) error: Option<Text>,
+    pub(crate) cause: Option<Text>,
+    /// A missed heartbeat, which `States.HeartbeatTimeout` matches too.
+    pub(crate) heartbeat: bool,
+}
+
+impl StateError {
+    pub(crate) fn new(error: &str, cause: Option<Text>) -> StateError {
+        StateError { error: Some(error.into()), cause, heartbeat: false }
+    }
+}
+
+/// The machine a frame runs, found through its ancestors' states by name.
+pub(crate) fn machine_of<'p>(program: &'p Machine, execution: &Execution, frame: &Frame) -> Option<&'p Machine> {
+    let Some(parent) = frame.parent else { return Some(program) };
+    let parent = execution.frames.get(&parent)?;
+    match &state_of(program, execution, parent)?.kind {
+        StateKind::Parallel { branches } => branches.get(frame.index as usize),
+        StateKind::Map(map) => Some(&map.processor),
+        _ => None,
+    }
+}
+
+/// The state a frame is in.
+pub(crate) fn state_of<'p>(program: &'p Machine, execution: &Execution, frame: &Frame) -> Option<&'p State> {
+    machine_of(program, execution, frame)?.states.get(&frame.state)
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
+        self.execution.frames.get(&id)
+    }
+
+    /// A frame to change; it is written whole at the end of the turn.
+    pub(crate) fn frame_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
+        self.execution.changes.frame(id);
+        self.execution.frames.get_mut(&id)
+    }
+
+    pub(crate) fn state(&self, id: FrameId) -> Option<&'a State> {
+        state_of(self.program, self.execution, self.frame(id)?)
+    }
+
+    /// Writes an event of a frame and moves the frame's chain to it.
+    pub(crate) fn emit(&mut self, id: FrameId, event_type: EventType, details: impl FnOnce() -> Details) -> u64 {
+        let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
+        let event_id = self.write(previous, event_type, details);
+        if let Some(frame) = self.execution.frames.get_mut(&id) {
+            frame.previous_event_id = event_id;
+        }
+        event_id
+    }
+
+    /// Writes an event that no later one chains to.
+    pub(crate) fn write(&mut self, previous: u64, event_type: EventType, details: impl FnOnce() -> Details) -> u64 {
+        let event_id = self.execution.next_event_id;
+        if let Some(max) = self.world.limits.history_events_max
+            && event_id >= max
+            && !matches!(
+                event_type,
+                EventType::ExecutionFailed | EventType::ExecutionAborted | EventType::ExecutionTimedOut | EventType::ExecutionSucceeded
+            )
+        {
+            self.history_full = true;
+            return event_id;
+        }
+        self.execution.next_event_id += 1;
+        if let History::On(events) = self.history {
+            let details = details();
+            self.bytes += details.payloads().map(Payload::bytes_len).sum::<usize>();
+            events.push(HistoryEvent { id: event_id, previous_event_id: previous, at: self.at, event_type, details });
+        }
+        event_id
+    }
+
+    pub(crate) fn set_timer(&mut self, frame: FrameId, at: Timestamp, kind: TimerKind) -> TimerId {
+        let timer = TimerId { frame, serial: self.execution.next_timer };
+        self.execution.next_timer += 1;
+        self.effects.push(Effect::SetTimer { timer, at, kind });
+        timer
+    }
+
+    /// Adds a frame for a branch or an iteration and queues it.
+    pub(crate) fn spawn(&mut self, parent: Option<FrameId>, index: u32, start_at: Text, input: Payload, previous_event_id: u64) -> FrameId {
+        let id = FrameId(self.execution.next_frame);
+        self.execution.next_frame += 1;
+        let frame = Frame {
+            id,
+            parent,
+            index,
+            state: start_at,
+            input,
+            variables: None,
+            previous_event_id,
+            entered: None,
+            retries: Retries::default(),
+            phase: Phase::Enter,
+        };
+        self.execution.frames.insert(id, frame);
+        self.execution.changes.frame(id);
+        self.execution.ready.push_back(id);
+        id
+    }
+
+    /// How many machines a frame is nested in.
+    pub(crate) fn depth(&self, id: FrameId) -> u32 {
+        let mut depth = 0;
+        let mut current = self.frame(id);
+        while let Some(parent) = current.and_then(|frame| frame.parent) {
+            depth += 1;
+            current = self.frame(parent);
+        }
+        depth
+    }
+
+    /// AWS's prefix of causes that the interpreter itself finds.
+    pub(crate) fn prefixed(&self, id: FrameId, cause: &str) -> String {
+        let frame = self.frame(id);
+        let name = frame.map_or("", |frame| &frame.state);
+        let event = frame.and_then(|frame| frame.entered).map_or(0, |entered| entered.event_id);
+        format!("An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}")
+    }
+
+    /// Takes an evaluation's failure to where it belongs: `States.Runtime` ends
+    /// the execution; a JSONata failure writes `EvaluationFailed`; then Retry
+    /// and Catch have their say.
+    pub(crate) fn evaluation_failed(&mut self, id: FrameId, failure: Failure) {
+        let cause: Text = self.prefixed(id, &failure.cause).into();
+        if failure.error == "States.Runtime" {
+            self.fail_execution(id, Some(failure.error.into()), Some(cause));
+            return;
+        }
+        if failure.error == "States.QueryEvaluationError" {
+            let Some(frame) = self.frame(id) else { return };
+            let state = frame.state.clone();
+            let waits = self.state(id).is_some_and(|state| matches!(state.kind, StateKind::Wait(_)));
+            // Recorded: the event chains past the state's own Entered event, except in a Wait.
+            let previous = match frame.entered {
+                Some(entered) if waits => entered.event_id,
+                Some(entered) => entered.previous_event_id,
+                None => frame.previous_event_id,
+            };
+            let details = || Details::EvaluationFailed {
+                error: failure.error.into(),
+                cause: cause.clone(),
+                location: failure.location.as_deref().map(Into::into),
+                state,
+            };
+            let event_id = self.write(previous, EventType::EvaluationFailed, details);
+            if let Some(frame) = self.frame_mut(id) {
+                frame.previous_event_id = event_id;
+            }
+        }
+        self.state_failed(id, StateError::new(failure.error, Some(cause)));
+    }
+
+    /// Ends the execution as failed, whatever runs.
+    pub(crate) fn fail_execution(&mut self, id: FrameId, error: Option<Text>, cause: Option<Text>) {
+        if !self.execution.is_running() {
+            return;
+        }
+        let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
+        self.write(previous, EventType::ExecutionFailed, || Details::Failure { error: error.clone(), cause: cause.clone() });
+        self.execution.error = error;
+        self.execution.cause = cause;
+        self.close(Status::Failed);
+    }
+
+    /// Closes the execution: every timer and task is cancelled, every frame gone.
+    pub(crate) fn close(&mut self, status: Status) {
+        for timer in self.execution.timers() {
+            self.effects.push(Effect::CancelTimer(timer));
+        }
+        for (id, frame) in std::mem::take(&mut self.execution.frames) {
+            if let Phase::Task(run) = &frame.phase {
+                self.effects.push(Effect::CancelTask(run.task));
+            }
+            self.execution.changes.remove(id);
+        }
+        self.execution.ready.clear();
+        self.execution.timeout = None;
+        self.execution.status = status;
+        self.execution.stopped_at = Some(self.at);
+        self.effects.push(Effect::Finished(status));
+    }
+
+    /// Lets go of what a frame waits for, its descendants included, and removes
+    /// the descendants. The frame itself stays.
+    pub(crate) fn release(&mut self, id: FrameId) {
+        let Some(frame) = self.frame(id) else { return };
+        let mut effects = Vec::new();
+        match &frame.phase {
+            Phase::Wait { timer, .. } | Phase::Retry { timer, .. } => effects.push(Effect::CancelTimer(*timer)),
+            Phase::Task(run) => {
+                effects.extend(run.timeout.into_iter().chain(run.heartbeat).map(Effect::CancelTimer));
+                effects.push(Effect::CancelTask(run.task));
+            }
+            Phase::Parallel(_) | Phase::Map(_) => {
+                for child in self.children(id) {
+                    self.release(child);
+                    self.remove(child);
+                }
+            }
+            Phase::Enter | Phase::Work => {}
+        }
+        self.effects.extend(effects);
+    }
+
+    pub(crate) fn remove(&mut self, id: FrameId) {
+        if self.execution.frames.remove(&id).is_some() {
+            self.execution.changes.remove(id);
+        }
+    }
+
+    /// The frames of a container, by index.
+    pub(crate) fn children(&self, id: FrameId) -> Vec<FrameId> {
+        // Children are always younger than their container.
+        let mut children: Vec<_> = self
+            .execution
+            .frames
+            .range(FrameId(id.0 + 1)..)
+            .filter(|(_, frame)| frame.parent == Some(id))
+            .map(|(child, frame)| (frame.index, *child))
+            .collect();
+        children.sort_unstable();
+        children.into_iter().map(|(_, child)| child).collect()
+    }
+}

@@ -1,0 +1,16 @@
+//! The stored forms: separate from the live types, so that either may change
+//! without the other. Format 1; every released reader stays.
+//!
+//! A turn is one entry of the execution's stream: a JSON header, a line feed,
+//! and the payloads one after the other as they are. Payloads are named by
+//! turn and position, stored once and referred to afterwards.
+
+mod delta;
+mod event;
+mod frame;
+mod place;
+mod turn;
+
+pub(crate) use delta::{Delta, StoredExecution};
+pub(crate) use place::{PayloadWriter, Place};
+pub(crate) use turn::{StoredTurn, TurnError, TurnWriter};

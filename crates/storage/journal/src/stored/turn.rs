@@ -1,0 +1,151 @@
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use windlass_value::{Payload, Timestamp};
+use windlass_workflow::{Changes, Execution, HistoryEvent};
+
+use super::delta::Delta;
+use super::event::StoredEvent;
+use super::place::{PayloadWriter, Place, mark};
+
+/// The format written today.
+const FORMAT: u32 = 1;
+
+/// The header of a turn.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    v: u32,
+    at: i64,
+    seed: u64,
+    /// What happened, in words, for people who debug.
+    #[serde(rename = "in", default)]
+    inputs: Vec<String>,
+    #[serde(rename = "ev", default)]
+    events: Vec<StoredEvent>,
+    #[serde(rename = "d")]
+    delta: Delta,
+    /// Lengths of the payloads that follow.
+    #[serde(rename = "pl", default)]
+    payload_bytes: Vec<u64>,
+}
+
+/// Collects what one turn stores.
+pub(crate) struct TurnWriter {
+    payloads: PayloadWriter,
+    at: Timestamp,
+    seed: u64,
+    inputs: Vec<String>,
+    events: Vec<StoredEvent>,
+}
+
+impl TurnWriter {
+    pub(crate) fn new(owner: u128, turn: u64, at: Timestamp, seed: u64) -> TurnWriter {
+        TurnWriter { payloads: PayloadWriter::new(owner, turn), at, seed, inputs: Vec::new(), events: Vec::new() }
+    }
+
+    pub(crate) fn input(&mut self, what: String) {
+        self.inputs.push(what);
+    }
+
+    pub(crate) fn events(&mut self, events: &[HistoryEvent]) {
+        for event in events {
+            self.events.push(StoredEvent::from_live(event, self.at, &mut self.payloads));
+        }
+    }
+
+    pub(crate) fn place(&mut self, payload: &Payload) -> Place {
+        self.payloads.place(payload)
+    }
+
+    pub(crate) fn payloads(&mut self) -> &mut PayloadWriter {
+        &mut self.payloads
+    }
+
+    /// The entry of the stream.
+    pub(crate) fn finish(mut self, execution: &Execution, changes: &Changes) -> Result<Bytes, TurnError> {
+        let delta = Delta::from_live(execution, changes, &mut self.payloads);
+        let payloads = self.payloads.payloads;
+        let header = Header {
+            v: FORMAT,
+            at: self.at.as_ms(),
+            seed: self.seed,
+            inputs: self.inputs,
+            events: self.events,
+            delta,
+            payload_bytes: payloads.iter().map(|payload| payload.bytes_len() as u64).collect(),
+        };
+        let payload_bytes: usize = payloads.iter().map(Payload::bytes_len).sum();
+        let mut out = Vec::with_capacity(512 + header.events.len() * 64 + payload_bytes);
+        serde_json::to_writer(&mut out, &header).map_err(|error| TurnError::Malformed(error.to_string()))?;
+        out.push(b'\n');
+        for payload in &payloads {
+            out.extend_from_slice(payload.text().as_bytes());
+        }
+        Ok(out.into())
+    }
+}
+
+/// Why a stored turn cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// Written by a newer release.
+    #[error("the turn has format {0}, which this release does not read")]
+    Newer(u32),
+    /// Not what a release of this server writes.
+    #[error("the turn cannot be read: {0}")]
+    Malformed(String),
+    /// A payload it refers to is not there.
+    #[error("the payload {1} of turn {0} is not there")]
+    NoPayload(u64, u32),
+}
+
+/// A turn read back.
+pub(crate) struct StoredTurn {
+    pub(crate) turn: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) events: Vec<StoredEvent>,
+    pub(crate) delta: Delta,
+    payload_spans: Vec<(usize, usize)>,
+    bytes: Bytes,
+}
+
+impl StoredTurn {
+    pub(crate) fn read(turn: u64, bytes: &Bytes) -> Result<StoredTurn, TurnError> {
+        let malformed = |why: &str| TurnError::Malformed(why.to_owned());
+        let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| malformed("no header"))?;
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        let version: Version = serde_json::from_slice(&bytes[..end]).map_err(|error| malformed(&error.to_string()))?;
+        if version.v > FORMAT {
+            return Err(TurnError::Newer(version.v));
+        }
+        let header: Header = serde_json::from_slice(&bytes[..end]).map_err(|error| malformed(&error.to_string()))?;
+        let mut at = end + 1;
+        let mut payload_spans = Vec::with_capacity(header.payload_bytes.len());
+        for length in &header.payload_bytes {
+            let next = usize::try_from(*length).ok().and_then(|length| at.checked_add(length)).filter(|next| *next <= bytes.len());
+            let next = next.ok_or_else(|| malformed("a payload is cut off"))?;
+            payload_spans.push((at, next));
+            at = next;
+        }
+        Ok(StoredTurn {
+            turn,
+            at: Timestamp(header.at),
+            events: header.events,
+            delta: header.delta,
+            payload_spans,
+            bytes: bytes.clone(),
+        })
+    }
+
+    /// A payload of this turn, marked with its place.
+    pub(crate) fn payload(&self, owner: u128, position: u32) -> Result<Payload, TurnError> {
+        let (start, end) =
+            *self.payload_spans.get(position as usize).ok_or(TurnError::NoPayload(self.turn, position))?;
+        let text = std::str::from_utf8(&self.bytes[start..end]).map_err(|error| TurnError::Malformed(error.to_string()))?;
+        let payload = Payload::from_valid_text(text);
+        mark(&payload, owner, Place(self.turn, position));
+        Ok(payload)
+    }
+}
