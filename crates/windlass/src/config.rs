@@ -19,13 +19,17 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 pub const DRAIN_MS_DEFAULT: u64 = 10_000;
 /// Connections at once when nothing is said.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 32_768;
+/// Lambda invocations at once when nothing is said.
+pub const LAMBDA_CONCURRENCY_MAX_DEFAULT: usize = 64;
+/// How long an idle function process lives when nothing is said.
+pub const LAMBDA_IDLE_TIMEOUT_MS_DEFAULT: u64 = 300_000;
 /// The configuration file's name.
 pub const FILE_NAME: &str = "windlass.toml";
 
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 18] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
@@ -33,6 +37,8 @@ const VARIABLES: [&str; 16] = [
     "WINDLASS_CONNECTIONS_MAX",
     "WINDLASS_DATA",
     "WINDLASS_DRAIN_MS",
+    "WINDLASS_LAMBDA_CONCURRENCY_MAX",
+    "WINDLASS_LAMBDA_IDLE_TIMEOUT_MS",
     "WINDLASS_LISTEN",
     "WINDLASS_LOG",
     "WINDLASS_LOG_FORMAT",
@@ -83,6 +89,15 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// How Lambda functions run on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LambdaSettings {
+    /// Invocations at once, over all functions; at least 1.
+    pub concurrency_max: usize,
+    /// How long a function's process waits for work before it is ended, in milliseconds.
+    pub idle_timeout_ms: u64,
+}
+
 /// Everything `windlass serve` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -112,6 +127,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Empty: open mode; else every request's signature is checked.
     pub credentials: Vec<Credential>,
+    /// How Lambda functions run.
+    pub lambda: LambdaSettings,
     /// Environment variables that look like ours and are not.
     pub unknown_variables: Vec<String>,
 }
@@ -256,7 +273,29 @@ impl Config {
                 expected: "it must be between 1 and 1000000",
             });
         }
+        let lambda = LambdaSettings {
+            concurrency_max: sources.parsed(
+                "WINDLASS_LAMBDA_CONCURRENCY_MAX",
+                file.lambda.concurrency_max,
+                LAMBDA_CONCURRENCY_MAX_DEFAULT,
+                number,
+            )?,
+            idle_timeout_ms: sources.parsed(
+                "WINDLASS_LAMBDA_IDLE_TIMEOUT_MS",
+                file.lambda.idle_timeout_ms,
+                LAMBDA_IDLE_TIMEOUT_MS_DEFAULT,
+                number,
+            )?,
+        };
+        if lambda.concurrency_max == 0 {
+            return Err(ConfigError::Value {
+                source_name: "lambda.concurrency_max".to_owned(),
+                value: "0".to_owned(),
+                expected: "it must be at least 1",
+            });
+        }
         let config = Config {
+            lambda,
             listen,
             data,
             account_id: account_id.clone(),
@@ -281,6 +320,32 @@ impl Config {
     /// Whether credentials are not checked.
     pub fn is_open(&self) -> bool {
         self.credentials.is_empty()
+    }
+
+    /// Makes an access key for the functions that run here, so that with keys
+    /// they can call back without knowing anybody else's. It lives as long as
+    /// the process. In open mode any key will do, and none is made.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn with_function_credential(mut self) -> Result<Config, String> {
+        if !self.is_open() {
+            let mut random = [0; 32];
+            getrandom::fill(&mut random).map_err(|error| format!("the system gives no random bytes: {error}"))?;
+            let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.credentials.push(Credential {
+                access_key_id: FUNCTION_ACCESS_KEY_ID.to_owned(),
+                secret_access_key: Secret(secret),
+                account_id: self.account_id.clone(),
+                user: Some(FUNCTION_USER.to_owned()),
+            });
+        }
+        Ok(self)
+    }
+
+    /// What [`Config::with_function_credential`] made.
+    pub fn function_credential(&self) -> Option<&Credential> {
+        self.credentials.iter().find(|known| known.access_key_id == FUNCTION_ACCESS_KEY_ID)
     }
 
     /// `http` or `https`.
@@ -317,6 +382,9 @@ impl Config {
     }
 }
 
+/// Nobody else may have it: configured ids are refused when they are this one.
+const FUNCTION_ACCESS_KEY_ID: &str = "WINDLASS-FUNCTIONS";
+const FUNCTION_USER: &str = "windlass-functions";
 const CONNECTIONS_MAX_LIMIT: usize = 1_000_000;
 
 fn default_data(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
@@ -476,6 +544,9 @@ fn section_secret(
 fn check_credential(credential: &Credential) -> Result<(), ConfigError> {
     let id = &credential.access_key_id;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if id == FUNCTION_ACCESS_KEY_ID {
+        return Err(ConfigError::Incomplete(format!("the access key id {id} is the server's own\nChoose another.")));
+    }
     if id.is_empty() || !id.bytes().all(plain) {
         return Err(ConfigError::Value {
             source_name: "access_key_id".to_owned(),

@@ -20,6 +20,8 @@ pub(crate) struct ConfigFile {
     #[serde(default)]
     pub(crate) tls: TlsSection,
     #[serde(default)]
+    pub(crate) lambda: LambdaSection,
+    #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
 }
 
@@ -29,6 +31,14 @@ pub(crate) struct ConfigFile {
 pub(crate) struct TlsSection {
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+}
+
+/// `[lambda]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LambdaSection {
+    pub(crate) concurrency_max: Option<usize>,
+    pub(crate) idle_timeout_ms: Option<u64>,
 }
 
 /// `[[credentials]]`

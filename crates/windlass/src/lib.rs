@@ -31,5 +31,5 @@ mod tls;
 mod to_the_end;
 mod wire;
 
-pub use hosted::{Hosted, Task};
+pub use hosted::{Close, Hosted, Task};
 pub use server::Server;

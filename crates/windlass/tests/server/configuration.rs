@@ -166,3 +166,19 @@ fn misspelt_variables_are_reported() {
     let env = [("WINDLASS_LISTNE", "x"), ("WINDLASS_PORT_4566_TCP", "x"), ("WINDLASS_SERVICE_HOST", "x")];
     assert_eq!(resolve(None, &env, "").unwrap().unknown_variables, ["WINDLASS_LISTNE"]);
 }
+
+#[test]
+fn functions_get_a_key_of_their_own_where_keys_are_checked() {
+    let open = resolve(None, &[], "").unwrap().with_function_credential().unwrap();
+    assert!(open.is_open() && open.function_credential().is_none());
+    let keys = "[[credentials]]\naccess_key_id = \"AKIA\"\nsecret_access_key = \"s\"\n";
+    let secret = || {
+        let config = resolve(None, &[], keys).unwrap().with_function_credential().unwrap();
+        config.function_credential().unwrap().secret_access_key.reveal().to_owned()
+    };
+    let (first, second) = (secret(), secret());
+    assert_eq!(first.len(), 64);
+    assert_ne!(first, second);
+    let taken = resolve(None, &[], &keys.replace("AKIA", "WINDLASS-FUNCTIONS")).unwrap_err();
+    assert!(taken.to_string().contains("the server's own"), "{taken}");
+}
