@@ -22,6 +22,7 @@ mod in_flight;
 mod lifecycle;
 pub mod log_sink;
 pub mod meters;
+mod open_files;
 mod own_endpoints;
 mod request_id;
 pub mod server;
