@@ -3,7 +3,7 @@
 use crate::json_error::JsonError;
 use crate::number::Number;
 use crate::object::Object;
-use crate::position::{Span, SpanMap};
+use crate::position::{Span, SpanWriter};
 use crate::value::{Text, Value};
 
 /// How deep a document may nest (Jackson's own bound).
@@ -32,13 +32,13 @@ pub(crate) struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     build: bool,
-    pub(crate) spans: Option<(SpanMap, String)>,
+    pub(crate) spans: Option<SpanWriter>,
 }
 
 /// A container whose closing bracket is still to come.
 struct Open {
     start: usize,
-    /// Length of the JSON pointer outside this container's current member.
+    /// What to return to when the current member is read.
     mark: usize,
     members: Members,
 }
@@ -263,7 +263,7 @@ impl<'a> Parser<'a> {
         if self.peek().is_none() {
             return Err(self.unclosed("Object", object_start));
         }
-        let mark = self.enter(&key, Some(span));
+        let mark = self.spans.as_mut().map_or(0, |spans| spans.enter_member(&key, span));
         Ok((if self.build { key.into() } else { Text::default() }, mark))
     }
 
@@ -444,31 +444,18 @@ impl<'a> Parser<'a> {
     }
 
     fn note(&mut self, start: usize) {
-        if let Some((spans, pointer)) = &mut self.spans {
-            spans.values.insert(pointer.clone(), Span { start, end: self.at });
+        if let Some(spans) = &mut self.spans {
+            spans.note(Span { start, end: self.at });
         }
     }
 
     fn enter_item(&mut self, index: usize) -> usize {
-        if self.spans.is_some() { self.enter(&index.to_string(), None) } else { 0 }
+        self.spans.as_mut().map_or(0, |spans| spans.enter_item(index))
     }
 
-    fn enter(&mut self, step: &str, key: Option<Span>) -> usize {
-        let Some((spans, pointer)) = &mut self.spans else { return 0 };
-        let mark = pointer.len();
-        pointer.push('/');
-        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
-        if let Some(span) = key
-            && spans.keys.insert(pointer.clone(), span).is_some()
-        {
-            spans.duplicates.push((pointer.clone(), span));
-        }
-        mark
-    }
-
-    fn leave(&mut self, mark: usize) {
-        if let Some((_, pointer)) = &mut self.spans {
-            pointer.truncate(mark);
+    fn leave(&mut self, to: usize) {
+        if let Some(spans) = &mut self.spans {
+            spans.leave(to);
         }
     }
 }

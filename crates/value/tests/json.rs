@@ -1,7 +1,9 @@
 //! The laws of JSON text and tree.
 
 use proptest::prelude::*;
-use windlass_value::{Arn, Number, Payload, Timestamp, Value, object, parse, parse_with_spans, uuid_v4, validate};
+use windlass_value::{
+    Arn, LineIndex, Number, Payload, Timestamp, Value, object, parse, parse_with_spans, uuid_v4, validate,
+};
 
 fn error(text: &str) -> String {
     let error = parse(text).expect_err(text);
@@ -159,4 +161,22 @@ fn http_dates_are_read_and_written() {
         assert_eq!(found.map(Timestamp::as_ms), expected, "{text}");
         assert!(found.is_none_or(|instant| instant.to_http_date() == text.replace("-0000", "GMT")), "{text}");
     }
+}
+
+#[test]
+fn finds_nodes_below_long_names_and_in_long_lines() {
+    // Two levels of 300 kB names with a thousand members: pointers written out would take a gigabyte.
+    let name = "é".repeat(150_000);
+    let members: String = (0..1000).map(|index| format!("\"m{index}\":{index},")).collect();
+    let text = format!("{{\"{name}\":{{\"{name}\":{{{members}\"a~/b\":[1,{{\"x\":2}}],\"m0\":7}}}}}}");
+    let (_, spans) = parse_with_spans(&text).unwrap();
+    let at = |pointer: &str| spans.value(pointer).map(|span| &text[span.start..span.end]);
+    assert_eq!(at(&format!("/{name}/{name}/m999")), Some("999"));
+    assert_eq!(at(&format!("/{name}/{name}/m0")), Some("7"));
+    assert_eq!(at(&format!("/{name}/{name}/a~0~1b/1/x")), Some("2"));
+    assert_eq!(at("/absent"), None);
+    let (pointer, key) = &spans.duplicates()[0];
+    assert_eq!((pointer, &text[key.start..key.end]), (&format!("/{name}/{name}/m0"), "\"m0\""));
+    let position = LineIndex::new(&text).position(&text, key.start);
+    assert_eq!((position.line, position.column), (1, text[..key.start].chars().count() + 1));
 }

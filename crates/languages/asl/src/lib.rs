@@ -8,14 +8,19 @@ mod evaluate;
 mod failure;
 pub mod intrinsic;
 pub mod jsonpath;
+mod parse;
 mod program;
 mod scope;
 mod surroundings;
 mod template;
+mod validate;
 
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, invalid_definition_message};
 pub use evaluate::{Items, QuantityField, WAIT_SECONDS_MAX, choose};
 pub use failure::Failure;
+pub use parse::{
+    Definition, LoadError, Options, StateDefinition, WorkflowType, load_definition, parse_definition, parse_state,
+};
 pub use program::*;
 pub use scope::Scope;
 pub use surroundings::Surroundings;

@@ -34,6 +34,19 @@ pub struct Machine {
     pub query_language: QueryLanguage,
 }
 
+impl Machine {
+    /// The state of that name, in this machine or any inside it.
+    pub fn find(&self, name: &str) -> Option<&State> {
+        self.states.get(name).or_else(|| {
+            self.states.values().find_map(|state| match &state.kind {
+                StateKind::Parallel { branches } => branches.iter().find_map(|branch| branch.find(name)),
+                StateKind::Map(map) => map.processor.find(name),
+                _ => None,
+            })
+        })
+    }
+}
+
 /// One state.
 #[derive(Clone, Debug)]
 pub struct State {

@@ -1,0 +1,4 @@
+//! Rules that look at more than one state or field.
+
+pub(crate) mod reachability;
+pub(crate) mod similar;
