@@ -15,6 +15,7 @@ mod body;
 pub mod cli;
 pub mod config;
 mod config_file;
+pub mod credential;
 mod front;
 mod gate;
 mod hosted;
