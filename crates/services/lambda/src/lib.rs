@@ -5,6 +5,11 @@
 //! process belongs to a group that is killed when it outlives its time, its
 //! memory or this server.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a Fault is the answer's own error; boxing it here would unbox it in the caller"
+)]
+
 mod alias;
 mod archive;
 mod catalogue;

@@ -206,6 +206,7 @@ pub(crate) async fn serve(listener: TcpListener, bridge: Arc<Bridge>) {
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(None)
+                .title_case_headers(true)
                 .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
                 tracing::debug!(%error, "a Runtime API connection ended");

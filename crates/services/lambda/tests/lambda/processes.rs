@@ -126,6 +126,26 @@ async fn a_process_ends_with_all_it_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drain_ends_what_takes_too_long() {
+    let fixture = open().await;
+    let file = fixture.folder.path().join("pid");
+    let code = format!(
+        "import os, time\ndef handler(event, context):\n    open({file:?} + '.new', 'w').write(str(os.getpid()))\n    os.rename({file:?} + '.new', {file:?})\n    time.sleep(600)\n"
+    );
+    fixture.create("f", "python3.12", "handler.handler", &[("handler.py", &code)], timeout(600)).await;
+    let lambda = fixture.lambda.clone();
+    let task =
+        tokio::spawn(async move { lambda.call(call_of("Invoke", object! { "FunctionName" => "f" }, "1")).await });
+    eventually("it runs", || file.exists()).await;
+    fixture.lambda.drain(Duration::from_millis(50)).await;
+    let fault = task.await.expect("an answer").expect_err("it was cut off");
+    assert_eq!((fault.code.as_str(), fault.status), ("ServiceException", 500));
+    let pid: i64 = std::fs::read_to_string(&file).expect("a number").parse().expect("a number");
+    eventually("it ends", || !is_alive(pid)).await;
+    assert_eq!(fixture.fault("Invoke", object! { "FunctionName" => "f" }).await.code, "ServiceException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_leaves_behind_ends() {
     let fixture = open().await;
     let code = "import os, subprocess\ndef handler(event, context):\n    child = subprocess.Popen(['sleep', '600'])\n    open(event, 'w').write(str(child.pid))\n    os._exit(1)\n";
