@@ -11,7 +11,7 @@ use crate::archive::{ArchiveError, UNPACKED_BYTES_MAX, unpack};
 use crate::faults;
 
 /// AWS's bound on a zip that is sent inside a request.
-const ZIP_BYTES_MAX: usize = 50 * 1024 * 1024;
+pub(crate) const ZIP_BYTES_MAX: usize = 50 * 1024 * 1024;
 
 /// Zips by their content (`blobs/sha256/ab/abcd…`) and each unpacked once
 /// (`functions/abcd…`). Both appear whole or not at all, also after power loss.

@@ -161,6 +161,8 @@ impl Lambda {
             "PutFunctionConcurrency" => self.put_concurrency(&call).await,
             "GetFunctionConcurrency" => self.get_concurrency(&call),
             "DeleteFunctionConcurrency" => self.delete_concurrency(&call).await,
+            "GetFunctionCodeSigningConfig" => self.get_code_signing(&call),
+            "GetAccountSettings" => self.get_account_settings(&call),
             "TagResource" => self.tag_resource(&call).await,
             "UntagResource" => self.untag_resource(&call).await,
             "ListTags" => self.list_tags(&call),
