@@ -12,13 +12,12 @@
 //! - Isolation is that of processes of one user: for code one trusts. A process
 //!   and what it starts in its group end with its time, its memory, its idleness
 //!   or this server, even when that is killed. A process that leaves its group
-//!   (`setsid`) outlives them.
+//!   (`setsid`) outlives them; as process 1 of a container, the server reaps
+//!   only those of its groups.
 //! - Memory: the main process's resident size is looked at ten times a second
 //!   while it is busy (Linux), and its data segment has a hard bound 1 GiB above
 //!   the function's memory. `/tmp` is the machine's; `EphemeralStorage` is kept
 //!   but not enforced.
-//! - Ended processes leave an orphan to be reaped: where the server is process 1
-//!   (a container), run it under an init.
 
 #![allow(
     clippy::result_large_err,

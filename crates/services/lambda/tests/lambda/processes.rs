@@ -215,3 +215,38 @@ async fn processes_end_with_a_killed_server() {
     server.wait().expect("it ends");
     eventually("all end", || !all.iter().any(|pid| is_alive(*pid))).await;
 }
+
+/// Run as process 1 by the next test.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "only as process 1 of a namespace"]
+async fn server_as_process_1() {
+    assert_eq!(std::process::id(), 1);
+    let fixture = open().await;
+    fixture.python("f", &FAMILY.replace("return", "os._exit(1) if event == 'crash' else None; return")).await;
+    for _ in 0..5 {
+        fixture.invoke("f", "1").await;
+        assert!(fixture.invoke("f", "\"crash\"").await.1);
+    }
+    eventually("every orphan is reaped", || {
+        let entries = std::fs::read_dir("/proc").expect("/proc");
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| *pid != 1).count() == 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_process_1_the_server_reaps_orphans() {
+    let namespace = |command: &mut Command| {
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let flags = ["--pid", "--fork", "--mount-proc"];
+    if !namespace(Command::new("unshare").args(flags).arg("true")) {
+        crate::fixture::skipped("no namespaces of processes here");
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let arguments = ["--ignored", "--exact", "processes::server_as_process_1"];
+    assert!(namespace(Command::new("unshare").args(flags).arg(program).args(arguments)));
+}
