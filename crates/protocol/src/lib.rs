@@ -4,9 +4,28 @@
 //! This crate knows no service's behaviour, no storage and no socket.
 
 mod call;
+mod client;
+mod constraint;
+mod decode;
 mod dispatcher;
+mod document;
+mod encode;
 mod fault;
+mod limits;
+mod model;
+mod models;
+mod pattern;
+mod query;
+mod table;
+mod timestamp;
+mod uri;
 
 pub use call::{CALL_DEPTH_MAX, Call, Principal, Reply};
+pub use client::{decode_response, encode_request};
+pub use decode::decode;
 pub use dispatcher::{Dispatcher, Outcome, Service};
+pub use encode::{encode, encode_fault, encode_unresolved_fault};
 pub use fault::Fault;
+pub use limits::{body_bytes_max, body_too_large};
+pub use model::{Operation, ServiceModel, Wire};
+pub use models::{Models, Resolved};

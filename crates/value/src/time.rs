@@ -71,7 +71,41 @@ impl Timestamp {
             Err(_) => self.0.to_string(),
         }
     }
+
+    /// Reads an HTTP date: `Sun, 22 Nov 2026 14:06:14 GMT`, or with another of RFC 822's
+    /// words for UTC. The weekday is not checked.
+    ///
+    /// # Errors
+    /// Where the text is anything else or no real date.
+    pub fn parse_http_date(text: &str) -> Result<Timestamp, TimestampError> {
+        let parts: Vec<&str> = text.split_once(", ").ok_or(TimestampError)?.1.split(' ').collect();
+        let [day, month, year, time, "GMT" | "UTC" | "+0000" | "-0000"] = parts[..] else { return Err(TimestampError) };
+        let month = MONTHS.iter().position(|name| *name == month).ok_or(TimestampError)? + 1;
+        Timestamp::parse_rfc3339(&format!("{year:0>4}-{month:02}-{day:0>2}T{time}Z"))
+    }
+
+    /// `Sun, 22 Nov 2026 14:06:14 GMT`
+    pub fn to_http_date(self) -> String {
+        let text = self.to_rfc3339();
+        let weekday = WEEKDAYS[self.0.div_euclid(DAY_MS).rem_euclid(7) as usize];
+        let month = text.get(5..7).and_then(|month| month.parse::<usize>().ok());
+        match (
+            text.get(..4),
+            month.and_then(|month| MONTHS.get(month.wrapping_sub(1))),
+            text.get(8..10),
+            text.get(11..19),
+        ) {
+            (Some(year), Some(month), Some(day), Some(time)) => format!("{weekday}, {day} {month} {year} {time} GMT"),
+            // Beyond year 9999 there is no HTTP date.
+            _ => text,
+        }
+    }
 }
+
+const DAY_MS: i64 = 86_400_000;
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// 1970-01-01 was a Thursday.
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -143,6 +143,27 @@ proptest! {
 }
 
 #[test]
+fn http_dates_are_read_and_written() {
+    use windlass_value::Timestamp;
+    let cases = [
+        ("Sun, 22 Nov 2026 14:06:14 GMT", Some(1_795_356_374_000)),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+        ("Wed, 31 Dec 1969 23:59:59 GMT", Some(-1000)),
+        ("Thu, 29 Feb 2024 00:00:00 GMT", Some(1_709_164_800_000)),
+        ("Thu, 30 Feb 2024 00:00:00 GMT", None),
+        ("Sun, 22 Nov 2026 14:06:14 -0000", Some(1_795_356_374_000)),
+        ("Sun, 22 Nov 2026 14:06:14 CET", None),
+        ("22 Nov 2026", None),
+        ("", None),
+    ];
+    for (text, expected) in cases {
+        let found = Timestamp::parse_http_date(text).ok();
+        assert_eq!(found.map(Timestamp::as_ms), expected, "{text}");
+        assert!(found.is_none_or(|instant| instant.to_http_date() == text.replace("-0000", "GMT")), "{text}");
+    }
+}
+
+#[test]
 fn finds_nodes_below_long_names_and_in_long_lines() {
     // Two levels of 300 kB names with a thousand members: pointers written out would take a gigabyte.
     let name = "é".repeat(150_000);

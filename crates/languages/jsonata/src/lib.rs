@@ -6,16 +6,27 @@
 //! recursion and allocation is counted, so a runaway expression ends with the
 //! same error at the same place each time.
 
+mod arrays;
+mod aws;
 mod builtins;
 mod error;
 mod evaluate;
 mod expression;
+mod functions;
+mod hof;
+mod item;
 mod limits;
 mod lower;
+mod matches;
 mod number;
+mod numerics;
+mod objects;
 mod parser;
+mod pictures;
+mod random;
 mod references;
 mod signature;
+mod strings;
 mod syntax;
 mod token;
 mod tree;

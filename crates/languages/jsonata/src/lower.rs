@@ -129,7 +129,7 @@ impl Lowering {
                     return Err(error("S0210", "Each step can only have one grouping expression", position));
                 }
                 // A `%` in a group's key or value names nothing.
-                result.node.group = Some(Box::new(self.pairs(pairs, &mut Vec::new())?));
+                result.node.group = Some(self.pairs(pairs, &mut Vec::new())?);
                 result.node.keep_array |= keep_array;
                 return Ok(result);
             }
@@ -164,6 +164,7 @@ impl Lowering {
                     step.stages.push(Stage::Index(name));
                 }
                 step.tuple = true;
+                result.node.keep_array |= keep_array;
                 return Ok(result);
             }
             Form::Bind(name, value) => {
@@ -338,10 +339,8 @@ impl Lowering {
         } else {
             step.predicates.push(stage);
         }
-        if is_step {
-            // Slots above the step are sought further when the path is closed.
-            result.seeking.extend(predicate.seeking.iter().filter(|slot| self.slots[**slot].level > 0));
-        }
+        // Slots above the step are sought further when the path is closed.
+        result.seeking.extend(predicate.seeking.iter().filter(|slot| self.slots[**slot].level > 0));
         if keep_array {
             step.keep_array = true;
             if let Kind::Path { keep_singleton, .. } = &mut result.node.kind {

@@ -155,9 +155,6 @@ impl Parser<'_> {
         let Token::Operator(operator) = token else {
             let kind = match token {
                 Token::End => return Err(error("S0207", "Unexpected end of expression", position)),
-                Token::Unknown(text) => {
-                    return Err(error("S0204", format!("Unknown operator: {}", quoted(&text)), position));
-                }
                 Token::Name(name) => Form::Name(name),
                 Token::Variable(name) => Form::Variable(name),
                 Token::String(text) => Form::String(text),
@@ -388,6 +385,8 @@ impl Parser<'_> {
             if depth == 0 {
                 let end = start + offset + 1;
                 let text: String = self.lexer.source[start..end].chars().filter(|c| !c.is_whitespace()).collect();
+                // A malformed signature is reported before what follows it.
+                crate::signature::Signature::parse(&text, start)?;
                 self.lexer.at = end;
                 self.advance(false)?;
                 return Ok(text.into());

@@ -131,7 +131,7 @@ impl Walk {
         }
         self.stages(&node.predicates);
         self.stages(&node.stages);
-        for (key, value) in node.group.iter().flat_map(|pairs| pairs.iter()) {
+        for (key, value) in node.group.iter().flatten() {
             self.node(key, true);
             self.node(value, true);
         }

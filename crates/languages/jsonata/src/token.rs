@@ -9,8 +9,6 @@ use crate::number::Num;
 pub(crate) enum Token {
     /// Punctuation, and the words `and`, `or`, `in`.
     Operator(&'static str),
-    /// A character that begins no token.
-    Unknown(Text),
     Name(Text),
     Variable(Text),
     String(Text),
@@ -27,7 +25,7 @@ impl Token {
     pub(crate) fn shown(&self) -> String {
         match self {
             Token::Operator(text) => (*text).to_owned(),
-            Token::Unknown(text) | Token::Name(text) | Token::Variable(text) | Token::String(text) => text.to_string(),
+            Token::Name(text) | Token::Variable(text) | Token::String(text) => text.to_string(),
             Token::Number(number) => number.to_text(),
             Token::True => "true".to_owned(),
             Token::False => "false".to_owned(),
@@ -99,8 +97,8 @@ impl Lexer<'_> {
         }
         let token = match first {
             '!' | '~' => {
-                self.at += 1;
-                Token::Unknown(Text::from(first.to_string()))
+                let shown = quoted(&first.to_string());
+                return Err(error("S0204", format!("Unknown operator: {shown}"), start));
             }
             '"' | '\'' => self.string(first)?,
             '0'..='9' => self.number()?,

@@ -17,7 +17,7 @@ pub(crate) struct Node {
     /// Filters and index bindings on a step.
     pub(crate) stages: Vec<Stage>,
     /// `{key: value}` after the node.
-    pub(crate) group: Option<Box<Vec<(Node, Node)>>>,
+    pub(crate) group: Option<Vec<(Node, Node)>>,
     pub(crate) keep_array: bool,
     /// `@$name`
     pub(crate) focus: Option<Text>,

@@ -1,5 +1,5 @@
 use windlass_asl::Machine;
-use windlass_value::{Text, Timestamp};
+use windlass_value::Text;
 
 use crate::effect::{Effect, TimerKind};
 use crate::event::{Event, EventKind};
@@ -17,24 +17,18 @@ pub struct World<'a> {
     pub token: &'a (dyn Fn(TaskId) -> Text + Sync),
 }
 
-/// Begins an execution: `step` with `Start`.
-pub fn start(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
-    step(program, execution, &Event { at, seed, kind: EventKind::Start }, world, history)
-}
-
-/// Continues frames that have work, after a restart read them from storage:
-/// `step` with `Continue`.
-pub fn resume(program: &Machine, execution: &mut Execution, at: Timestamp, seed: u64, world: &World<'_>, history: &mut History) -> Vec<Effect> {
-    execution.rebuild_ready();
-    step(program, execution, &Event { at, seed, kind: EventKind::Continue }, world, history)
-}
-
 /// The machine: takes one event, writes history, answers effects. Equal
 /// arguments give equal results; an event that comes too late changes nothing.
 ///
 /// A turn ends when nothing is left to do without the world, or when its budget
 /// is spent; then the last effect is [`Effect::Continue`].
-pub fn step(program: &Machine, execution: &mut Execution, event: &Event, world: &World<'_>, history: &mut History) -> Vec<Effect> {
+pub fn step(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+) -> Vec<Effect> {
     if !execution.is_running() {
         return Vec::new();
     }
@@ -78,7 +72,9 @@ impl Turn<'_> {
             input: identity.input.clone(),
             role_arn: identity.role_arn.clone(),
         });
-        if let Some(seconds) = self.program.timeout_seconds {
+        let express = identity.express.then_some(self.world.limits.express_seconds_max);
+        let timeout = self.program.timeout_seconds.into_iter().chain(express).min();
+        if let Some(seconds) = timeout {
             let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
             self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));
         }

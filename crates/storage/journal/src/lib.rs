@@ -1,6 +1,41 @@
-//! Executions on the store.
+//! Executions on the store: one turn of the machine is one batch, committed
+//! before any effect leaves; timers, outbox, history pages and recovery.
+//!
+//! Recovery folds stored deltas into state; it never runs history or program
+//! again. This crate knows no AWS service and no wire format: what performs a
+//! task comes in as [`Tasks`].
+
+mod clock;
+mod definition;
+mod error;
+mod express;
+mod heartbeats;
+mod history;
+mod journal;
 mod key;
+mod live;
+mod load;
+mod query;
+mod record;
+mod recovery;
+mod retention;
+mod slot;
 mod stored;
 mod tables;
+mod tasks;
+mod timers;
+mod token;
+mod turn;
+
+pub use clock::{Clock, SystemClock};
+pub use definition::JournalDefinition;
+pub use error::{JournalError, StartError, TokenError};
+pub use express::ExpressOutcome;
+pub use history::HistoryQuery;
+pub use journal::{Answer, Journal, JournalConfig, JournalStats, NewExecution};
 pub use key::ExecutionKey;
+pub use query::ExecutionQuery;
+pub use record::Record;
+pub use stored::TurnError;
 pub use tables::TABLES;
+pub use tasks::{Answers, Permit, TaskJob, Tasks};

@@ -1,8 +1,9 @@
 use std::collections::HashSet;
 
-use windlass_value::{Number, Value};
+use windlass_value::Value;
 
 use super::math;
+use super::text::{self, Style};
 
 /// Most items `States.ArrayRange` makes.
 const RANGE_ITEMS_MAX: u64 = 1000;
@@ -13,7 +14,7 @@ const PARTITION_BYTES_MAX: usize = 262_144;
 pub(super) fn items(value: &Value) -> Result<&[Value], String> {
     match value {
         Value::Array(items) => Ok(items),
-        other => Err(format!("The first argument must be an array, but was: {other}")),
+        other => Err(format!("The first argument must be an array, but was: {}", other.kind())),
     }
 }
 
@@ -24,7 +25,7 @@ pub(super) fn partition(value: &Value, size: &Value) -> Result<Value, String> {
         .filter(|size| *size > 0)
         .ok_or_else(|| "The chunk size must be a positive integer".to_owned())?;
     let chunks = Value::array(items.chunks(size).map(|chunk| Value::array(chunk.to_vec())).collect());
-    if chunks.to_text().len() > PARTITION_BYTES_MAX {
+    if text::json(&chunks)?.len() > PARTITION_BYTES_MAX {
         return Err(format!("The result is larger than {PARTITION_BYTES_MAX} bytes"));
     }
     Ok(chunks)
@@ -66,7 +67,7 @@ pub(super) fn unique(value: &Value) -> Result<Value, String> {
     let mut kept = Vec::new();
     for item in items(value)? {
         let mut text = String::new();
-        canonical(item, &mut text);
+        text::write(item, Style::Canonical, &mut text)?;
         if seen.insert(text) {
             kept.push(item.clone());
         }
@@ -87,35 +88,5 @@ fn same(left: &Value, right: &Value) -> bool {
                 && left.iter().all(|(name, left)| right.get(name).is_some_and(|right| same(left, right)))
         }
         _ => left == right,
-    }
-}
-
-/// A text that two values share exactly when they are the [`same`].
-fn canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Number(number) if !number.is_integer() => {
-            Value::Number(Number::Float(number.as_f64())).write_to(out);
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for item in items.iter() {
-                canonical(item, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        Value::Object(object) => {
-            let mut members: Vec<_> = object.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            out.push('{');
-            for (name, member) in members {
-                Value::from(name).write_to(out);
-                out.push(':');
-                canonical(member, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        other => other.write_to(out),
     }
 }

@@ -1,7 +1,7 @@
 use windlass_value::{Text, Value, uuid_v4};
 
 use super::format::Template;
-use super::{Function, arrays, encoding, json, math};
+use super::{Function, arrays, encoding, json, math, text};
 use crate::failure::Failure;
 use crate::jsonpath::Path;
 use crate::scope::Scope;
@@ -80,13 +80,13 @@ impl Call {
             (Function::Format, [template, values @ ..]) => {
                 let text = match &self.arguments[0] {
                     Argument::Template(template) => template.fill(values),
-                    _ => Template::from_text(json::text(template, "first")?).fill(values),
+                    _ => Template::from_text(text::string(template, "first")?).fill(values),
                 };
                 text.map(Value::from)
             }
             (Function::Array, values) => Ok(Value::array(values.to_vec())),
             (Function::StringToJson, [text]) => json::parse(text),
-            (Function::JsonToString, [value]) => Ok(Value::from(value.to_text())),
+            (Function::JsonToString, [value]) => text::json(value).map(Value::from),
             (Function::JsonMerge, [left, right, deep]) => json::merge(left, right, deep),
             (Function::ArrayPartition, [items, size]) => arrays::partition(items, size),
             (Function::ArrayContains, [items, wanted]) => arrays::contains(items, wanted),

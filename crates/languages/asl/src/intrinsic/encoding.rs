@@ -6,7 +6,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use windlass_value::Value;
 
-use super::json::text;
+use super::text::{self, string};
 
 /// Most characters `States.Base64Encode`, `States.Base64Decode` and
 /// `States.Hash` take.
@@ -28,12 +28,12 @@ fn bounded(text: &str) -> Result<&str, String> {
 }
 
 pub(super) fn encode(value: &Value) -> Result<Value, String> {
-    Ok(Value::from(BASE64.encode(bounded(text(value, "first")?)?)))
+    Ok(Value::from(BASE64.encode(bounded(string(value, "first")?)?)))
 }
 
 pub(super) fn decode(value: &Value) -> Result<Value, String> {
     let bytes = BASE64
-        .decode(bounded(text(value, "first")?)?)
+        .decode(bounded(string(value, "first")?)?)
         .map_err(|error| format!("The first argument is not valid Base64: {error}"))?;
     Ok(Value::from(String::from_utf8_lossy(&bytes).into_owned()))
 }
@@ -43,12 +43,12 @@ pub(super) fn hash(value: &Value, algorithm: &Value) -> Result<Value, String> {
     let data = match value {
         Value::String(text) => text,
         other => {
-            written = other.to_text();
+            written = text::json(other)?;
             written.as_str()
         }
     };
     let data = bounded(data)?.as_bytes();
-    let digest = match text(algorithm, "second")? {
+    let digest = match string(algorithm, "second")? {
         "MD5" => Md5::digest(data).to_vec(),
         "SHA-1" => Sha1::digest(data).to_vec(),
         "SHA-256" => Sha256::digest(data).to_vec(),

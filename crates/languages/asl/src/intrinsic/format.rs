@@ -1,4 +1,6 @@
-use windlass_value::{Number, Text, Value};
+use windlass_value::{Text, Value};
+
+use super::text::{self, Style};
 
 /// A text with `{}` holes.
 #[derive(Debug, Default)]
@@ -18,9 +20,9 @@ impl Template {
         self.parts.push(std::mem::take(&mut self.tail));
     }
 
-    /// The text, if it has no holes.
+    /// The text, if it has no holes and nothing that would read as one again.
     pub(super) fn plain(&self) -> Option<Text> {
-        self.parts.is_empty().then(|| Text::from(self.tail.as_str()))
+        (self.parts.is_empty() && !self.tail.contains("{}")).then(|| Text::from(self.tail.as_str()))
     }
 
     /// The text with its holes written as `{}`, for every function but Format.
@@ -58,42 +60,9 @@ impl Template {
         let mut text = String::new();
         for (part, value) in self.parts.iter().zip(values) {
             text.push_str(part);
-            java_text(value, &mut text);
+            text::write(value, Style::Java, &mut text)?;
         }
         text.push_str(&self.tail);
         Ok(text)
-    }
-}
-
-/// A value as Java's `toString` writes maps, lists and boxes: `{a=1, b=[x, null]}`.
-pub(super) fn java_text(value: &Value, out: &mut String) {
-    match value {
-        Value::String(text) => out.push_str(text),
-        Value::Array(items) => {
-            out.push('[');
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.push_str(", ");
-                }
-                java_text(item, out);
-            }
-            out.push(']');
-        }
-        Value::Object(object) => {
-            out.push('{');
-            for (at, (name, member)) in object.iter().enumerate() {
-                if at > 0 {
-                    out.push_str(", ");
-                }
-                out.push_str(name);
-                out.push('=');
-                java_text(member, out);
-            }
-            out.push('}');
-        }
-        Value::Number(number @ Number::Literal(_)) if !number.is_integer() && number.as_f64().is_finite() => {
-            Value::Number(Number::Float(number.as_f64())).write_to(out);
-        }
-        other => other.write_to(out),
     }
 }

@@ -1,13 +1,10 @@
 use windlass_value::{Number, Object, Value};
 
-/// The text of an argument.
-pub(super) fn text<'a>(value: &'a Value, which: &str) -> Result<&'a str, String> {
-    value.as_str().ok_or_else(|| format!("The {which} argument must be a string, but was: {value}"))
-}
+use super::text::string;
 
 /// `States.StringToJson`. Blank text is null, as Jackson's empty document is.
 pub(super) fn parse(value: &Value) -> Result<Value, String> {
-    let text = text(value, "first")?;
+    let text = string(value, "first")?;
     if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() {
         return Ok(Value::Null);
     }
@@ -32,10 +29,13 @@ pub(super) fn merge(left: &Value, right: &Value, deep: &Value) -> Result<Value, 
     match deep {
         Value::Bool(false) => {}
         Value::Bool(true) => return Err("Deep merge is not supported: the third argument must be false".to_owned()),
-        other => return Err(format!("The third argument must be a boolean, but was: {other}")),
+        other => return Err(format!("The third argument must be a boolean, but was: {}", other.kind())),
     }
     let object = |value: &'_ Value, which: &str| {
-        value.as_object().cloned().ok_or_else(|| format!("The {which} argument must be an object, but was: {value}"))
+        value
+            .as_object()
+            .cloned()
+            .ok_or_else(|| format!("The {which} argument must be an object, but was: {}", value.kind()))
     };
     let (left, right) = (object(left, "first")?, object(right, "second")?);
     let mut merged = Object::clone(&left);
@@ -46,7 +46,7 @@ pub(super) fn merge(left: &Value, right: &Value, deep: &Value) -> Result<Value, 
 /// `States.StringSplit`: the second text is a set of characters, and empty
 /// pieces are dropped.
 pub(super) fn split(value: &Value, separators: &Value) -> Result<Value, String> {
-    let (value, separators) = (text(value, "first")?, text(separators, "second")?);
+    let (value, separators) = (string(value, "first")?, string(separators, "second")?);
     let pieces = value.split(|character| separators.contains(character));
     Ok(Value::array(pieces.filter(|piece| !piece.is_empty()).map(Value::from).collect()))
 }

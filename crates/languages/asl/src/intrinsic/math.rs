@@ -8,10 +8,11 @@ pub(super) fn integer(value: &Value, which: &str) -> Result<i64, String> {
     if let Some(integer) = value.as_i64() {
         return Ok(integer);
     }
-    let number = value.as_f64().ok_or_else(|| format!("The {which} argument must be a number, but was: {value}"))?;
-    let rounded = (number + 0.5).floor();
-    // 0.49999999999999994 + 0.5 is 1 in doubles; Java's answer is 0.
-    let rounded = if rounded - number > 0.5 { rounded - 1.0 } else { rounded };
+    let number =
+        value.as_f64().ok_or_else(|| format!("The {which} argument must be a number, but was: {}", value.kind()))?;
+    // Adding 0.5 first would round 0.49999999999999994 up.
+    let floor = number.floor();
+    let rounded = if number - floor >= 0.5 { floor + 1.0 } else { floor };
     if rounded.abs() < 9.2e18 {
         Ok(rounded as i64)
     } else {

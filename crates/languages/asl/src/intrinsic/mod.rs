@@ -8,6 +8,7 @@ mod function;
 mod json;
 mod math;
 mod parser;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;

@@ -144,7 +144,7 @@ impl Path {
         &self.0.root
     }
 
-    /// The names of all variables it reads, those inside filters included.
+    /// The variables it reads: filters read none, so it is the root's.
     pub fn variables(&self) -> Vec<Text> {
         match &self.0.root {
             Root::Variable(name) => vec![name.clone()],

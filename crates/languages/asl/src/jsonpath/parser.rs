@@ -136,10 +136,10 @@ impl<'a> Parser<'a> {
     /// A name after a dot, or a call.
     fn dotted(&mut self) -> Parsed<Step> {
         let in_filter = self.depth > 0;
-        let name = self.take_while(|character| {
-            !matches!(character, '.' | '[' | '(' | ' ' | '\t' | '\n' | '\r')
-                && !(in_filter
-                    && matches!(character, ')' | ']' | ',' | '=' | '!' | '<' | '>' | '&' | '|' | '~' | '\'' | '"'))
+        let name = self.take_while(|character| match character {
+            '.' | '[' | '(' | ' ' | '\t' | '\n' | '\r' => false,
+            ')' | ']' | ',' | '=' | '!' | '<' | '>' | '&' | '|' | '~' | '\'' | '"' => !in_filter,
+            _ => true,
         });
         if name.is_empty() {
             return Err(self.error("expected a name"));

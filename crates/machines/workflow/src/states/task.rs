@@ -21,9 +21,18 @@ impl Turn<'_> {
             let parameters = self.work_input(state, &view)?;
             let input = view.frame.input.clone();
             let scope = Scope::new(input.value(), &view);
-            let timeout = task.timeout_seconds.as_ref().map(|field| field.evaluate(&scope, QuantityField::TimeoutSeconds)).transpose()?;
-            let heartbeat = task.heartbeat_seconds.as_ref().map(|field| field.evaluate(&scope, QuantityField::HeartbeatSeconds)).transpose()?;
-            let role = task.credentials.as_ref().map(|template| template.evaluate(&scope, "Credentials")).transpose()?;
+            let timeout = task
+                .timeout_seconds
+                .as_ref()
+                .map(|field| field.evaluate(&scope, QuantityField::TimeoutSeconds))
+                .transpose()?;
+            let heartbeat = task
+                .heartbeat_seconds
+                .as_ref()
+                .map(|field| field.evaluate(&scope, QuantityField::HeartbeatSeconds))
+                .transpose()?;
+            let role =
+                task.credentials.as_ref().map(|template| template.evaluate(&scope, "Credentials")).transpose()?;
             let role: Option<Text> = role.and_then(|value| value["RoleArn"].as_str().map(Text::from));
             let whole = |seconds: f64| seconds as i64;
             (parameters, timeout.map(whole), heartbeat.map(whole), role, view.frame.retries.count)
@@ -165,7 +174,8 @@ impl Turn<'_> {
         self.emit(task.frame, event_type, || details);
         self.end_attempt(task.frame);
         let Some(state) = self.state(task.frame) else { return };
-        let left = self.leave_with_result(task.frame, state, output).and_then(|leaving| self.exit(task.frame, state, leaving));
+        let left =
+            self.leave_with_result(task.frame, state, output).and_then(|leaving| self.exit(task.frame, state, leaving));
         if let Err(failure) = left {
             self.evaluation_failed(task.frame, failure);
         }
@@ -196,7 +206,10 @@ impl Turn<'_> {
                     TaskFailure::Run => EventType::TaskFailed,
                 };
                 let (resource_type, resource) = names(resource);
-                (event_type, Details::TaskFailure { resource_type, resource, error: error.clone(), cause: cause.clone() })
+                (
+                    event_type,
+                    Details::TaskFailure { resource_type, resource, error: error.clone(), cause: cause.clone() },
+                )
             }
         };
         self.emit(task.frame, event_type, || details);
@@ -212,7 +225,9 @@ impl Turn<'_> {
             Resource::Function => {
                 (EventType::LambdaFunctionTimedOut, Details::Failure { error: Some(error.clone()), cause: None })
             }
-            Resource::Activity => (EventType::ActivityTimedOut, Details::Failure { error: Some(error.clone()), cause: None }),
+            Resource::Activity => {
+                (EventType::ActivityTimedOut, Details::Failure { error: Some(error.clone()), cause: None })
+            }
             resource @ Resource::Integration { .. } => {
                 let (resource_type, resource) = names(resource);
                 let details = Details::TaskFailure { resource_type, resource, error: Some(error.clone()), cause: None };
@@ -234,7 +249,7 @@ impl Turn<'_> {
 }
 
 /// Whether the task is answered by whoever holds its token.
-fn token_wanted(resource: &Resource) -> bool {
+pub fn token_wanted(resource: &Resource) -> bool {
     match resource {
         Resource::Activity => true,
         Resource::Integration { pattern, .. } => *pattern != Pattern::RequestResponse,
@@ -245,7 +260,9 @@ fn token_wanted(resource: &Resource) -> bool {
 /// `resourceType` and `resource` of the history.
 fn names(resource: &Resource) -> (Text, Text) {
     match resource {
-        Resource::Integration { service, action, pattern } => (service.clone(), format!("{action}{}", pattern.suffix()).into()),
+        Resource::Integration { service, action, pattern } => {
+            (service.clone(), format!("{action}{}", pattern.suffix()).into())
+        }
         Resource::Function => ("lambda".into(), "function".into()),
         Resource::Activity => ("states".into(), "activity".into()),
     }

@@ -11,6 +11,7 @@ mod frame;
 mod place;
 mod turn;
 
-pub(crate) use delta::{Delta, StoredExecution};
-pub(crate) use place::{PayloadWriter, Place};
-pub(crate) use turn::{StoredTurn, TurnError, TurnWriter};
+pub(crate) use delta::StoredExecution;
+pub(crate) use place::Place;
+pub use turn::TurnError;
+pub(crate) use turn::{StoredTurn, TurnWriter};

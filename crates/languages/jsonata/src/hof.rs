@@ -1,0 +1,190 @@
+//! Functions that call functions.
+
+use std::rc::Rc;
+
+use crate::builtins::Arguments;
+use crate::evaluate::{Evaluator, Outcome, compare_text, fail};
+use crate::functions::Function;
+use crate::item::{Array, Item, Members};
+use crate::number::Num;
+
+/// Calls back with as many of value, index and whole as the function wants.
+fn callback(
+    evaluator: &mut Evaluator<'_>,
+    function: &Rc<Function>,
+    value: Item,
+    key: Item,
+    whole: &Item,
+) -> Outcome<Item> {
+    let mut arguments = vec![value];
+    let arity = function.arity();
+    if arity >= 2 {
+        arguments.push(key);
+    }
+    if arity >= 3 {
+        arguments.push(whole.clone());
+    }
+    evaluator.apply(function, arguments, &Item::Undefined, None)
+}
+
+fn list_and_function(arguments: &mut Arguments) -> Option<(Array, Rc<Function>)> {
+    match (arguments.take(0), arguments.take(1)) {
+        (Item::Array(array), Item::Function(function)) => Some((array, function)),
+        _ => None,
+    }
+}
+
+pub(crate) fn map(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let Some((array, function)) = list_and_function(&mut arguments) else { return Ok(Item::Undefined) };
+    let whole = Item::Array(array.clone());
+    let mut results = Vec::new();
+    for (index, item) in array.iter().enumerate() {
+        let result = callback(evaluator, &function, item, Item::int(index), &whole)?;
+        if !result.is_undefined() {
+            results.push(result);
+        }
+    }
+    evaluator.sequence(results)
+}
+
+pub(crate) fn filter(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let Some((array, function)) = list_and_function(&mut arguments) else { return Ok(Item::Undefined) };
+    let whole = Item::Array(array.clone());
+    let mut results = Vec::new();
+    for (index, item) in array.iter().enumerate() {
+        if callback(evaluator, &function, item.clone(), Item::int(index), &whole)?.truth() {
+            results.push(item);
+        }
+    }
+    evaluator.sequence(results)
+}
+
+pub(crate) fn single(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
+    let function = match arguments.take(1) {
+        Item::Function(function) => Some(function),
+        _ => None,
+    };
+    let whole = Item::Array(array.clone());
+    let mut found = None;
+    for (index, item) in array.iter().enumerate() {
+        evaluator.spend(1)?;
+        let is_match = match &function {
+            Some(function) => callback(evaluator, function, item.clone(), Item::int(index), &whole)?.truth(),
+            None => true,
+        };
+        if is_match && found.replace(item).is_some() {
+            let message = "The $single() function expected exactly 1 matching result.  Instead it matched more.";
+            return fail("D3138", message);
+        }
+    }
+    match found {
+        Some(item) => Ok(item),
+        None => fail("D3139", "The $single() function expected exactly 1 matching result.  Instead it matched 0."),
+    }
+}
+
+pub(crate) fn reduce(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let Some((array, function)) = list_and_function(&mut arguments) else { return Ok(Item::Undefined) };
+    let arity = function.arity();
+    if arity < 2 {
+        let message = "The second argument of reduce function must be a function with at least two arguments";
+        return fail("D3050", message);
+    }
+    let mut result = arguments.take(2);
+    let mut start = 0;
+    if result.is_undefined() && array.len() > 0 {
+        result = array.get(0).unwrap_or(Item::Undefined);
+        start = 1;
+    }
+    let whole = Item::Array(array.clone());
+    for (index, item) in array.iter().enumerate().skip(start) {
+        let mut given = vec![result, item];
+        if arity >= 3 {
+            given.push(Item::int(index));
+        }
+        if arity >= 4 {
+            given.push(whole.clone());
+        }
+        result = evaluator.apply(&function, given, &Item::Undefined, None)?;
+    }
+    Ok(result)
+}
+
+pub(crate) fn sift(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let whole = arguments.take(0);
+    let (Item::Object(record), Item::Function(function)) = (&whole, arguments.take(1)) else {
+        return Ok(Item::Undefined);
+    };
+    let mut members = Members::default();
+    for (key, value) in record.iter() {
+        if callback(evaluator, &function, value.clone(), Item::String(key.clone()), &whole)?.truth() {
+            members.insert(key, value);
+        }
+    }
+    if members.is_empty() {
+        return Ok(Item::Undefined);
+    }
+    evaluator.record(members)
+}
+
+pub(crate) fn each(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let whole = arguments.take(0);
+    let (Item::Object(record), Item::Function(function)) = (&whole, arguments.take(1)) else {
+        return Ok(Item::Undefined);
+    };
+    let mut results = Vec::new();
+    for (key, value) in record.iter() {
+        let result = callback(evaluator, &function, value, Item::String(key), &whole)?;
+        if !result.is_undefined() {
+            results.push(result);
+        }
+    }
+    evaluator.sequence(results)
+}
+
+pub(crate) fn sort(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+    let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
+    if array.len() <= 1 {
+        return Ok(Item::Array(array));
+    }
+    let rounds = (usize::BITS - array.len().leading_zeros()) as usize;
+    evaluator.spend(array.len().saturating_mul(rounds))?;
+    let mut items = array.to_vec();
+    let sorted = match arguments.take(1) {
+        Item::Function(function) => merge_sort(evaluator, items, &function)?,
+        _ => {
+            let letter = items[0].letter();
+            if !matches!(letter, 'n' | 's') || items.iter().any(|item| item.letter() != letter) {
+                let message = "The single argument form of the sort function can only be applied to an array of strings or an array of numbers.  Use the second argument to specify a comparison function";
+                return fail("D3070", message);
+            }
+            items.sort_by(|a, b| match (a, b) {
+                (Item::Number(a), Item::Number(b)) => Num::compare(*a, *b).unwrap_or(std::cmp::Ordering::Equal),
+                (Item::String(a), Item::String(b)) => compare_text(a, b),
+                _ => std::cmp::Ordering::Equal,
+            });
+            items
+        }
+    };
+    evaluator.list(sorted)
+}
+
+/// Stable; the comparator answers whether its arguments are to be swapped.
+fn merge_sort(evaluator: &mut Evaluator<'_>, mut items: Vec<Item>, comparator: &Rc<Function>) -> Outcome<Vec<Item>> {
+    if items.len() <= 1 {
+        return Ok(items);
+    }
+    let right = items.split_off(items.len() / 2);
+    let left = merge_sort(evaluator, items, comparator)?;
+    let right = merge_sort(evaluator, right, comparator)?;
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let swap = evaluator.apply(comparator, vec![a.clone(), b.clone()], &Item::Undefined, None)?.truth();
+        merged.extend(if swap { right.next() } else { left.next() });
+    }
+    merged.extend(left);
+    merged.extend(right);
+    Ok(merged)
+}

@@ -1,0 +1,22 @@
+//! Who sends a request: AWS Signature Version 4, in headers or presigned URLs,
+//! verified and made.
+//!
+//! Pure: the clock is an argument, credentials come from the caller. This crate knows
+//! no store, no socket and no AWS service (but for S3's way of writing paths).
+
+mod canonical;
+mod claim;
+mod credentials;
+mod date;
+mod hash;
+mod sign;
+mod signature_error;
+mod signing_key;
+mod verify;
+
+pub use claim::{Claim, ClaimKind, claim};
+pub use credentials::Credentials;
+pub use sign::{EXPIRES_SECONDS_MAX, presign, sign};
+pub use signature_error::SignatureError;
+pub use signing_key::{SIGNING_KEYS_MAX, SigningKeys};
+pub use verify::{Body, PayloadSigning, SKEW_MINUTES_MAX, verify};

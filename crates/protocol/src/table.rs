@@ -1,0 +1,182 @@
+//! Reads a service's table (see `models/README.md`) into a [`ServiceModel`].
+
+use std::collections::HashMap;
+
+use windlass_value::{Object, Value, parse};
+
+use crate::model::{
+    ErrorTrait, Kind, Location, Member, Operation, ServiceModel, Shape, ShapeId, Structure, TimestampFormat, Wire,
+};
+use crate::pattern::Pattern;
+use crate::uri::UriTemplate;
+
+/// Compiles a table.
+///
+/// # Errors
+/// What is wrong with the table.
+pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, String> {
+    let table = parse(text).map_err(|error| error.to_string())?;
+    let operations = object(&table, "operations")?;
+    let shapes = object(&table, "shapes")?;
+    let ids: HashMap<String, ShapeId> =
+        shapes.keys().enumerate().map(|(index, key)| (key.to_string(), ShapeId(index))).collect();
+    let wire = match (text_of(&table, "protocol")?, table["json_version"].as_str()) {
+        ("json", Some("1.0")) => Wire::AwsJson10,
+        ("json", Some("1.1")) => Wire::AwsJson11,
+        ("rest-json", _) => Wire::RestJson,
+        ("query", _) => Wire::Query,
+        (other, version) => return Err(format!("unknown protocol {other} {version:?}")),
+    };
+    Ok(ServiceModel {
+        name,
+        service_id: text_of(&table, "service_id")?.to_owned(),
+        api_version: text_of(&table, "api_version")?.to_owned(),
+        wire,
+        target_prefix: optional_text(&table, "target_prefix"),
+        error_namespace: optional_text(&table, "error_namespace"),
+        xml_namespace: optional_text(&table, "xml_namespace"),
+        operations: operations
+            .iter()
+            .map(|(name, row)| Ok((name.to_string(), operation(name, row, &ids)?)))
+            .collect::<Result<_, String>>()?,
+        shapes: shapes.iter().map(|(name, row)| shape(name, row, &ids)).collect::<Result<_, String>>()?,
+        shape_ids: ids,
+    })
+}
+
+fn object<'a>(value: &'a Value, key: &str) -> Result<&'a Object, String> {
+    value[key].as_object().map(|object| &**object).ok_or_else(|| format!("no object '{key}'"))
+}
+
+fn text_of<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
+    value[key].as_str().ok_or_else(|| format!("no text '{key}'"))
+}
+
+fn optional_text(value: &Value, key: &str) -> Option<String> {
+    value[key].as_str().map(str::to_owned)
+}
+
+fn flag(value: &Value, key: &str) -> bool {
+    value[key].as_bool() == Some(true)
+}
+
+fn status(value: &Value, otherwise: u16) -> Result<u16, String> {
+    match value["status"].as_i64() {
+        Some(status) => u16::try_from(status).map_err(|_| format!("status {status}")),
+        None => Ok(otherwise),
+    }
+}
+
+fn find(name: &str, ids: &HashMap<String, ShapeId>) -> Result<ShapeId, String> {
+    ids.get(name).copied().ok_or_else(|| format!("no shape '{name}'"))
+}
+
+fn operation(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Operation, String> {
+    let shape = |key: &str| row[key].as_str().map(|shape| find(shape, ids)).transpose();
+    let method = text_of(row, "method")?;
+    Ok(Operation {
+        name: name.to_owned(),
+        method: method.parse().map_err(|_| format!("method {method}"))?,
+        status: status(row, 200)?,
+        host_prefix: optional_text(row, "host_prefix"),
+        idempotent: flag(row, "idempotent"),
+        unsigned: flag(row, "unsigned"),
+        uri: UriTemplate::new(text_of(row, "uri")?),
+        input: shape("input")?,
+        output: shape("output")?,
+        errors: row["errors"]
+            .as_array()
+            .into_iter()
+            .flat_map(|errors| errors.iter())
+            .filter_map(Value::as_str)
+            .map(|error| find(error, ids))
+            .collect::<Result<_, _>>()?,
+        result_wrapper: optional_text(row, "result_wrapper"),
+    })
+}
+
+fn shape(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Shape, String> {
+    let part = |key: &str| member(key, &row[key], false, ids);
+    let kind = match text_of(row, "type")? {
+        "string" | "character" => Kind::String,
+        "blob" => Kind::Blob,
+        "boolean" => Kind::Boolean,
+        "integer" => Kind::Integer,
+        "long" => Kind::Long,
+        "float" => Kind::Float,
+        "double" => Kind::Double,
+        "timestamp" => Kind::Timestamp,
+        "list" => Kind::List(part("member")?),
+        "map" => Kind::Map(part("key")?, part("value")?),
+        "structure" => {
+            let required = |name: &str| {
+                row["required"].as_array().is_some_and(|names| names.iter().any(|other| other.as_str() == Some(name)))
+            };
+            let members = object(row, "members")?
+                .iter()
+                .map(|(name, member_row)| member(name, member_row, required(name), ids))
+                .collect::<Result<_, _>>()?;
+            Kind::Structure(Structure { members, payload: optional_text(row, "payload") })
+        }
+        other => return Err(format!("shape '{name}' has the unknown type {other}")),
+    };
+    let error = match &row["error"] {
+        Value::Object(_) => {
+            Some(ErrorTrait { status: status(&row["error"], 400)?, code: optional_text(&row["error"], "code") })
+        }
+        _ => None,
+    };
+    Ok(Shape {
+        name: name.to_owned(),
+        kind,
+        min: row["min"].as_number().cloned(),
+        max: row["max"].as_number().cloned(),
+        pattern: row["pattern"].as_str().map(Pattern::new),
+        enumeration: row["enum"]
+            .as_array()
+            .into_iter()
+            .flat_map(|values| values.iter())
+            .filter_map(|value| value.as_str().map(str::to_owned))
+            .collect(),
+        sensitive: flag(row, "sensitive"),
+        in_bytes: flag(row, "bytes"),
+        format: format(row)?,
+        event_stream: flag(row, "eventstream"),
+        error,
+    })
+}
+
+fn member(name: &str, row: &Value, required: bool, ids: &HashMap<String, ShapeId>) -> Result<Member, String> {
+    let shape = match row {
+        Value::String(shape) => shape,
+        _ => text_of(row, "shape")?,
+    };
+    let location = match row["in"].as_str() {
+        None => Location::Body,
+        Some("uri") => Location::Uri,
+        Some("querystring") => Location::Query,
+        Some("header") => Location::Header,
+        Some("headers") => Location::Headers,
+        Some("statusCode") => Location::StatusCode,
+        Some(other) => return Err(format!("member '{name}' has the unknown location {other}")),
+    };
+    Ok(Member {
+        name: name.to_owned(),
+        wire_name: optional_text(row, "name").unwrap_or_else(|| name.to_owned()),
+        shape: find(shape, ids)?,
+        location,
+        required,
+        sensitive: flag(row, "sensitive"),
+        format: format(row)?,
+    })
+}
+
+fn format(row: &Value) -> Result<Option<TimestampFormat>, String> {
+    match row["format"].as_str() {
+        None => Ok(None),
+        Some("unixTimestamp") => Ok(Some(TimestampFormat::EpochSeconds)),
+        Some("iso8601") => Ok(Some(TimestampFormat::Rfc3339)),
+        Some("rfc822") => Ok(Some(TimestampFormat::HttpDate)),
+        Some(other) => Err(format!("unknown timestamp format {other}")),
+    }
+}

@@ -1,0 +1,227 @@
+//! Requests and answers as data: `cases/*.json` say what a request means or how it is refused.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use windlass_protocol::{
+    Fault, Models, Reply, Resolved, Wire, body_bytes_max, body_too_large, decode, decode_response, encode,
+    encode_fault, encode_request, encode_unresolved_fault,
+};
+use windlass_value::{Object, Value, parse};
+
+const REQUEST_ID: &str = "r-1";
+
+#[test]
+fn states() {
+    run(include_str!("cases/states.json"), Some("AWSStepFunctions"));
+}
+
+#[test]
+fn lambda() {
+    run(include_str!("cases/lambda.json"), None);
+}
+
+#[test]
+fn sts() {
+    run(include_str!("cases/sts.json"), None);
+}
+
+fn run(cases: &str, target_service: Option<&str>) {
+    let cases = parse(cases).expect("the cases are JSON");
+    for case in cases.as_array().expect("a list of cases").iter() {
+        let name = case["name"].as_str().expect("every case has a name");
+        let parts = request(case, target_service);
+        let scope = case["scope"].as_str();
+        let body = expand(case["body"].as_str().expect("every case has a body"));
+        let outcome = answer(case, &parts, scope, Bytes::from(body), name);
+        if let Some(response) = outcome {
+            compare(case, &response, name);
+        } else {
+            assert!(case["status"].is_null(), "{name}: nothing was answered");
+        }
+    }
+}
+
+fn request(case: &Value, target_service: Option<&str>) -> Parts {
+    let mut request = Request::builder()
+        .method(case["method"].as_str().unwrap_or("POST"))
+        .uri(case["path"].as_str().unwrap_or("/"))
+        .header("host", "sync-anything.example:1234");
+    if let Some(target) = case["target"].as_str() {
+        request = request.header("x-amz-target", target);
+    }
+    let json = target_service.map(|_| "application/x-amz-json-1.0");
+    if let Some(content_type) = case["content_type"].as_str().or(json) {
+        request = request.header("content-type", content_type);
+    }
+    for (name, value) in case["headers_in"].as_object().into_iter().flat_map(|headers| headers.iter()) {
+        request = request.header(&**name, value.as_str().expect("header values are text"));
+    }
+    request.body(()).expect("a valid request").into_parts().0
+}
+
+/// `$é×3` stands for `ééé`, so that large bodies stay readable.
+fn expand(body: &str) -> String {
+    let Some((before, rest)) = body.split_once('$') else { return body.to_owned() };
+    let (unit, rest) = rest.split_once('×').expect("a unit");
+    let digits = rest.chars().take_while(char::is_ascii_digit).count();
+    let count: usize = rest[..digits].parse().expect("a count");
+    format!("{before}{}{}", unit.repeat(count), &rest[digits..])
+}
+
+/// What the server would answer, or nothing where the case is about reading only.
+fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &str) -> Option<Response<Bytes>> {
+    let models = Models::embedded();
+    let wire = models.wire(parts, scope);
+    let resolved = match wire {
+        Wire::Query => models.resolve_query(&body, scope),
+        _ => models.resolve(parts, scope),
+    };
+    let resolved = match resolved {
+        Ok(resolved) => resolved,
+        Err(fault) => return Some(encode_unresolved_fault(wire, REQUEST_ID, &fault)),
+    };
+    if let Some(expected) = case["operation"].as_str() {
+        assert_eq!(resolved.operation.name, expected, "{name}");
+    }
+    if let Some(expected) = case["body_bytes_max"].as_i64() {
+        assert_eq!(body_bytes_max(&resolved) as i64, expected, "{name}");
+    }
+    match decode(&resolved, parts, body) {
+        Err(fault) => return Some(encode_fault(&resolved, REQUEST_ID, &fault)),
+        Ok((input, payload)) => {
+            if !case["input"].is_null() {
+                assert_eq!(input, case["input"], "{name}");
+            }
+            if let Some(expected) = case["payload"].as_str() {
+                assert_eq!(payload, expected, "{name}");
+            }
+            if wire != Wire::Query {
+                comes_back(&resolved, input, payload, name);
+            }
+        }
+    }
+    reply(case, &resolved)
+}
+
+/// What was read can be written as a request, and reads the same again.
+fn comes_back(resolved: &Resolved, input: Value, payload: Bytes, name: &str) {
+    let endpoint = "https://other.example:8443".parse().expect("an endpoint");
+    let (service, operation) = (resolved.service, resolved.operation);
+    let request = encode_request(service, operation, &endpoint, &input, payload.clone()).expect(name);
+    assert_eq!(request.uri().authority().map(|it| it.as_str()), Some("other.example:8443"), "{name}");
+    let (parts, body) = request.into_parts();
+    let again = Models::embedded().resolve(&parts, None).expect(name);
+    assert_eq!(again.operation.name, operation.name, "{name}");
+    assert_eq!(decode(&again, &parts, body), Ok((input, payload)), "{name}");
+}
+
+fn reply(case: &Value, resolved: &Resolved) -> Option<Response<Bytes>> {
+    if case["fault"].as_object().is_some() {
+        let given = &case["fault"];
+        let mut fault = Fault::new(given["code"].as_str()?, given["message"].as_str()?);
+        fault.status = given["status"].as_i64().map_or(400, |status| status as u16);
+        fault.members = given["members"].as_object().map_or_else(Object::new, |members| (**members).clone());
+        let response = encode_fault(resolved, REQUEST_ID, &fault);
+        let read = decode_response(resolved.service, resolved.operation, response.clone()).err()?;
+        assert_eq!((&read.code, &read.message), (&fault.code, &fault.message));
+        return Some(response);
+    }
+    let output = case.get("reply")?.clone();
+    let body = Bytes::from(case["reply_body"].as_str().unwrap_or_default().to_owned());
+    let response = encode(resolved, REQUEST_ID, Reply { output: output.clone(), body: body.clone() });
+    if resolved.service.wire != Wire::Query {
+        let read = decode_response(resolved.service, resolved.operation, response.clone()).expect("a success");
+        assert_eq!(read.body, body);
+        for (key, value) in read.output.as_object().into_iter().flat_map(|members| members.iter()) {
+            assert_eq!(value, case["answer"].get(key).unwrap_or(&output[&**key]), "{key}");
+        }
+    }
+    Some(response)
+}
+
+fn compare(case: &Value, response: &Response<Bytes>, name: &str) {
+    let body = std::str::from_utf8(response.body()).expect("bodies are UTF-8");
+    assert_eq!(Some(i64::from(response.status().as_u16())), case["status"].as_i64(), "{name}: {body}");
+    for (header, expected) in case["headers"].as_object().into_iter().flat_map(|headers| headers.iter()) {
+        let found = response.headers().get(&**header).and_then(|value| value.to_str().ok());
+        assert_eq!(found, expected.as_str(), "{name}: {header}");
+    }
+    if let Some(expected) = case["answer_text"].as_str() {
+        assert_eq!(body, expected, "{name}");
+    }
+    for key in ["answer", "error"] {
+        if let Some(expected) = case.get(key) {
+            assert_eq!(parse(body).as_ref(), Ok(expected), "{name}: {body}");
+        }
+    }
+    if let Some(start) = case["error_starts"].as_str() {
+        let document = parse(body).expect("an error is JSON");
+        assert!(document["message"].as_str().is_some_and(|message| message.starts_with(start)), "{name}: {body}");
+    }
+}
+
+#[test]
+fn an_oversized_body_is_named_with_its_limit() {
+    let parts = Request::post("/2015-03-31/functions/f/invocations").body(()).expect("a request").into_parts().0;
+    let resolved = Models::embedded().resolve(&parts, Some("lambda")).expect("Invoke");
+    let response = encode_fault(&resolved, REQUEST_ID, &body_too_large(&resolved));
+    assert_eq!(response.status(), 413);
+    assert_eq!(
+        std::str::from_utf8(response.body()),
+        Ok(r#"{"message":"Request must be smaller than 6291556 bytes for the InvokeFunction operation"}"#)
+    );
+}
+
+#[test]
+fn every_states_operation_is_found_by_its_target() {
+    let models = Models::embedded();
+    let model = models.service("states").expect("embedded");
+    let names: Vec<&str> = model.operation_names().collect();
+    assert_eq!(names.len(), 37);
+    for name in names {
+        let target = format!("AWSStepFunctions.{name}");
+        let parts = Request::post("/").header("x-amz-target", target).body(()).expect("a request").into_parts().0;
+        assert_eq!(models.resolve(&parts, None).expect(name).operation.name, name);
+    }
+    assert!(models.service("nothing").is_none());
+}
+
+/// Hostile bodies never panic.
+#[test]
+fn arbitrary_bodies_are_answered() {
+    use proptest::prelude::*;
+    let parts = Request::post("/")
+        .header("x-amz-target", "AWSStepFunctions.CreateStateMachine")
+        .body(())
+        .expect("a request")
+        .into_parts()
+        .0;
+    let resolved = Models::embedded().resolve(&parts, None).expect("known");
+    let value = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|value| value.to_string()),
+        any::<f64>().prop_filter("finite", |value| value.is_finite()).prop_map(|value| format!("{value:e}")),
+        ".{0,8}".prop_map(|text| Value::from(text).to_text()),
+        Just("[{\"key\":1}]".to_owned()),
+        Just("{\"level\":\"ALL\",\"destinations\":[null]}".to_owned()),
+    ];
+    let key = prop_oneof![
+        Just("name"),
+        Just("definition"),
+        Just("roleArn"),
+        Just("type"),
+        Just("loggingConfiguration"),
+        Just("tags"),
+        Just("publish"),
+        Just("tracingConfiguration")
+    ];
+    proptest!(|(members in proptest::collection::vec((key, value), 0..8))| {
+        let text: Vec<String> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let body = Bytes::from(format!("{{{}}}", text.join(",")));
+        if let Err(fault) = decode(&resolved, &parts, body) {
+            prop_assert!(matches!(fault.code.as_str(), "SerializationException" | "ValidationException"));
+            prop_assert_eq!(encode_fault(&resolved, "r", &fault).status(), 400);
+        }
+    });
+}

@@ -1,0 +1,227 @@
+//! Express executions: the same machine in memory. A synchronous one stores
+//! nothing; an asynchronous one stores its start before it is answered and runs
+//! again if a crash comes before its end (at least once).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use windlass_store::{Batch, Row};
+use windlass_value::{Payload, Text, Timestamp};
+use windlass_workflow::{
+    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskId, TimerId, World, step,
+};
+
+use crate::definition::JournalDefinition;
+use crate::error::{JournalError, StartError};
+use crate::journal::{Journal, NewExecution};
+use crate::key::ExecutionKey;
+use crate::record::Record;
+use crate::tables::OUTBOX;
+use crate::tasks::{Answers, TaskJob};
+use crate::turn::outbox_columns;
+
+/// How a synchronous Express execution ended.
+#[derive(Clone, Debug)]
+pub struct ExpressOutcome {
+    /// Where it stands: never running.
+    pub status: Status,
+    /// Its output, if it succeeded.
+    pub output: Option<Payload>,
+    /// Its error, if it failed.
+    pub error: Option<Text>,
+    /// Its cause, if it failed.
+    pub cause: Option<Text>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Timestamp,
+    /// Its events, if they were asked for.
+    pub events: Vec<HistoryEvent>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredStart {
+    v: u32,
+    arn: String,
+    name: String,
+    machine_arn: String,
+    machine_name: String,
+    role_arn: String,
+    region: String,
+    started_at: i64,
+    input: String,
+    definition: String,
+}
+
+impl Journal {
+    /// Runs an Express execution to its end in memory. With `log` its events
+    /// are kept and answered.
+    pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
+        let mut history = if log { History::On(Vec::new()) } else { History::Off };
+        let started_at = new.identity.started_at;
+        let execution = self.run_in_memory(new.identity, &new.definition, &mut history).await;
+        ExpressOutcome {
+            status: execution.status,
+            output: execution.output,
+            error: execution.error,
+            cause: execution.cause,
+            started_at,
+            stopped_at: execution.stopped_at.unwrap_or_else(|| self.clock().now()),
+            events: history.take(),
+        }
+    }
+
+    /// Starts an asynchronous Express execution: its start is durable when this
+    /// answers.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_express(&self, new: NewExecution) -> Result<Record, StartError> {
+        if self.is_stopping() {
+            return Err(StartError::Unavailable(JournalError::Stopping));
+        }
+        let record = Record::new(&new.identity, &new.definition.hash, &new.details);
+        let (key, row) = record.key().map_err(StartError::Unavailable)?;
+        let stored = StoredStart {
+            v: 1,
+            arn: record.arn.to_string(),
+            name: record.name.to_string(),
+            machine_arn: record.machine_arn.to_string(),
+            machine_name: record.machine_name.to_string(),
+            role_arn: record.role_arn.to_string(),
+            region: record.region.to_string(),
+            started_at: record.started_at.as_ms(),
+            input: new.identity.input.text().to_string(),
+            definition: record.definition_hash.to_string(),
+        };
+        let value = serde_json::to_vec(&stored).map_err(|error| {
+            StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason: error.to_string() })
+        })?;
+        let mut batch = Batch::default();
+        batch.expect_absent(&OUTBOX, row.clone());
+        batch.put(&OUTBOX, row, outbox_columns("express", &record.arn), value);
+        let new_definition = self.store_definition(&new.definition, &mut batch);
+        self.store().commit(batch).await.map_err(|error| StartError::Unavailable(error.into()))?;
+        if new_definition {
+            self.definition_stored(new.definition.clone());
+        }
+        self.run_stored_express(key, new.identity, new.definition);
+        Ok(record)
+    }
+
+    fn run_stored_express(&self, key: ExecutionKey, identity: Identity, definition: Arc<JournalDefinition>) {
+        let journal = self.clone();
+        tokio::spawn(async move {
+            let mut history = History::Off;
+            let execution = journal.run_in_memory(identity, &definition, &mut history).await;
+            tracing::debug!(execution = %key.arn(), status = execution.status.as_str(), "an Express execution ended");
+            let mut batch = Batch::default();
+            batch.delete(&OUTBOX, key.row());
+            if let Err(error) = journal.store().commit(batch).await {
+                tracing::error!(execution = %key.arn(), %error, "the end of an Express execution could not be stored; it will run again");
+            }
+        });
+    }
+
+    /// Runs an Express execution again that a crash cut off.
+    pub(crate) fn resume_express(&self, row: Row) {
+        let resumed = serde_json::from_slice::<StoredStart>(&row.value).ok().and_then(|stored| {
+            let definition = self.definition(&stored.definition).ok().flatten()?;
+            let input = Payload::from_text(stored.input).ok()?;
+            let key = ExecutionKey::from_arn(&stored.arn)?;
+            let identity = Identity {
+                arn: stored.arn.into(),
+                name: stored.name.into(),
+                machine_arn: stored.machine_arn.into(),
+                machine_name: stored.machine_name.into(),
+                role_arn: stored.role_arn.into(),
+                region: stored.region.into(),
+                started_at: Timestamp(stored.started_at),
+                input,
+                express: true,
+            };
+            Some((key, identity, definition))
+        });
+        match resumed {
+            Some((key, identity, definition)) => self.run_stored_express(key, identity, definition),
+            None => tracing::error!(key = ?row.key, "a stored Express start cannot be read and is left alone"),
+        }
+    }
+
+    async fn run_in_memory(
+        &self,
+        identity: Identity,
+        definition: &JournalDefinition,
+        history: &mut History,
+    ) -> Execution {
+        let mut execution = Execution::new(identity);
+        let arn = execution.identity.arn.clone();
+        let token = |task: TaskId| self.seal(&arn, task);
+        let world = World { limits: self.limits(), token: &token };
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let mut timers: BTreeMap<(Timestamp, TimerId), ()> = BTreeMap::new();
+        let mut next = Some(EventKind::Start);
+        while execution.is_running() {
+            let kind = match next.take() {
+                Some(kind) => kind,
+                None => match self.next_event(&mut receiver, &mut timers).await {
+                    Some(kind) => kind,
+                    None => continue,
+                },
+            };
+            let event = Event { at: self.clock().now(), seed: self.clock().seed(), kind };
+            for effect in step(&definition.program, &mut execution, &event, &world, history) {
+                match effect {
+                    Effect::SetTimer { timer, at, .. } => {
+                        timers.insert((at, timer), ());
+                    }
+                    Effect::CancelTimer(timer) => timers.retain(|(_, set), ()| *set != timer),
+                    Effect::CancelTask(task) => self.tasks().cancel(&arn, task),
+                    Effect::Call(call) => {
+                        let started = self.tasks().admit(&call);
+                        let task = call.task;
+                        let answers = Answers::memory(sender.clone(), task);
+                        if started.is_some() {
+                            // The channel outlives this loop, so the event is always taken.
+                            let _ = sender.send(EventKind::TaskStarted { task, worker: None });
+                        }
+                        let job = TaskJob { identity: execution.identity.clone(), call, started, answers };
+                        self.tasks().clone().perform(job);
+                    }
+                    Effect::Continue => {
+                        next = Some(EventKind::Continue);
+                        // A loop without end must not hold the thread.
+                        tokio::task::yield_now().await;
+                    }
+                    Effect::Finished(_) => {}
+                }
+            }
+            execution.take_changes();
+        }
+        execution
+    }
+
+    /// The next thing that happens to an execution in memory.
+    async fn next_event(
+        &self,
+        receiver: &mut mpsc::UnboundedReceiver<EventKind>,
+        timers: &mut BTreeMap<(Timestamp, TimerId), ()>,
+    ) -> Option<EventKind> {
+        let due = timers.first_key_value().map(|((at, timer), ())| (*at, *timer));
+        let Some((at, timer)) = due else { return receiver.recv().await };
+        let wait_ms = (at.as_ms() - self.clock().now().as_ms()).max(0);
+        tokio::select! {
+            event = receiver.recv() => event,
+            () = tokio::time::sleep(Duration::from_millis(wait_ms as u64)) => {
+                if self.clock().now() < at {
+                    return None;
+                }
+                timers.remove(&(at, timer));
+                Some(EventKind::TimerFired { timer })
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use windlass_workflow::{Execution, TaskId, TimerId};
+
+use crate::definition::JournalDefinition;
+use crate::key::ExecutionKey;
+use crate::record::Record;
+
+/// An execution in memory.
+pub(crate) struct Live {
+    pub(crate) key: ExecutionKey,
+    pub(crate) record: Record,
+    pub(crate) definition: Arc<JournalDefinition>,
+    pub(crate) execution: Execution,
+    /// The last turn stored.
+    pub(crate) turn: u64,
+    /// The last turn that a snapshot holds; 0 for none.
+    pub(crate) snapshot_turn: u64,
+    /// Bytes of turns since the snapshot.
+    pub(crate) bytes_since_snapshot: usize,
+    /// Bytes of the last snapshot.
+    pub(crate) snapshot_bytes: usize,
+    /// Timers that have a row.
+    pub(crate) timer_rows: HashSet<TimerId>,
+    /// Tasks that have a row in the outbox.
+    pub(crate) task_rows: HashSet<TaskId>,
+    /// Whether the outbox says that a turn must go on.
+    pub(crate) continue_row: bool,
+}

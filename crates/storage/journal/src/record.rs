@@ -1,0 +1,186 @@
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use windlass_store::{ColumnValue, Key, Row};
+use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
+use windlass_workflow::{Execution, Identity, Status};
+
+use crate::error::JournalError;
+use crate::key::ExecutionKey;
+use crate::stored::Place;
+
+/// What is known of an execution without looking into its turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its ARN.
+    pub arn: Text,
+    /// Its name.
+    pub name: Text,
+    /// Its state machine.
+    pub machine_arn: Text,
+    /// Name of its state machine.
+    pub machine_name: Text,
+    /// Its role.
+    pub role_arn: Text,
+    /// Its region.
+    pub region: Text,
+    /// Where it stands.
+    pub status: Status,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it closed.
+    pub stopped_at: Option<Timestamp>,
+    /// Hash of the definition it runs.
+    pub definition_hash: Text,
+    /// Error of a failed one.
+    pub error: Option<Text>,
+    /// Cause of a failed one.
+    pub cause: Option<Text>,
+    /// Whether there is an output.
+    pub has_output: bool,
+    /// Further members that its starter keeps with it, as JSON text of an object.
+    pub details: Text,
+    pub(crate) output: Option<Place>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u32,
+    name: String,
+    machine_name: String,
+    role_arn: String,
+    region: String,
+    definition: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output: Option<Place>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    details: String,
+}
+
+const FORMAT: u32 = 1;
+
+impl Record {
+    pub(crate) fn new(identity: &Identity, definition_hash: &Text, details: &Object) -> Record {
+        let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
+        Record {
+            arn: identity.arn.clone(),
+            name: identity.name.clone(),
+            machine_arn: identity.machine_arn.clone(),
+            machine_name: identity.machine_name.clone(),
+            role_arn: identity.role_arn.clone(),
+            region: identity.region.clone(),
+            status: Status::Running,
+            started_at: identity.started_at,
+            stopped_at: None,
+            definition_hash: definition_hash.clone(),
+            error: None,
+            cause: None,
+            has_output: false,
+            details,
+            output: None,
+        }
+    }
+
+    /// The details as an object.
+    pub fn details(&self) -> Object {
+        let value = parse(&self.details).unwrap_or_default();
+        value.as_object().map_or_else(Object::new, |object| Object::clone(object))
+    }
+
+    /// Takes over how the execution stands.
+    pub(crate) fn update(&mut self, execution: &Execution, output: Option<Place>) {
+        self.status = execution.status;
+        self.stopped_at = execution.stopped_at;
+        self.error = execution.error.clone();
+        self.cause = execution.cause.clone();
+        self.output = output;
+        self.has_output = output.is_some();
+    }
+
+    pub(crate) fn identity(&self, input: Payload) -> Arc<Identity> {
+        Arc::new(Identity {
+            arn: self.arn.clone(),
+            name: self.name.clone(),
+            machine_arn: self.machine_arn.clone(),
+            machine_name: self.machine_name.clone(),
+            role_arn: self.role_arn.clone(),
+            region: self.region.clone(),
+            started_at: self.started_at,
+            input,
+            express: false,
+        })
+    }
+
+    pub(crate) fn columns(&self) -> Vec<ColumnValue> {
+        vec![
+            ColumnValue::Text(self.arn.to_string()),
+            ColumnValue::Text(self.machine_arn.to_string()),
+            ColumnValue::Text(self.name.to_string()),
+            ColumnValue::Text(self.status.as_str().to_owned()),
+            ColumnValue::Integer(self.started_at.as_ms()),
+            self.stopped_at.map_or(ColumnValue::Null, |at| ColumnValue::Integer(at.as_ms())),
+        ]
+    }
+
+    pub(crate) fn value(&self) -> Vec<u8> {
+        let stored = Stored {
+            v: FORMAT,
+            name: self.name.to_string(),
+            machine_name: self.machine_name.to_string(),
+            role_arn: self.role_arn.to_string(),
+            region: self.region.to_string(),
+            definition: self.definition_hash.to_string(),
+            error: self.error.as_ref().map(|text| text.to_string()),
+            cause: self.cause.as_ref().map(|text| text.to_string()),
+            output: self.output,
+            details: self.details.to_string(),
+        };
+        // Strings and numbers always serialise.
+        serde_json::to_vec(&stored).unwrap_or_default()
+    }
+
+    pub(crate) fn read(row: &Row) -> Result<Record, JournalError> {
+        let text = |index: usize| match row.columns.get(index) {
+            Some(ColumnValue::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let integer = |index: usize| match row.columns.get(index) {
+            Some(ColumnValue::Integer(value)) => Some(*value),
+            _ => None,
+        };
+        let arn = text(0);
+        let damaged = |reason: String| JournalError::Record { arn: arn.clone(), reason };
+        let stored: Stored = serde_json::from_slice(&row.value).map_err(|error| damaged(error.to_string()))?;
+        if stored.v > FORMAT {
+            return Err(damaged(format!("it has format {}, which this release does not read", stored.v)));
+        }
+        let status = text(3);
+        Ok(Record {
+            status: Status::parse(&status).ok_or_else(|| damaged(format!("unknown status '{status}'")))?,
+            arn: arn.clone().into(),
+            name: stored.name.into(),
+            machine_arn: text(1).into(),
+            machine_name: stored.machine_name.into(),
+            role_arn: stored.role_arn.into(),
+            region: stored.region.into(),
+            started_at: Timestamp(integer(4).unwrap_or_default()),
+            stopped_at: integer(5).map(Timestamp),
+            definition_hash: stored.definition.into(),
+            error: stored.error.map(Into::into),
+            cause: stored.cause.map(Into::into),
+            has_output: stored.output.is_some(),
+            details: stored.details.into(),
+            output: stored.output,
+        })
+    }
+
+    pub(crate) fn key(&self) -> Result<(ExecutionKey, Key), JournalError> {
+        let key = ExecutionKey::from_arn(&self.arn);
+        let key = key.ok_or_else(|| JournalError::Record { arn: self.arn.to_string(), reason: "not an ARN".into() })?;
+        let row = key.row();
+        Ok((key, row))
+    }
+}

@@ -1,0 +1,104 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use windlass_value::{Payload, Text};
+use windlass_workflow::{EventKind, Identity, TaskCall, TaskFailure, TaskId};
+
+use crate::journal::Journal;
+use crate::key::ExecutionKey;
+
+/// A slot for one outgoing call, given back when dropped.
+pub type Permit = Box<dyn Any + Send>;
+
+/// What performs tasks: calls services, offers activities to their workers.
+pub trait Tasks: Send + Sync + 'static {
+    /// A slot for a call, if one is free at once. Then the call is stored as
+    /// started in the same batch that schedules it.
+    fn admit(&self, call: &TaskCall) -> Option<Permit>;
+
+    /// Performs a call without blocking the caller. Unless `job.started` is
+    /// set, `job.answers.started` must have answered true before anything is
+    /// sent.
+    fn perform(self: Arc<Self>, job: TaskJob);
+
+    /// Nobody waits for this task any more.
+    fn cancel(&self, execution_arn: &Text, task: TaskId);
+
+    /// What a call fails with that a crash cut off: (error, cause).
+    fn cut_off(&self, call: &TaskCall) -> (Text, Text);
+}
+
+/// One task to perform.
+pub struct TaskJob {
+    /// Whose.
+    pub identity: Arc<Identity>,
+    /// What.
+    pub call: TaskCall,
+    /// Set when the start is durable already.
+    pub started: Option<Permit>,
+    /// Where answers go.
+    pub answers: Answers,
+}
+
+/// Takes the answers to one task.
+#[derive(Clone)]
+pub struct Answers {
+    task: TaskId,
+    to: Target,
+}
+
+#[derive(Clone)]
+enum Target {
+    Durable(Journal, ExecutionKey),
+    Memory(mpsc::UnboundedSender<EventKind>),
+}
+
+impl Answers {
+    pub(crate) fn durable(journal: Journal, key: ExecutionKey, task: TaskId) -> Answers {
+        Answers { task, to: Target::Durable(journal, key) }
+    }
+
+    pub(crate) fn memory(to: mpsc::UnboundedSender<EventKind>, task: TaskId) -> Answers {
+        Answers { task, to: Target::Memory(to) }
+    }
+
+    /// The task that is answered.
+    pub fn task(&self) -> TaskId {
+        self.task
+    }
+
+    /// Makes durable that the call begins (or that a worker took the activity).
+    /// False: nobody waits for it any more, so nothing may be sent.
+    pub async fn started(&self, worker: Option<Text>) -> bool {
+        self.send(EventKind::TaskStarted { task: self.task, worker }).await
+    }
+
+    /// The job or callback request was accepted.
+    pub async fn submitted(&self, output: Payload) -> bool {
+        self.send(EventKind::TaskSubmitted { task: self.task, output }).await
+    }
+
+    /// The result.
+    pub async fn succeeded(&self, output: Payload) -> bool {
+        self.send(EventKind::TaskSucceeded { task: self.task, output }).await
+    }
+
+    /// The failure.
+    pub async fn failed(&self, error: Option<Text>, cause: Option<Text>, failure: TaskFailure) -> bool {
+        self.send(EventKind::TaskFailed { task: self.task, error, cause, failure }).await
+    }
+
+    async fn send(&self, event: EventKind) -> bool {
+        match &self.to {
+            Target::Memory(to) => to.send(event).is_ok(),
+            Target::Durable(journal, key) => match journal.deliver(key, event).await {
+                Ok(applied) => applied,
+                Err(error) => {
+                    tracing::error!(execution = %key.arn(), task = %self.task, %error, "a task's answer could not be stored");
+                    false
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! One turn: events in, one batch out, effects after it is durable.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use windlass_asl::{Pattern, Resource, StateKind};
+use windlass_store::{Batch, ColumnValue, Key};
+use windlass_value::{Payload, Text, Timestamp};
+use windlass_workflow::{
+    Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind, World,
+    step,
+};
+
+use crate::error::JournalError;
+use crate::journal::Journal;
+use crate::live::Live;
+use crate::slot::{Applied, Delivery, What};
+use crate::stored::{Place, StoredExecution, TurnWriter};
+use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
+use crate::tasks::{Answers, Permit, TaskJob};
+use crate::timers::HORIZON_MS;
+
+/// Turns after which a snapshot is written.
+const SNAPSHOT_TURNS: u64 = 64;
+/// Turns that are cheap to fold, so that parking does not write a snapshot.
+const FOLD_TURNS: u64 = 8;
+
+/// A turn that is made but not durable yet.
+pub(crate) struct Turn {
+    pub(crate) batch: Batch,
+    replies: Vec<(oneshot::Sender<Applied>, bool)>,
+    effects: Vec<Effect>,
+    admitted: Vec<(TaskId, Permit)>,
+    offered: Vec<TaskCall>,
+    pub(crate) finished: Option<Status>,
+}
+
+/// What the outbox keeps of a task, beside what its frame and definition say.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredCall {
+    #[serde(rename = "p")]
+    pub(crate) parameters: Place,
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) role_arn: Option<String>,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deadline: Option<i64>,
+}
+
+pub(crate) fn timer_key(row: &Key, timer: TimerId) -> Key {
+    row.clone().number(timer.frame.0).number(timer.serial)
+}
+
+pub(crate) fn task_key(row: &Key, task: TaskId) -> Key {
+    row.clone().number(task.frame.0).number(task.event_id)
+}
+
+/// The outbox row that says a turn must go on: no frame has this number.
+pub(crate) fn continue_key(row: &Key) -> Key {
+    row.clone().number(u64::MAX).number(0)
+}
+
+impl Journal {
+    /// Runs the machine over what was delivered and makes the batch.
+    pub(crate) fn make_turn(&self, live: &mut Live, deliveries: Vec<Delivery>) -> Result<Turn, JournalError> {
+        let (at, seed) = (self.clock().now(), self.clock().seed());
+        let row = live.key.row();
+        let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
+        let arn = live.key.arn().clone();
+        let token = |task: TaskId| self.seal(&arn, task);
+        let world = World { limits: self.limits(), token: &token };
+        let definition = live.definition.clone();
+        let mut batch = Batch::default();
+        let mut replies = Vec::new();
+        let mut effects: Vec<Effect> = Vec::new();
+        let mut touched: Vec<TaskId> = Vec::new();
+        let mut offered = Vec::new();
+        let mut applied_any = false;
+
+        let run =
+            |live: &mut Live, writer: &mut TurnWriter, effects: &mut Vec<Effect>, serial: usize, kind: EventKind| {
+                let mut history = History::On(Vec::new());
+                let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
+                effects.extend(step(&definition.program, &mut live.execution, &event, &world, &mut history));
+                writer.events(&history.take());
+            };
+
+        for (serial, Delivery { what, reply }) in deliveries.into_iter().enumerate() {
+            let kind = match what {
+                What::Event(kind) => kind,
+                What::Recover(tasks) => {
+                    for task in tasks {
+                        self.recover_task(live, task, &mut offered, &mut |live, kind| {
+                            writer.input(describe(&kind));
+                            run(live, &mut writer, &mut effects, serial, kind);
+                            applied_any = true;
+                        })?;
+                        touched.push(task);
+                    }
+                    continue;
+                }
+            };
+            let current = is_current(live, &kind);
+            if current {
+                applied_any = true;
+                writer.input(describe(&kind));
+                if let Some(task) = task_of(&kind) {
+                    touched.push(task);
+                }
+                if let EventKind::TimerFired { timer } = &kind {
+                    live.timer_rows.remove(timer);
+                    batch.delete(&TIMERS, timer_key(&row, *timer));
+                }
+                run(live, &mut writer, &mut effects, serial, kind);
+            } else if let EventKind::TimerFired { timer } = &kind {
+                // A row that outlived its wait: nobody will ever want it.
+                live.timer_rows.remove(timer);
+                batch.delete(&TIMERS, timer_key(&row, *timer));
+            }
+            if let Some(reply) = reply {
+                replies.push((reply, current));
+            }
+        }
+
+        // A call that can be sent at once is stored as started together with
+        // its schedule: one sync less for every task.
+        let mut admitted: Vec<(TaskId, Permit)> = Vec::new();
+        let mut index = 0;
+        while index < effects.len() {
+            if let Effect::Call(call) = &effects[index]
+                && call.resource != Resource::Activity
+                && live.execution.task(call.task).is_some_and(|run| run.phase == TaskPhase::Scheduled)
+                && let Some(permit) = self.tasks().admit(call)
+            {
+                let task = call.task;
+                admitted.push((task, permit));
+                run(live, &mut writer, &mut effects, index + 1, EventKind::TaskStarted { task, worker: None });
+            }
+            index += 1;
+        }
+
+        let finished = (!live.execution.is_running()).then_some(live.execution.status);
+        let continues = effects.iter().any(|effect| matches!(effect, Effect::Continue)) && finished.is_none();
+        self.batch_timers(live, &row, &effects, &mut batch);
+        self.batch_tasks(live, &row, &effects, &touched, &mut writer, &mut batch)?;
+        if continues != live.continue_row {
+            live.continue_row = continues;
+            let key = continue_key(&row);
+            if continues {
+                batch.put(&OUTBOX, key, outbox_columns("continue", &arn), Vec::new());
+            } else {
+                batch.delete(&OUTBOX, key);
+            }
+        }
+        let parks = finished.is_none() && !continues && may_park(live);
+        if applied_any {
+            if finished.is_some() {
+                let output = live.execution.output.as_ref().map(|output| writer.place(output));
+                live.record.update(&live.execution, output);
+                batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
+                if live.snapshot_turn > 0 {
+                    batch.delete(&SNAPSHOTS, row.clone());
+                }
+            }
+            live.turn += 1;
+            let snapshot = finished.is_none() && self.snapshot_due(live, parks);
+            let snapshot_value = if snapshot {
+                let stored = StoredExecution::from_live(&live.execution, live.turn, writer.payloads());
+                Some(
+                    serde_json::to_vec(&stored)
+                        .map_err(|error| JournalError::Record { arn: arn.to_string(), reason: error.to_string() })?,
+                )
+            } else {
+                None
+            };
+            let changes = live.execution.take_changes();
+            let entry = writer
+                .finish(&live.execution, &changes)
+                .map_err(|error| JournalError::Turn { arn: arn.to_string(), error })?;
+            live.bytes_since_snapshot += entry.len();
+            batch.append(row.clone(), live.turn, entry);
+            if let Some(value) = snapshot_value {
+                live.snapshot_turn = live.turn;
+                live.snapshot_bytes = value.len();
+                live.bytes_since_snapshot = 0;
+                batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
+            }
+        }
+        Ok(Turn { batch, replies, effects, admitted, offered, finished })
+    }
+
+    fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
+        let turns = live.turn - live.snapshot_turn;
+        // Writing a large snapshot must stay a fraction of what was written since.
+        let worth = live.bytes_since_snapshot >= live.snapshot_bytes;
+        (turns >= SNAPSHOT_TURNS && worth) || (parks && turns >= FOLD_TURNS && worth)
+    }
+
+    fn batch_timers(&self, live: &mut Live, row: &Key, effects: &[Effect], batch: &mut Batch) {
+        let standing: std::collections::HashSet<TimerId> = live.execution.timers().into_iter().collect();
+        for effect in effects {
+            match effect {
+                Effect::SetTimer { timer, at, kind } if standing.contains(timer) => {
+                    live.timer_rows.insert(*timer);
+                    let columns = vec![ColumnValue::Integer(at.as_ms()), ColumnValue::Text(live.key.arn().to_string())];
+                    batch.put(&TIMERS, timer_key(row, *timer), columns, timer_value(*timer, *kind));
+                }
+                Effect::CancelTimer(timer) if live.timer_rows.remove(timer) => {
+                    batch.delete(&TIMERS, timer_key(row, *timer));
+                }
+                _ => {}
+            }
+        }
+        if !live.execution.is_running() {
+            for timer in live.timer_rows.drain() {
+                batch.delete(&TIMERS, timer_key(row, timer));
+            }
+        }
+    }
+
+    fn batch_tasks(
+        &self,
+        live: &mut Live,
+        row: &Key,
+        effects: &[Effect],
+        touched: &[TaskId],
+        writer: &mut TurnWriter,
+        batch: &mut Batch,
+    ) -> Result<(), JournalError> {
+        for effect in effects {
+            if let Effect::Call(call) = effect
+                && needs_row(live, call.task)
+            {
+                let stored = StoredCall {
+                    parameters: writer.place(&call.parameters),
+                    role_arn: call.role_arn.as_ref().map(|role| role.to_string()),
+                    deadline: call.deadline.map(Timestamp::as_ms),
+                };
+                let value = serde_json::to_vec(&stored).map_err(|error| JournalError::Record {
+                    arn: live.key.arn().to_string(),
+                    reason: error.to_string(),
+                })?;
+                live.task_rows.insert(call.task);
+                batch.put(&OUTBOX, task_key(row, call.task), outbox_columns("task", live.key.arn()), value);
+            }
+        }
+        let cancelled = effects.iter().filter_map(|effect| match effect {
+            Effect::CancelTask(task) => Some(*task),
+            _ => None,
+        });
+        for task in touched.iter().copied().chain(cancelled) {
+            if live.task_rows.contains(&task) && !needs_row(live, task) {
+                live.task_rows.remove(&task);
+                batch.delete(&OUTBOX, task_key(row, task));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the batch is durable (or refused): answers those who wait and
+    /// lets the effects out.
+    pub(crate) fn finish_turn(
+        &self,
+        live: &mut Live,
+        turn: Turn,
+        outcome: Result<(), JournalError>,
+    ) -> Option<JournalError> {
+        let Turn { replies, effects, admitted, offered, .. } = turn;
+        if let Err(error) = outcome {
+            for (reply, _) in replies {
+                let _ = reply.send(Err(error.clone()));
+            }
+            return Some(error);
+        }
+        for (reply, applied) in replies {
+            let _ = reply.send(Ok(applied));
+        }
+        let mut admitted: std::collections::HashMap<TaskId, Permit> = admitted.into_iter().collect();
+        let now = self.clock().now();
+        for effect in effects {
+            match effect {
+                Effect::SetTimer { timer, at, kind } => {
+                    if live.timer_rows.contains(&timer) && at <= now.plus_ms(HORIZON_MS) {
+                        self.timers().insert(&live.key, timer, at, kind);
+                    }
+                }
+                Effect::CancelTimer(timer) => self.timers().cancel(&live.key, timer),
+                Effect::CancelTask(task) => {
+                    self.heartbeats().forget(live.key.uid(), task);
+                    self.tasks().cancel(live.key.arn(), task);
+                }
+                Effect::Call(call) => {
+                    if live.execution.task(call.task).is_some() {
+                        let started = admitted.remove(&call.task);
+                        self.perform(live, call, started);
+                    }
+                }
+                Effect::Continue | Effect::Finished(_) => {}
+            }
+        }
+        for call in offered {
+            self.perform(live, call, None);
+        }
+        None
+    }
+
+    fn perform(&self, live: &Live, call: TaskCall, started: Option<Permit>) {
+        let answers = Answers::durable(self.clone(), live.key.clone(), call.task);
+        let job = TaskJob { identity: live.execution.identity.clone(), call, started, answers };
+        self.tasks().clone().perform(job);
+    }
+
+    /// A task the outbox names after a restart: not sent yet, it is sent now;
+    /// sent and unanswered, it fails, for nobody knows whether it took effect.
+    fn recover_task(
+        &self,
+        live: &mut Live,
+        task: TaskId,
+        offered: &mut Vec<TaskCall>,
+        run: &mut dyn FnMut(&mut Live, EventKind),
+    ) -> Result<(), JournalError> {
+        live.task_rows.insert(task);
+        let Some(phase) = live.execution.task(task).map(|run| run.phase) else { return Ok(()) };
+        let Some(call) = self.read_call(live, task)? else { return Ok(()) };
+        match phase {
+            TaskPhase::Scheduled => offered.push(call),
+            TaskPhase::Started if call.resource != Resource::Activity => {
+                let (error, cause) = self.tasks().cut_off(&call);
+                let failure = windlass_workflow::TaskFailure::Run;
+                run(live, EventKind::TaskFailed { task, error: Some(error), cause: Some(cause), failure });
+            }
+            TaskPhase::Started | TaskPhase::Submitted => {}
+        }
+        Ok(())
+    }
+
+    /// A task's call, from its outbox row, frame and definition.
+    fn read_call(&self, live: &Live, task: TaskId) -> Result<Option<TaskCall>, JournalError> {
+        let arn = live.key.arn();
+        let Some(row) = self.store().get(&OUTBOX, &task_key(&live.key.row(), task))? else { return Ok(None) };
+        let damaged = |reason: String| JournalError::Record { arn: arn.to_string(), reason };
+        let stored: StoredCall = serde_json::from_slice(&row.value).map_err(|error| damaged(error.to_string()))?;
+        let Some(frame) = live.execution.frames.get(&task.frame) else { return Ok(None) };
+        let Some(state) = windlass_workflow::state_of(&live.definition.program, &live.execution, frame) else {
+            return Ok(None);
+        };
+        let StateKind::Task(definition) = &state.kind else { return Ok(None) };
+        let parameters: Payload = self.read_payload(&live.key, stored.parameters)?;
+        let token = windlass_workflow::token_wanted(&definition.resource).then(|| self.seal(arn, task));
+        Ok(Some(TaskCall {
+            task,
+            state: state.name.clone(),
+            resource: definition.resource.clone(),
+            arn: definition.arn.clone(),
+            parameters,
+            role_arn: stored.role_arn.map(Into::into),
+            deadline: stored.deadline.map(Timestamp),
+            token,
+            retry_count: frame.retries.count,
+        }))
+    }
+}
+
+/// What a timer's row says beside its instant.
+#[derive(Serialize, Deserialize)]
+struct StoredTimer {
+    f: u64,
+    s: u64,
+    /// (task's event, interval) of a heartbeat.
+    #[serde(rename = "hb", default, skip_serializing_if = "Option::is_none")]
+    heartbeat: Option<(u64, i64)>,
+}
+
+fn timer_value(timer: TimerId, kind: TimerKind) -> Vec<u8> {
+    let heartbeat = match kind {
+        TimerKind::Deadline => None,
+        TimerKind::Heartbeat { task, interval_ms } => Some((task.event_id, interval_ms)),
+    };
+    serde_json::to_vec(&StoredTimer { f: timer.frame.0, s: timer.serial, heartbeat }).unwrap_or_default()
+}
+
+pub(crate) fn read_timer(value: &[u8]) -> Option<(TimerId, TimerKind)> {
+    let stored: StoredTimer = serde_json::from_slice(value).ok()?;
+    let frame = FrameId(stored.f);
+    let kind = match stored.heartbeat {
+        None => TimerKind::Deadline,
+        Some((event_id, interval_ms)) => TimerKind::Heartbeat { task: TaskId { frame, event_id }, interval_ms },
+    };
+    Some((TimerId { frame, serial: stored.s }, kind))
+}
+
+pub(crate) fn outbox_columns(kind: &str, arn: &Text) -> Vec<ColumnValue> {
+    vec![ColumnValue::Text(kind.to_owned()), ColumnValue::Text(arn.to_string())]
+}
+
+/// Whether the outbox must name a task: it is to be sent, or it was sent and a
+/// crash would cut it off. What only waits for a token needs no row.
+pub(crate) fn needs_row(live: &Live, task: TaskId) -> bool {
+    let Some(run) = live.execution.task(task) else { return false };
+    let activity = live.execution.frames.get(&task.frame).is_some_and(|frame| {
+        windlass_workflow::state_of(&live.definition.program, &live.execution, frame)
+            .is_some_and(|state| matches!(&state.kind, StateKind::Task(task) if task.resource == Resource::Activity))
+    });
+    match run.phase {
+        TaskPhase::Scheduled => true,
+        TaskPhase::Started => !activity,
+        TaskPhase::Submitted => is_job(live, task),
+    }
+}
+
+/// Whether a submitted task is a job this server itself must go on watching.
+fn is_job(live: &Live, task: TaskId) -> bool {
+    live.execution.frames.get(&task.frame).is_some_and(|frame| {
+        windlass_workflow::state_of(&live.definition.program, &live.execution, frame).is_some_and(|state| {
+            matches!(&state.kind, StateKind::Task(task)
+                if matches!(task.resource, Resource::Integration { pattern: Pattern::Sync | Pattern::Sync2, .. }))
+        })
+    })
+}
+
+/// Whether the execution only waits for timers, workers and tokens.
+pub(crate) fn may_park(live: &Live) -> bool {
+    live.execution.frames.values().all(|frame| match &frame.phase {
+        Phase::Wait { .. } | Phase::Retry { .. } | Phase::Parallel(_) | Phase::Map(_) => true,
+        Phase::Task(run) => !needs_row(live, run.task),
+        Phase::Enter | Phase::Work => false,
+    })
+}
+
+fn task_of(kind: &EventKind) -> Option<TaskId> {
+    match kind {
+        EventKind::TaskStarted { task, .. }
+        | EventKind::TaskSubmitted { task, .. }
+        | EventKind::TaskSucceeded { task, .. }
+        | EventKind::TaskFailed { task, .. } => Some(*task),
+        _ => None,
+    }
+}
+
+/// Whether an event still means something to the execution.
+fn is_current(live: &Live, kind: &EventKind) -> bool {
+    let execution = &live.execution;
+    match kind {
+        EventKind::TaskStarted { task, .. } => {
+            execution.task(*task).is_some_and(|run| run.phase == TaskPhase::Scheduled)
+        }
+        EventKind::TaskSubmitted { task, .. } => {
+            execution.task(*task).is_some_and(|run| run.phase != TaskPhase::Submitted)
+        }
+        EventKind::TaskSucceeded { task, .. } | EventKind::TaskFailed { task, .. } => execution.task(*task).is_some(),
+        EventKind::TimerFired { timer } => {
+            execution.timeout == Some(*timer)
+                || execution.frames.get(&timer.frame).is_some_and(|frame| match &frame.phase {
+                    Phase::Wait { timer: set, .. } | Phase::Retry { timer: set, .. } => set == timer,
+                    Phase::Task(run) => run.timeout == Some(*timer) || run.heartbeat == Some(*timer),
+                    _ => false,
+                })
+        }
+        EventKind::Start => execution.next_event_id == 1,
+        EventKind::Continue | EventKind::Stop { .. } => execution.is_running(),
+    }
+}
+
+/// An event in words, for people who read a stored turn.
+fn describe(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Start => "start".into(),
+        EventKind::Continue => "continue".into(),
+        EventKind::TaskStarted { task, .. } => format!("task {task} started"),
+        EventKind::TaskSubmitted { task, .. } => format!("task {task} submitted"),
+        EventKind::TaskSucceeded { task, .. } => format!("task {task} succeeded"),
+        EventKind::TaskFailed { task, .. } => format!("task {task} failed"),
+        EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
+        EventKind::Stop { .. } => "stop".into(),
+    }
+}
