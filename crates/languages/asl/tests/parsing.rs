@@ -263,3 +263,56 @@ fn a_large_definition_is_accepted() {
     assert_eq!(found.diagnostics, []);
     assert_eq!(found.machine.map(|machine| machine.states.len()), Some(3001));
 }
+
+/// Every copy of a document with one node replaced.
+fn with_one_replaced(value: &Value, by: &Value, found: &mut dyn FnMut(Value)) {
+    found(by.clone());
+    match value {
+        Value::Object(object) => {
+            for (name, member) in object.iter() {
+                with_one_replaced(member, by, &mut |changed| {
+                    let mut copy = object.as_ref().clone();
+                    copy.insert(name.clone(), changed);
+                    found(Value::from(copy));
+                });
+                let mut copy = object.as_ref().clone();
+                copy.remove(name);
+                found(Value::from(copy));
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                with_one_replaced(item, by, &mut |changed| {
+                    let mut copy = items.as_ref().clone();
+                    copy[index] = changed;
+                    found(Value::array(copy));
+                });
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn any_value_in_any_place_is_read_or_refused() {
+    let replacements =
+        rows(r#"[null, true, -1, 1e400, "", "$", "$.a[?(", "{% ( %}", "States.ALL", [], [1], {}, {"a.$": 1}]"#);
+    let (mut accepted, mut refused) = (0, 0);
+    for complete in rows(include_str!("definitions/complete.json")) {
+        assert_eq!(parse_definition(&complete.to_text(), &STANDARD).diagnostics, []);
+        for by in &replacements {
+            with_one_replaced(&complete, by, &mut |changed| {
+                let text = changed.to_text();
+                let read = parse_definition(&text, &STANDARD);
+                if read.machine.is_some() {
+                    accepted += 1;
+                    assert!(load_definition(&text).is_ok(), "{text}");
+                } else {
+                    refused += 1;
+                    assert!(!read.diagnostics.is_empty(), "{text}");
+                }
+            });
+        }
+    }
+    assert!(accepted > 500 && refused > 1500, "{accepted} {refused}");
+}
