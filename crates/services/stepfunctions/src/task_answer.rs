@@ -9,7 +9,11 @@ use crate::execution::check_bytes;
 use crate::fault::{invalid_output, invalid_token, of_journal};
 use crate::request::Request;
 
-pub(crate) async fn success(journal: &Journal, environment: &Environment, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn success(
+    journal: &Journal,
+    environment: &Environment,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
     let output = request.required("output")?;
     check_bytes("output", output, environment.payload_bytes_max)?;
     let output = Payload::from_text(Text::clone(output)).map_err(|error| invalid_output(&error.message))?;

@@ -20,7 +20,8 @@ pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) ->
     let limit = request.results_max(RESULTS_DEFAULT, RESULTS_MAX)?;
     let flag = |value: bool| if value { "true" } else { "false" };
     let arguments = [&*record.arn, flag(reverse), flag(include_data)];
-    let query = Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
+    let query =
+        Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
     let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
     let page = |limit: usize| {
         let question = HistoryQuery { reverse, after: after.as_deref(), limit };

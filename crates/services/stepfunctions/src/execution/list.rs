@@ -51,7 +51,8 @@ pub(crate) async fn list(
     }
     let machine_arn = machine.arn();
     let arguments = [&*machine_arn, status.map_or("", Status::as_str)];
-    let query = Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
+    let query =
+        Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
     let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
     let limit = request.results_max(RESULTS_DEFAULT, RESULTS_MAX)?;
     let question = ExecutionQuery { machine_arn: &machine_arn, status, after: after.as_deref(), limit };

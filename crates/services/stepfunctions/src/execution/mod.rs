@@ -27,10 +27,7 @@ use crate::fault::{execution_does_not_exist, of_journal};
 /// `InvalidArn`, also for Express; `ExecutionDoesNotExist`; what the journal answers.
 fn record(journal: &Journal, text: &str, call: &Call) -> Result<Record, Fault> {
     let arn = StatesArn::parse(text, &[Kind::Execution])?;
-    let found = if arn.is_of(call) {
-        journal.record(&arn.canonical()).map_err(|error| of_journal(&error))?
-    } else {
-        None
-    };
+    let found =
+        if arn.is_of(call) { journal.record(&arn.canonical()).map_err(|error| of_journal(&error))? } else { None };
     found.ok_or_else(|| execution_does_not_exist(text))
 }

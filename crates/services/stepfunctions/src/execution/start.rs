@@ -8,9 +8,7 @@ use windlass_workflow::{Identity, Status, epoch_seconds};
 use super::details;
 use crate::arn;
 use crate::environment::Environment;
-use crate::fault::{
-    execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable,
-};
+use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
 use crate::machine::{Machines, Named, StateMachine};
 use crate::name;
 use crate::request::Request;

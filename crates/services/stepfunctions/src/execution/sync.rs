@@ -41,7 +41,10 @@ pub(crate) async fn start_sync(
     optional(&mut out, "cause", outcome.cause.as_ref().map(Value::from));
     data_members(request, &mut out, &identity.input, outcome.output.as_ref())?;
     optional(&mut out, "traceHeader", trace_header);
-    out.insert("billingDetails", billing(outcome.started_at, outcome.stopped_at, &identity.input, outcome.output.as_ref()));
+    out.insert(
+        "billingDetails",
+        billing(outcome.started_at, outcome.stopped_at, &identity.input, outcome.output.as_ref()),
+    );
     Ok(Value::from(out).into())
 }
 
@@ -65,7 +68,8 @@ mod tests {
     #[test]
     fn time_is_billed_in_steps_of_100_ms() {
         for (duration_ms, billed_ms) in [(0, 100), (1, 100), (100, 100), (101, 200), (250, 300), (-5, 100)] {
-            let found = billing(Timestamp(1_000), Timestamp(1_000 + duration_ms), &Payload::from_valid_text("{}"), None);
+            let found =
+                billing(Timestamp(1_000), Timestamp(1_000 + duration_ms), &Payload::from_valid_text("{}"), None);
             let expected = object! { "billedMemoryUsedInMB" => 64, "billedDurationInMilliseconds" => billed_ms };
             assert_eq!(found, expected, "{duration_ms}");
         }

@@ -56,7 +56,9 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
     let text = body_text(&reply);
     if has_failed(&reply) {
         // Recorded: this form writes the error anew, without the blanks of the original.
-        return Err(function_failure(&text, |text| parse(text).map_or_else(|_| text.into(), |value| value.to_text().into())));
+        return Err(function_failure(&text, |text| {
+            parse(text).map_or_else(|_| text.into(), |value| value.to_text().into())
+        }));
     }
     let mut result = Object::new();
     let version = reply.output.get("ExecutedVersion").and_then(Value::as_str).unwrap_or("$LATEST").to_owned();

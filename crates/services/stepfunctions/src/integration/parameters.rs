@@ -42,7 +42,9 @@ impl ParameterRules {
                         }
                         Some(Value::String(_)) | None => {}
                         Some(_) if field.is_json => {}
-                        Some(_) => problems.push(format!("The value of the field '{}' has an invalid format", field.name)),
+                        Some(_) => {
+                            problems.push(format!("The value of the field '{}' has an invalid format", field.name))
+                        }
                     }
                 }
                 for name in given.keys() {

@@ -61,9 +61,9 @@ impl Plan {
     /// What a failure of the call is called in the history.
     pub(super) fn failure(&self) -> TaskFailure {
         match self {
-            Plan::LambdaInvoke { wait: true } | Plan::StartExecution { wait: true } | Plan::AwsSdk { wait: true, .. } => {
-                TaskFailure::Submit
-            }
+            Plan::LambdaInvoke { wait: true }
+            | Plan::StartExecution { wait: true }
+            | Plan::AwsSdk { wait: true, .. } => TaskFailure::Submit,
             _ => TaskFailure::Run,
         }
     }

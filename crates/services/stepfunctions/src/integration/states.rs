@@ -8,9 +8,8 @@ use super::parameters::{ParameterRules, json, optional, required};
 use super::task_call::TaskCaller;
 
 /// The parameters of `states:startExecution`.
-pub(super) static PARAMETERS: ParameterRules = ParameterRules {
-    fields: &[required("StateMachineArn"), json("Input"), optional("Name"), optional("TraceHeader")],
-};
+pub(super) static PARAMETERS: ParameterRules =
+    ParameterRules { fields: &[required("StateMachineArn"), json("Input"), optional("Name"), optional("TraceHeader")] };
 
 /// `states:startExecution`.
 pub(super) async fn start_execution(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Payload, Failure> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use windlass_asl::{Definition, Diagnostic, Options, Severity, WorkflowType, invalid_definition_message, parse_definition};
+use windlass_asl::{
+    Definition, Diagnostic, Options, Severity, WorkflowType, invalid_definition_message, parse_definition,
+};
 use windlass_journal::JournalDefinition;
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Text, Value};
@@ -22,9 +24,7 @@ pub(super) fn compile(text: &Text, kind: WorkflowKind) -> Result<Arc<JournalDefi
     let parsed = parse_definition(text, &options(kind));
     let has_errors = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     match parsed.machine {
-        Some(program) if !has_errors => {
-            Ok(Arc::new(JournalDefinition::new(text.clone(), program)))
-        }
+        Some(program) if !has_errors => Ok(Arc::new(JournalDefinition::new(text.clone(), program))),
         _ => Err(Fault::new("InvalidDefinition", invalid_definition_message(&parsed.diagnostics))),
     }
 }

@@ -39,7 +39,11 @@ pub(super) fn checked(given: &Object) -> Result<Value, Fault> {
 /// # Errors
 /// `InvalidLoggingConfiguration`, also where no log service is hosted here:
 /// its groups cannot be found then.
-pub(super) async fn find_destinations(configuration: &Value, call: &Call, dispatcher: &Dispatcher) -> Result<(), Fault> {
+pub(super) async fn find_destinations(
+    configuration: &Value,
+    call: &Call,
+    dispatcher: &Dispatcher,
+) -> Result<(), Fault> {
     let destinations = configuration["destinations"].as_array();
     for destination in destinations.iter().flat_map(|items| items.iter()) {
         let found = match log_group(destination).and_then(group_name) {

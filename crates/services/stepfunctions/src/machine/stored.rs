@@ -96,14 +96,19 @@ pub(super) struct Summary {
 /// `InternalFailure` for what no release wrote.
 pub(super) fn summary(row: &Row) -> Result<Summary, Fault> {
     match row.columns.as_slice() {
-        [ColumnValue::Text(account), ColumnValue::Text(region), ColumnValue::Text(name), ColumnValue::Text(kind), _, ColumnValue::Integer(created_at)] => {
-            Ok(Summary {
-                arn: arn::of(account, region, &format!("stateMachine:{name}")),
-                name: name.clone(),
-                kind: WorkflowKind::parse(kind).unwrap_or_default(),
-                created_at: Timestamp(*created_at),
-            })
-        }
+        [
+            ColumnValue::Text(account),
+            ColumnValue::Text(region),
+            ColumnValue::Text(name),
+            ColumnValue::Text(kind),
+            _,
+            ColumnValue::Integer(created_at),
+        ] => Ok(Summary {
+            arn: arn::of(account, region, &format!("stateMachine:{name}")),
+            name: name.clone(),
+            kind: WorkflowKind::parse(kind).unwrap_or_default(),
+            created_at: Timestamp(*created_at),
+        }),
         _ => Err(Fault::internal("stored state machine: columns")),
     }
 }

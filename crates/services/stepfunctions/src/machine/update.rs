@@ -39,7 +39,8 @@ pub(crate) async fn update(
         new.role_arn = role_arn(role)?;
     }
     if let Some(text) = definition {
-        new.definition = if *text == old.definition.text { Arc::clone(&old.definition) } else { compile(text, old.kind)? };
+        new.definition =
+            if *text == old.definition.text { Arc::clone(&old.definition) } else { compile(text, old.kind)? };
     }
     if new.settings.logging != old.settings.logging {
         find_destinations(&new.settings.logging, request.call, dispatcher).await?;
