@@ -1,0 +1,242 @@
+//! Who calls: in open mode what a signature claims, with keys what it proves.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::{HOST, ORIGIN};
+use http::{StatusCode, request::Parts};
+use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError, SigningKeys};
+use windlass_protocol::{Fault, Principal};
+use windlass_value::{Text, Timestamp};
+
+use crate::config::{Config, Credential};
+
+/// How callers are known.
+pub(crate) struct Authentication {
+    mode: Mode,
+    scheme: &'static str,
+    region: Text,
+}
+
+enum Mode {
+    /// Credentials are not checked, but only this machine's programs may call.
+    Open(Principal),
+    /// Every signature is checked.
+    Keys { credentials: HashMap<Text, Credentials>, signing_keys: SigningKeys },
+}
+
+impl Authentication {
+    pub(crate) fn new(config: &Config) -> Authentication {
+        let mode = if config.is_open() {
+            Mode::Open(Principal {
+                arn: root_arn(&config.account_id),
+                account: config.account_id.as_str().into(),
+                access_key_id: None,
+            })
+        } else {
+            let credentials = config.credentials.iter().map(known).map(|known| (known.access_key_id.clone(), known));
+            Mode::Keys { credentials: credentials.collect(), signing_keys: SigningKeys::new() }
+        };
+        Authentication { mode, scheme: config.scheme(), region: config.region.as_str().into() }
+    }
+
+    /// In open mode any program on this machine may call, but no web page: a
+    /// page can send requests to loopback, and by a name that resolves to it
+    /// (DNS rebinding) even read the answers. A page is known by its `Origin`,
+    /// a rebound name by `Host`.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` (403).
+    pub(crate) fn check_local(&self, parts: &Parts) -> Result<(), Fault> {
+        let Mode::Open(_) = self.mode else { return Ok(()) };
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if !is_loopback_name(host) {
+            return Err(denied(
+                "Without access keys the server answers to loopback names only: localhost, 127.0.0.1, [::1], \
+                 *.localhost.",
+            ));
+        }
+        for origin in parts.headers.get_all(ORIGIN) {
+            let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix(self.scheme)?.strip_prefix("://"));
+            if !own.is_some_and(|own| own.eq_ignore_ascii_case(host)) {
+                return Err(denied("Without access keys the server answers no web page of another origin."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what the request's signature claims, before its body is received.
+    /// With keys, a key that nobody has is refused right here.
+    ///
+    /// # Errors
+    /// `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
+    /// `UnrecognizedClientException` and their like (403).
+    pub(crate) fn claim(&self, parts: &Parts) -> Result<Claim, Fault> {
+        let claim = windlass_identity::claim(parts)
+            .and_then(|claim| claim.ok_or_else(SignatureError::missing_token))
+            .map_err(fault)?;
+        match &self.mode {
+            Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
+                Err(fault(SignatureError::unrecognized()))
+            }
+            _ => Ok(claim),
+        }
+    }
+
+    /// The caller, once the body is known too.
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    pub(crate) fn principal(&self, parts: &Parts, body: &[u8], claim: &Claim) -> Result<Principal, Fault> {
+        match &self.mode {
+            Mode::Open(principal) => {
+                Ok(Principal { access_key_id: Some(claim.access_key_id.as_str().into()), ..principal.clone() })
+            }
+            Mode::Keys { credentials, signing_keys } => {
+                let known = credentials
+                    .get(claim.access_key_id.as_str())
+                    .ok_or_else(|| fault(SignatureError::unrecognized()))?;
+                prove(parts, body, claim, known, signing_keys)?;
+                Ok(Principal {
+                    arn: known.arn.clone(),
+                    account: known.account.clone(),
+                    access_key_id: Some(known.access_key_id.clone()),
+                })
+            }
+        }
+    }
+
+    /// The region a call is for.
+    pub(crate) fn region(&self, claim: &Claim) -> Text {
+        if claim.region.is_empty() { self.region.clone() } else { claim.region.as_str().into() }
+    }
+}
+
+fn prove(
+    parts: &Parts,
+    body: &[u8],
+    claim: &Claim,
+    known: &Credentials,
+    signing_keys: &SigningKeys,
+) -> Result<(), Fault> {
+    let signing = windlass_identity::verify(parts, Body::Bytes(body), claim, known, now(), signing_keys);
+    match signing.map_err(|error| quiet(error, claim)) {
+        Ok(PayloadSigning::Signed) => Ok(()),
+        // Only S3 takes a body that its sender did not vouch for.
+        Ok(PayloadSigning::Unsigned | PayloadSigning::Chunked { .. }) => {
+            let message =
+                format!("The request's body must be under the signature for the service '{}'.", claim.service);
+            Err(Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16()))
+        }
+        Err(error) => Err(fault(error)),
+    }
+}
+
+/// The explanation quotes the signed headers, and a session token is one.
+fn quiet(error: SignatureError, claim: &Claim) -> SignatureError {
+    match claim.session_token {
+        Some(_) => SignatureError { explanation: None, ..error },
+        None => error,
+    }
+}
+
+fn fault(error: SignatureError) -> Fault {
+    let fault = Fault::new(error.code, error.message).with_status(error.status);
+    match error.explanation {
+        Some(explanation) => fault.explained(explanation),
+        None => fault,
+    }
+}
+
+fn now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn known(credential: &Credential) -> Credentials {
+    let account = credential.account_id.as_str();
+    let arn = match &credential.user {
+        Some(user) => format!("arn:aws:iam::{account}:user/{user}").into(),
+        None => root_arn(account),
+    };
+    Credentials {
+        access_key_id: credential.access_key_id.as_str().into(),
+        secret_access_key: credential.secret_access_key.reveal().into(),
+        session_token: None,
+        account: account.into(),
+        arn,
+        expires: None,
+    }
+}
+
+fn root_arn(account: &str) -> Text {
+    format!("arn:aws:iam::{account}:root").into()
+}
+
+fn denied(message: &str) -> Fault {
+    Fault::new("AccessDeniedException", message).with_status(StatusCode::FORBIDDEN.as_u16())
+}
+
+/// `localhost`, `127.0.0.1`, `[::1]`, `*.localhost`, each perhaps with a port
+/// and with the `sync-` that SDKs put before two operations' hosts.
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(bracketed) => match bracketed.split_once(']') {
+            Some((address, port)) if port.is_empty() || is_port(port) => address,
+            _ => return false,
+        },
+        None => match host.find(':') {
+            Some(colon) if is_port(&host[colon..]) => &host[..colon],
+            Some(_) => return false,
+            None => host,
+        },
+    };
+    let name = name.strip_prefix("sync-").unwrap_or(name);
+    let named = name.eq_ignore_ascii_case("localhost")
+        || name.len() > ".localhost".len()
+            && name.is_char_boundary(name.len() - ".localhost".len())
+            && name[name.len() - ".localhost".len()..].eq_ignore_ascii_case(".localhost");
+    named || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn is_port(text: &str) -> bool {
+    text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_names() {
+        let cases = [
+            ("localhost", true),
+            ("LocalHost:4566", true),
+            ("127.0.0.1:4566", true),
+            ("127.1.2.3", true),
+            ("[::1]:4566", true),
+            ("[::1]", true),
+            ("sync-localhost:4566", true),
+            ("sync-127.0.0.1:4566", true),
+            ("states.us-east-1.localhost:4566", true),
+            ("sync-states.localhost", true),
+            (".localhost", false),
+            ("localhost.evil.example", false),
+            ("evillocalhost", false),
+            ("evil.example:4566", false),
+            ("127.0.0.1.evil.example", false),
+            ("10.0.0.1", false),
+            ("0.0.0.0:4566", false),
+            ("localhost:4566:1", false),
+            ("localhost:99999", false),
+            ("[::1", false),
+            ("[::1]x", false),
+            ("[::2]", false),
+            ("", false),
+        ];
+        for (host, expected) in cases {
+            assert_eq!(is_loopback_name(host), expected, "{host}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use windlass_protocol::{Fault, body_bytes_max, body_too_large};
+
+use crate::wire::Meaning;
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of all bodies that are being received or worked on.
+const BODIES_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A body's size where the operation is not known from the head.
+const UNKNOWN_BYTES_MAX: usize = 1024 * 1024;
+
+/// How large a body may be.
+pub(crate) fn bytes_max(meaning: &Meaning) -> usize {
+    match meaning {
+        Meaning::Known(resolved) => body_bytes_max(resolved),
+        Meaning::InBody | Meaning::Unknown(_) => UNKNOWN_BYTES_MAX,
+    }
+}
+
+/// What all bodies take together.
+#[derive(Default)]
+pub(crate) struct BodyBudget {
+    bytes: AtomicUsize,
+}
+
+/// A part of the budget, given back when dropped.
+pub(crate) struct BodyShare {
+    budget: Arc<BodyBudget>,
+    bytes: usize,
+}
+
+impl BodyShare {
+    pub(crate) fn none(budget: &Arc<BodyBudget>) -> BodyShare {
+        BodyShare { budget: budget.clone(), bytes: 0 }
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.bytes += bytes;
+        if self.budget.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > BODIES_BYTES_MAX {
+            return Err(Fault::new("ThrottlingException", "Rate exceeded")
+                .with_status(StatusCode::SERVICE_UNAVAILABLE.as_u16())
+                .explained("the bodies of running requests fill their share of memory"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for BodyShare {
+    fn drop(&mut self) {
+        self.budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Receives a body of at most as many bytes as its operation takes.
+///
+/// # Errors
+/// `RequestEntityTooLargeException` (413), a body that does not come in time or
+/// breaks off, or no memory left for it. The connection must be closed.
+pub(crate) async fn receive(body: Incoming, meaning: &Meaning, share: &mut BodyShare) -> Result<Bytes, Fault> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, meaning, share)).await {
+        Ok(received) => received,
+        Err(_) => Err(Fault::new("RequestTimeoutException", "The request's body did not arrive in time.")
+            .with_status(StatusCode::REQUEST_TIMEOUT.as_u16())),
+    }
+}
+
+async fn collect(mut body: Incoming, meaning: &Meaning, share: &mut BodyShare) -> Result<Bytes, Fault> {
+    let bytes_max = bytes_max(meaning);
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > bytes_max {
+        return Err(too_large(meaning));
+    }
+    let mut whole = Bytes::new();
+    let mut gathered: Option<BytesMut> = None;
+    let mut received = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Fault::new("BadRequestException", "The request's body could not be read.").explained(error.to_string())
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        received += data.len();
+        if received > bytes_max {
+            return Err(too_large(meaning));
+        }
+        share.grow(data.len())?;
+        // The usual body comes in one piece and is not copied.
+        if received == data.len() && gathered.is_none() {
+            whole = data;
+            continue;
+        }
+        gathered
+            .get_or_insert_with(|| {
+                let mut start = BytesMut::with_capacity(declared.max(received));
+                start.extend_from_slice(&whole);
+                start
+            })
+            .extend_from_slice(&data);
+    }
+    Ok(gathered.map_or(whole, BytesMut::freeze))
+}
+
+fn too_large(meaning: &Meaning) -> Fault {
+    match meaning {
+        Meaning::Known(resolved) => body_too_large(resolved),
+        Meaning::InBody | Meaning::Unknown(_) => {
+            let message = format!("Request must be smaller than {UNKNOWN_BYTES_MAX} bytes");
+            Fault::new("RequestEntityTooLargeException", message).with_status(StatusCode::PAYLOAD_TOO_LARGE.as_u16())
+        }
+    }
+}

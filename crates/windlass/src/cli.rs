@@ -1,0 +1,71 @@
+//! The command line.
+
+mod run;
+mod serve;
+mod validate;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// A local AWS: Step Functions and what it needs, durable, on your own machine.
+#[derive(Parser)]
+#[command(name = "windlass", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server
+    Serve(serve::ServeArgs),
+    /// Run one state machine and print its result, without a server
+    Run(run::RunArgs),
+    /// Check a state machine definition and print what is wrong with it
+    Validate(validate::ValidateArgs),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the version
+    Version,
+}
+
+/// Why a command failed: what is wrong on the first line, what to do below.
+pub(crate) struct Failure(String);
+
+impl<T: std::fmt::Display> From<T> for Failure {
+    fn from(error: T) -> Failure {
+        Failure(error.to_string())
+    }
+}
+
+/// Runs the program; its exit code is 0, 1 (it failed) or 2 (it was called wrongly).
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => serve::serve(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Validate(args) => validate::validate(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version => {
+            say(&mut io::stdout(), concat!("windlass ", env!("CARGO_PKG_VERSION")));
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|Failure(text)| {
+        say(&mut io::stderr(), &format!("windlass: {text}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes a line. A reader that went away (a closed pipe) is no failure of ours.
+pub(crate) fn say(output: &mut impl Write, line: &str) {
+    let _ = writeln!(output, "{line}");
+}

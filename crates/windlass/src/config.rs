@@ -1,0 +1,510 @@
+//! The configuration: flag before environment before file before default.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::access_log::LogFormat;
+use crate::config_file::{ConfigFile, CredentialSection};
+
+/// Where the server listens when nothing is said.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
+/// The account of everything when nothing is said.
+pub const ACCOUNT_ID_DEFAULT: &str = "000000000000";
+/// The region of calls that name none.
+pub const REGION_DEFAULT: &str = "us-east-1";
+/// How long running calls may finish when the server is told to stop.
+pub const DRAIN_MS_DEFAULT: u64 = 10_000;
+/// Connections at once when nothing is said.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 32_768;
+/// The configuration file's name.
+pub const FILE_NAME: &str = "windlass.toml";
+
+const LOG_DEFAULT: &str = "info";
+
+/// The environment variables that are read.
+const VARIABLES: [&str; 16] = [
+    "WINDLASS_ACCESS_KEY_ID",
+    "WINDLASS_ACCESS_LOG",
+    "WINDLASS_ACCOUNT_ID",
+    "WINDLASS_CONFIG",
+    "WINDLASS_CONNECTIONS_MAX",
+    "WINDLASS_DATA",
+    "WINDLASS_DRAIN_MS",
+    "WINDLASS_LISTEN",
+    "WINDLASS_LOG",
+    "WINDLASS_LOG_FORMAT",
+    "WINDLASS_METRICS_PUBLIC",
+    "WINDLASS_REGION",
+    "WINDLASS_SECRET_ACCESS_KEY",
+    "WINDLASS_SECRET_ACCESS_KEY_FILE",
+    "WINDLASS_TLS_CERT",
+    "WINDLASS_TLS_KEY",
+];
+
+/// A secret that prints as dots.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself; for computing signatures only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// One access key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The public half.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret_access_key: Secret,
+    /// 12 digits.
+    pub account_id: String,
+    /// The IAM user's name; `None` is the account's root.
+    pub user: Option<String>,
+}
+
+/// Certificate chain and private key, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's certificate first.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Everything `windlass serve` is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The folder everything durable is in.
+    pub data: PathBuf,
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// The account of calls in open mode and of credentials that name none.
+    pub account_id: String,
+    /// The region of calls that name none.
+    pub region: String,
+    /// How long running calls may finish when told to stop, in milliseconds.
+    pub drain_ms: u64,
+    /// Connections at once; further ones wait in the kernel's queue.
+    pub connections_max: usize,
+    /// A `tracing` filter: `info`, `windlass=debug,info`, …
+    pub log: String,
+    /// `None`: human at a terminal, JSON elsewhere.
+    pub log_format: Option<LogFormat>,
+    /// Whether a line is written for every request.
+    pub access_log: bool,
+    /// Whether `/_windlass/metrics` answers to other machines.
+    pub metrics_public: bool,
+    /// Set: HTTPS; unset: HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Empty: open mode; else every request's signature is checked.
+    pub credentials: Vec<Credential>,
+    /// Environment variables that look like ours and are not.
+    pub unknown_variables: Vec<String>,
+}
+
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+}
+
+/// Why there is no configuration. The text says what to do.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A named file that cannot be read.
+    #[error("cannot read {what} {}: {error}\n{next}", path.display())]
+    Unreadable {
+        /// What the file is.
+        what: &'static str,
+        /// Where it should be.
+        path: PathBuf,
+        /// The system's answer.
+        error: std::io::Error,
+        /// What to do.
+        next: &'static str,
+    },
+    /// A file that is no TOML or has a key we do not know.
+    #[error("{} is not a valid configuration:\n{error}\nCorrect that line; `windlass serve --help` lists the keys.", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what is wrong there.
+        error: String,
+    },
+    /// A value that cannot be.
+    #[error("{source_name} is {value:?}, but {expected}")]
+    Value {
+        /// The flag, variable or key with its file.
+        source_name: String,
+        /// What it says.
+        value: String,
+        /// What it must be, and an example.
+        expected: &'static str,
+    },
+    /// Things that only make sense together.
+    #[error("{0}")]
+    Incomplete(String),
+    /// A listener that would let strangers in.
+    #[error("{0}")]
+    Unsafe(String),
+}
+
+/// Where a value came from, to name it when it is wrong.
+struct Sources<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+    file_name: String,
+}
+
+impl Sources<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        (self.env)(name).filter(|value| !value.is_empty())
+    }
+
+    /// (name of the source, value), the environment first.
+    fn text(&self, variable: &str, key: &str, file: Option<String>) -> Option<(String, String)> {
+        let from_file = || file.map(|value| (format!("{key} in {}", self.file_name), value));
+        self.env(variable).map(|value| (variable.to_owned(), value)).or_else(from_file)
+    }
+
+    fn parsed<T: std::str::FromStr>(
+        &self,
+        variable: &str,
+        file: Option<T>,
+        default: T,
+        expected: &'static str,
+    ) -> Result<T, ConfigError> {
+        match self.env(variable) {
+            None => Ok(file.unwrap_or(default)),
+            Some(value) => {
+                value.parse().map_err(|_| ConfigError::Value { source_name: variable.to_owned(), value, expected })
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Puts flags, environment, file and defaults together and checks that the
+    /// result is safe to serve.
+    ///
+    /// `folder` is where a relative `windlass.toml` is looked for; `env` reads
+    /// a variable; `names` are the names of all variables, to find misspelt ones.
+    ///
+    /// # Errors
+    /// What is wrong, where it was said, and what to do.
+    pub fn resolve(
+        flags: &Flags,
+        env: &dyn Fn(&str) -> Option<String>,
+        names: &[String],
+        folder: &Path,
+    ) -> Result<Config, ConfigError> {
+        let no_file = Sources { env, file_name: String::new() };
+        let data_so_far = flags.data.clone().or_else(|| no_file.env("WINDLASS_DATA").map(PathBuf::from));
+        let named = flags.config.clone().or_else(|| no_file.env("WINDLASS_CONFIG").map(PathBuf::from));
+        let default_data = default_data(env);
+        let in_data = data_so_far.as_ref().or(default_data.as_ref()).map(|data| data.join(FILE_NAME));
+        let (path, file) = read_file(named, [in_data, Some(folder.join(FILE_NAME))])?;
+        let sources =
+            Sources { env, file_name: path.as_ref().map(|path| path.display().to_string()).unwrap_or_default() };
+
+        let listen = match &flags.listen {
+            Some(listen) => parse_listen("--listen", listen)?,
+            None => match sources.text("WINDLASS_LISTEN", "listen", file.listen) {
+                Some((name, value)) => parse_listen(&name, &value)?,
+                None => parse_listen("the default", LISTEN_DEFAULT)?,
+            },
+        };
+        let data = data_so_far.or(file.data).or(default_data).ok_or_else(|| {
+            ConfigError::Incomplete(
+                "there is no home folder to keep data in\nName one: windlass serve --data DIR".to_owned(),
+            )
+        })?;
+        let account_id = match sources.text("WINDLASS_ACCOUNT_ID", "account_id", file.account_id) {
+            Some((name, value)) => parse_account(name, value)?,
+            None => ACCOUNT_ID_DEFAULT.to_owned(),
+        };
+        let log_format = match sources.text("WINDLASS_LOG_FORMAT", "log_format", file.log_format) {
+            Some((name, value)) => parse_log_format(name, value)?,
+            None => None,
+        };
+        let number = "it must be a whole number";
+        let switch = "it must be true or false";
+        let connections_max =
+            sources.parsed("WINDLASS_CONNECTIONS_MAX", file.connections_max, CONNECTIONS_MAX_DEFAULT, number)?;
+        if !(1..=CONNECTIONS_MAX_LIMIT).contains(&connections_max) {
+            return Err(ConfigError::Value {
+                source_name: "connections_max".to_owned(),
+                value: connections_max.to_string(),
+                expected: "it must be between 1 and 1000000",
+            });
+        }
+        let config = Config {
+            listen,
+            data,
+            account_id: account_id.clone(),
+            region: sources
+                .text("WINDLASS_REGION", "region", file.region)
+                .map_or_else(|| REGION_DEFAULT.to_owned(), |(_, region)| region),
+            drain_ms: sources.parsed("WINDLASS_DRAIN_MS", file.drain_ms, DRAIN_MS_DEFAULT, number)?,
+            connections_max,
+            log: sources.text("WINDLASS_LOG", "log", file.log).map_or_else(|| LOG_DEFAULT.to_owned(), |(_, log)| log),
+            log_format,
+            access_log: sources.parsed("WINDLASS_ACCESS_LOG", file.access_log, true, switch)?,
+            metrics_public: sources.parsed("WINDLASS_METRICS_PUBLIC", file.metrics_public, false, switch)?,
+            tls: tls_files(&sources, file.tls.cert, file.tls.key, path.as_deref())?,
+            credentials: credentials(&sources, file.credentials, &account_id, path.as_deref())?,
+            unknown_variables: unknown_variables(names),
+            file: path,
+        };
+        config.check_safe()?;
+        Ok(config)
+    }
+
+    /// Whether credentials are not checked.
+    pub fn is_open(&self) -> bool {
+        self.credentials.is_empty()
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    fn check_safe(&self) -> Result<(), ConfigError> {
+        let missing = match (self.tls.is_some(), self.is_open()) {
+            _ if self.listen.ip().is_loopback() => return Ok(()),
+            (true, false) => return Ok(()),
+            (true, true) => "access keys",
+            (false, false) => "a TLS certificate",
+            (false, true) => "a TLS certificate and access keys",
+        };
+        Err(ConfigError::Unsafe(format!(
+            "{listen} can be reached from other machines, and the server has no {missing}.\n\
+             Without them anybody there could run code here, so it does not start.\n\
+             \n\
+             To use it from this machine only, listen on loopback:\n\
+             \n    windlass serve --listen 127.0.0.1:{port}\n\
+             \n\
+             To serve other machines, write both into {file}:\n\
+             \n    [tls]\n    cert = \"/path/to/fullchain.pem\"\n    key = \"/path/to/privkey.pem\"\n\
+             \n    [[credentials]]\n    access_key_id = \"AKIAEXAMPLE\"\n    secret_access_key_file = \"/path/to/secret\"\n\
+             \n\
+             or into the environment: WINDLASS_TLS_CERT, WINDLASS_TLS_KEY, WINDLASS_ACCESS_KEY_ID,\n\
+             WINDLASS_SECRET_ACCESS_KEY_FILE.",
+            listen = self.listen,
+            missing = missing.trim_start_matches("a "),
+            port = self.listen.port(),
+            file = self.file.clone().unwrap_or_else(|| self.data.join(FILE_NAME)).display(),
+        )))
+    }
+}
+
+const CONNECTIONS_MAX_LIMIT: usize = 1_000_000;
+
+fn default_data(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    // The base directory rules: a relative XDG_DATA_HOME is ignored.
+    let xdg = env("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env("HOME").filter(|home| !home.is_empty()).map(|home| Path::new(&home).join(".local/share"));
+    xdg.or_else(home).map(|base| base.join("windlass"))
+}
+
+fn read_file(
+    named: Option<PathBuf>,
+    defaults: [Option<PathBuf>; 2],
+) -> Result<(Option<PathBuf>, ConfigFile), ConfigError> {
+    let unreadable = |path: &Path, error| ConfigError::Unreadable {
+        what: "the configuration file",
+        path: path.to_owned(),
+        error,
+        next: "Check the path given with --config or WINDLASS_CONFIG, and its permissions.",
+    };
+    let parse = |path: PathBuf, text: String| match ConfigFile::parse(&text) {
+        Ok(file) => Ok((Some(path), file)),
+        Err(error) => Err(ConfigError::File { path, error }),
+    };
+    if let Some(path) = named {
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+        return parse(path, text);
+    }
+    for path in defaults.into_iter().flatten() {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return parse(path, text),
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(unreadable(&path, error)),
+        }
+    }
+    Ok((None, ConfigFile::default()))
+}
+
+fn parse_listen(source_name: &str, value: &str) -> Result<SocketAddr, ConfigError> {
+    let numeric = value.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    numeric.as_deref().unwrap_or(value).parse().map_err(|_| ConfigError::Value {
+        source_name: source_name.to_owned(),
+        value: value.to_owned(),
+        expected: "it must be an IP address and a port, such as 127.0.0.1:4566 or [::1]:4566",
+    })
+}
+
+fn parse_account(source_name: String, value: String) -> Result<String, ConfigError> {
+    if value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(value);
+    }
+    Err(ConfigError::Value { source_name, value, expected: "an account id has 12 digits, such as \"000000000000\"" })
+}
+
+fn parse_log_format(source_name: String, value: String) -> Result<Option<LogFormat>, ConfigError> {
+    match value.as_str() {
+        "json" => Ok(Some(LogFormat::Json)),
+        "human" => Ok(Some(LogFormat::Human)),
+        "auto" => Ok(None),
+        _ => Err(ConfigError::Value { source_name, value, expected: "it must be json, human or auto" }),
+    }
+}
+
+fn tls_files(
+    sources: &Sources<'_>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    file: Option<&Path>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    let cert = sources.env("WINDLASS_TLS_CERT").map(PathBuf::from).or_else(|| cert.map(|path| beside(file, path)));
+    let key = sources.env("WINDLASS_TLS_KEY").map(PathBuf::from).or_else(|| key.map(|path| beside(file, path)));
+    match (cert, key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (Some(_), None) => Err(ConfigError::Incomplete(
+            "there is a TLS certificate but no private key\nSet tls.key or WINDLASS_TLS_KEY too.".to_owned(),
+        )),
+        (None, Some(_)) => Err(ConfigError::Incomplete(
+            "there is a TLS private key but no certificate\nSet tls.cert or WINDLASS_TLS_CERT too.".to_owned(),
+        )),
+    }
+}
+
+/// A relative path in the file is meant beside the file.
+fn beside(file: Option<&Path>, path: PathBuf) -> PathBuf {
+    match file.and_then(Path::parent) {
+        Some(folder) => folder.join(path),
+        None => path,
+    }
+}
+
+fn credentials(
+    sources: &Sources<'_>,
+    sections: Vec<CredentialSection>,
+    account_id: &str,
+    file: Option<&Path>,
+) -> Result<Vec<Credential>, ConfigError> {
+    let mut credentials = Vec::new();
+    if let Some(access_key_id) = sources.env("WINDLASS_ACCESS_KEY_ID") {
+        let secret = match sources.env("WINDLASS_SECRET_ACCESS_KEY_FILE") {
+            Some(path) => read_secret(Path::new(&path))?,
+            None => sources.env("WINDLASS_SECRET_ACCESS_KEY").map(Secret).ok_or_else(|| {
+                ConfigError::Incomplete(
+                    "WINDLASS_ACCESS_KEY_ID is set, but its secret is not\n\
+                     Set WINDLASS_SECRET_ACCESS_KEY_FILE or WINDLASS_SECRET_ACCESS_KEY too."
+                        .to_owned(),
+                )
+            })?,
+        };
+        credentials.push(Credential {
+            access_key_id,
+            secret_access_key: secret,
+            account_id: account_id.to_owned(),
+            user: None,
+        });
+    }
+    for section in sections {
+        let name = section.access_key_id.clone();
+        let account = section.account_id.clone();
+        let secret = section_secret(sources, &section, file)?;
+        let account_id = match account {
+            Some(account) => parse_account(format!("account_id of the credential {name}"), account)?,
+            None => account_id.to_owned(),
+        };
+        credentials.push(Credential { access_key_id: name, secret_access_key: secret, account_id, user: section.user });
+    }
+    for (index, credential) in credentials.iter().enumerate() {
+        check_credential(credential)?;
+        if credentials[..index].iter().any(|earlier| earlier.access_key_id == credential.access_key_id) {
+            return Err(ConfigError::Incomplete(format!(
+                "the access key id {} is there twice\nRemove one of the two.",
+                credential.access_key_id
+            )));
+        }
+    }
+    Ok(credentials)
+}
+
+fn section_secret(
+    sources: &Sources<'_>,
+    section: &CredentialSection,
+    file: Option<&Path>,
+) -> Result<Secret, ConfigError> {
+    let name = &section.access_key_id;
+    match (&section.secret_access_key, &section.secret_access_key_file, &section.secret_access_key_env) {
+        (Some(secret), None, None) => Ok(Secret(secret.clone())),
+        (None, Some(path), None) => read_secret(&beside(file, path.clone())),
+        (None, None, Some(variable)) => sources.env(variable).map(Secret).ok_or_else(|| {
+            ConfigError::Incomplete(format!("the secret of {name} should be in {variable}, which is not set"))
+        }),
+        _ => Err(ConfigError::Incomplete(format!(
+            "the credential {name} needs exactly one of secret_access_key_file, secret_access_key_env and \
+             secret_access_key"
+        ))),
+    }
+}
+
+fn check_credential(credential: &Credential) -> Result<(), ConfigError> {
+    let id = &credential.access_key_id;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if id.is_empty() || !id.bytes().all(plain) {
+        return Err(ConfigError::Value {
+            source_name: "access_key_id".to_owned(),
+            value: id.clone(),
+            expected: "it may have letters, digits, '_' and '-' only",
+        });
+    }
+    if credential.secret_access_key.0.is_empty() {
+        return Err(ConfigError::Incomplete(format!("the secret of {id} is empty")));
+    }
+    Ok(())
+}
+
+fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        what: "the secret access key in",
+        path: path.to_owned(),
+        error,
+        next: "The file must hold the secret alone, and be readable by the server's user.",
+    })?;
+    Ok(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Kubernetes sets WINDLASS_PORT…, WINDLASS_SERVICE_… for a service of our
+/// name; those are nobody's mistake.
+fn unknown_variables(names: &[String]) -> Vec<String> {
+    let set_by_kubernetes = |name: &str| name.starts_with("WINDLASS_PORT") || name.starts_with("WINDLASS_SERVICE_");
+    let unknown = |name: &&String| {
+        name.starts_with("WINDLASS_") && !VARIABLES.contains(&name.as_str()) && !set_by_kubernetes(name)
+    };
+    names.iter().filter(unknown).cloned().collect()
+}

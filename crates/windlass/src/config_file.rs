@@ -1,0 +1,59 @@
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The configuration file as it is written. Every key may be absent; a key
+/// that is not here is an error that names its line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfigFile {
+    pub(crate) listen: Option<String>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) account_id: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) drain_ms: Option<u64>,
+    pub(crate) connections_max: Option<usize>,
+    pub(crate) log: Option<String>,
+    pub(crate) log_format: Option<String>,
+    pub(crate) access_log: Option<bool>,
+    pub(crate) metrics_public: Option<bool>,
+    #[serde(default)]
+    pub(crate) tls: TlsSection,
+    #[serde(default)]
+    pub(crate) credentials: Vec<CredentialSection>,
+}
+
+/// `[tls]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSection {
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// `[[credentials]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CredentialSection {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: Option<String>,
+    pub(crate) secret_access_key_file: Option<PathBuf>,
+    pub(crate) secret_access_key_env: Option<String>,
+    pub(crate) account_id: Option<String>,
+    pub(crate) user: Option<String>,
+}
+
+// Derived `Debug` would print the secret.
+impl std::fmt::Debug for CredentialSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CredentialSection").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+impl ConfigFile {
+    /// # Errors
+    /// The parser's text: line, column, the line itself and what is wrong.
+    pub(crate) fn parse(text: &str) -> Result<ConfigFile, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,316 @@
+//! What happens to a request, from its head to its answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode, Version};
+use hyper::body::Incoming;
+use parking_lot::RwLock;
+use windlass_protocol::{Call, Dispatcher, Fault, Models, Outcome, Resolved, decode};
+use windlass_value::Text;
+
+use crate::access_log::{Access, AccessLog};
+use crate::answer::{self, Answer, REQUEST_ID};
+use crate::authentication::Authentication;
+use crate::body::{self, BodyBudget, BodyShare};
+use crate::gate;
+use crate::in_flight::InFlight;
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::meters::{Measurement, Meters};
+use crate::own_endpoints;
+use crate::request_id::request_id;
+use crate::to_the_end::ToTheEnd;
+use crate::wire::{self, Meaning};
+
+/// The status logged for a client that went away before its answer.
+const CLIENT_CLOSED_STATUS: u16 = 499;
+
+/// Operations that wait for work to come. They end when the server drains, for
+/// they would only take away work from the next start.
+const LONG_POLLS: [(&str, &str); 2] = [("states", "GetActivityTask"), ("sqs", "ReceiveMessage")];
+
+/// Everything a request needs, shared by all connections.
+pub(crate) struct Front {
+    pub(crate) models: Models,
+    pub(crate) authentication: Authentication,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) bodies: Arc<BodyBudget>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) access_log: AccessLog,
+    pub(crate) metrics_public: bool,
+    pub(crate) measure: RwLock<Option<Measure>>,
+}
+
+pub(crate) type Measure = Box<dyn Fn() -> Vec<Measurement> + Send + Sync>;
+
+impl Front {
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        self.measure.read().as_ref().map_or_else(Vec::new, |measure| measure())
+    }
+}
+
+/// The other end of a connection.
+pub(crate) struct Peer {
+    name: String,
+    loopback: bool,
+    /// A request's head has come in.
+    heard: AtomicBool,
+}
+
+impl Peer {
+    pub(crate) fn new(address: std::net::SocketAddr) -> Peer {
+        let loopback = address.ip().to_canonical().is_loopback();
+        Peer { name: address.to_string(), loopback, heard: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    pub(crate) fn was_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<Incoming>) -> Answer {
+    peer.heard.store(true, Ordering::Relaxed);
+    let (mut parts, body) = request.into_parts();
+    let version = parts.version;
+    let mut record = Record::new(front.clone(), peer.clone());
+    if let Err(fault) = check_head(&front, &mut parts) {
+        front.meters.refused();
+        return record.refuse(&parts, version, &fault);
+    }
+    if parts.uri.path().starts_with(own_endpoints::PREFIX) {
+        record.silent = true;
+        return own_endpoints::answer(&front, &peer, &parts.method, parts.uri.path());
+    }
+    let mut share = BodyShare::none(&front.bodies);
+    match received(&front, &parts, body, &mut share, &mut record).await {
+        Err(Refused { fault, closes: true }) => {
+            front.meters.refused();
+            record.refuse(&parts, version, &fault)
+        }
+        Err(Refused { fault, closes: false }) => {
+            front.meters.refused();
+            let answer = wire::refusal(&front.models, &parts, record.claimed.as_deref(), &record.request_id, &fault);
+            record.finish(answer, Some(&fault))
+        }
+        Ok((resolved, decoded)) => {
+            let outcome = match decoded {
+                Ok(call) => perform(&front, call).await,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = &outcome {
+                record.note(fault);
+            }
+            let answer = wire::outcome(&resolved, &record.request_id, outcome);
+            record.finish(answer, None)
+        }
+    }
+}
+
+fn check_head(front: &Front, parts: &mut Parts) -> Result<(), Fault> {
+    gate::check(parts)?;
+    front.authentication.check_local(parts)
+}
+
+/// A request that becomes no call.
+struct Refused {
+    fault: Fault,
+    /// The body was not read, so the connection is of no further use.
+    closes: bool,
+}
+
+impl Refused {
+    fn closing(fault: Fault) -> Refused {
+        Refused { fault, closes: true }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Refused {
+        Refused { fault, closes: false }
+    }
+}
+
+/// Receives, authenticates and decodes. What the operation's own shape forbids
+/// is that operation's fault, the inner error.
+async fn received(
+    front: &Front,
+    parts: &Parts,
+    body: Incoming,
+    share: &mut BodyShare,
+    record: &mut Record,
+) -> Result<(Resolved, Result<Call, Fault>), Refused> {
+    if let Some(reason) = front.lifecycle.phase().reason() {
+        return Err(Refused::closing(unavailable(reason)));
+    }
+    let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
+    let meaning = Meaning::of_head(&front.models, parts, &claim);
+    record.claimed = Some(claim.service.as_str().into());
+    let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
+    let principal = front.authentication.principal(parts, &body, &claim)?;
+    let resolved = meaning.resolve(&front.models, &claim, &body)?;
+    record.operation = Some((resolved.service.name, &resolved.operation.name));
+    let (input, body) = match decode(&resolved, parts, body) {
+        Ok(decoded) => decoded,
+        Err(fault) => return Ok((resolved, Err(fault))),
+    };
+    let trace = parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from);
+    let call = Call {
+        account: principal.account.clone(),
+        region: front.authentication.region(&claim),
+        service: resolved.service.name.into(),
+        operation: resolved.operation.name.as_str().into(),
+        input,
+        body,
+        principal,
+        source_arn: None,
+        deadline: None,
+        cancellation_id: None,
+        idempotency_key: None,
+        trace,
+        depth: 0,
+        request_id: record.request_id.clone(),
+    };
+    Ok((resolved, Ok(call)))
+}
+
+/// Runs one call.
+///
+/// A client that goes away drops what only reads: Describe…, List…, Get… and
+/// the long polls among them. Every other call runs to its end without it, for
+/// nobody could tell how far it had come.
+async fn perform(front: &Arc<Front>, call: Call) -> Outcome {
+    let Some(running) = front.in_flight.enter() else {
+        return Err(Fault::new("ThrottlingException", "Rate exceeded").explained("too many calls run at once"));
+    };
+    // Looked at after the call is counted, so that a drain either sees the
+    // call or the call sees the drain.
+    if let Some(reason) = front.lifecycle.phase().reason() {
+        return Err(unavailable(reason));
+    }
+    let polls = LONG_POLLS.contains(&(&*call.service, &*call.operation));
+    let detaches = !is_read(&call.operation);
+    let dispatcher = front.dispatcher.clone();
+    let call = ToTheEnd::new(
+        async move {
+            let outcome = dispatcher.call(call).await;
+            drop(running);
+            outcome
+        },
+        detaches,
+    );
+    if !polls {
+        return call.await;
+    }
+    tokio::select! {
+        outcome = call => outcome,
+        () = front.lifecycle.reached(Phase::Draining) => Err(unavailable("draining: the server is stopping")),
+    }
+}
+
+/// Whether an operation changes nothing that a client could miss.
+fn is_read(operation: &str) -> bool {
+    ["Describe", "List", "Get", "Validate"].iter().any(|verb| operation.starts_with(verb))
+}
+
+fn unavailable(reason: &str) -> Fault {
+    Fault::new("ServiceUnavailableException", format!("The server takes no calls now ({reason})."))
+        .with_status(StatusCode::SERVICE_UNAVAILABLE.as_u16())
+}
+
+/// What will be said about a request in log and metrics; said when dropped, so
+/// also for a client that goes away.
+struct Record {
+    front: Arc<Front>,
+    peer: Arc<Peer>,
+    request_id: Text,
+    /// The service the request says it is for.
+    claimed: Option<Text>,
+    /// Service and operation, once they are known to exist.
+    operation: Option<(&'static str, &'static str)>,
+    started: Instant,
+    status: u16,
+    error: Option<String>,
+    silent: bool,
+}
+
+impl Record {
+    fn new(front: Arc<Front>, peer: Arc<Peer>) -> Record {
+        Record {
+            front,
+            peer,
+            request_id: request_id(),
+            claimed: None,
+            operation: None,
+            started: Instant::now(),
+            status: CLIENT_CLOSED_STATUS,
+            error: None,
+            silent: false,
+        }
+    }
+
+    /// The last touch to an answer: its id.
+    fn finish(&mut self, mut answer: Answer, fault: Option<&Fault>) -> Answer {
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            answer.headers_mut().insert(REQUEST_ID, id);
+        }
+        self.status = answer.status().as_u16();
+        if let Some(fault) = fault {
+            self.note(fault);
+        }
+        answer
+    }
+
+    /// Answers a fault after which the connection ends.
+    fn refuse(&mut self, parts: &Parts, version: Version, fault: &Fault) -> Answer {
+        let mut answer = wire::refusal(&self.front.models, parts, self.claimed.as_deref(), &self.request_id, fault);
+        if version < Version::HTTP_2 {
+            answer::close(&mut answer);
+        }
+        self.finish(answer, Some(fault))
+    }
+
+    /// Remembers a fault's code, and logs what the client is not told.
+    fn note(&mut self, fault: &Fault) {
+        self.error = Some(fault.code.clone());
+        let Some(explanation) = &fault.explanation else { return };
+        let (request_id, code) = (&*self.request_id, &*fault.code);
+        let operation = self.operation.map_or("-", |(_, operation)| operation);
+        if fault.status >= 500 {
+            tracing::error!(request_id, operation, code, explanation, "a call failed");
+        } else {
+            tracing::debug!(request_id, operation, code, explanation, "a call was answered with an error");
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.silent {
+            return;
+        }
+        let took = self.started.elapsed();
+        if let Some((service, operation)) = self.operation {
+            self.front.meters.answered(service, operation, self.status, took);
+        }
+        let (service, operation) = self.operation.unwrap_or((self.claimed.as_deref().unwrap_or("-"), "-"));
+        self.front.access_log.write(&Access {
+            request_id: &self.request_id,
+            service,
+            operation,
+            status: self.status,
+            error: self.error.as_deref(),
+            peer: &self.peer.name,
+            took,
+        });
+    }
+}

@@ -1,0 +1,36 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use windlass_protocol::Service;
+
+use crate::meters::Measurement;
+
+/// Work that is done once.
+pub type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a server hosts: services, what must happen before they may be called,
+/// and what must happen after.
+pub struct Hosted {
+    /// One for each signing name.
+    pub services: Vec<Arc<dyn Service>>,
+    /// Takes up what an earlier run left; the server is ready when it is done.
+    /// Its error stops the server.
+    pub recover: Task<Result<(), String>>,
+    /// Ends background work and closes the store, after the last call.
+    pub close: Task<Result<(), String>>,
+    /// Values read whenever metrics are asked for (store size, open executions).
+    pub measure: Box<dyn Fn() -> Vec<Measurement> + Send + Sync>,
+}
+
+impl Hosted {
+    /// Services that recover nothing, close nothing and measure nothing.
+    pub fn stateless(services: Vec<Arc<dyn Service>>) -> Hosted {
+        Hosted {
+            services,
+            recover: Box::pin(async { Ok(()) }),
+            close: Box::pin(async { Ok(()) }),
+            measure: Box::new(Vec::new),
+        }
+    }
+}

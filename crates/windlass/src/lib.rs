@@ -1,0 +1,35 @@
+//! The Windlass server: listeners, the gate, identity, admission, metrics, logs,
+//! configuration and the command line.
+//!
+//! This crate knows no service's behaviour: it turns bytes into calls, hands
+//! them to the dispatcher and turns answers into bytes. Services are made in
+//! one place, [`services::build_services`].
+
+// A fault is made once for a call that failed; boxing it would only hide that.
+#![allow(clippy::result_large_err)]
+
+pub mod access_log;
+mod answer;
+mod authentication;
+mod body;
+pub mod cli;
+pub mod config;
+mod config_file;
+mod front;
+mod gate;
+mod hosted;
+mod in_flight;
+mod lifecycle;
+pub mod log_sink;
+pub mod meters;
+mod own_endpoints;
+mod request_id;
+pub mod server;
+pub mod services;
+mod sts;
+mod tls;
+mod to_the_end;
+mod wire;
+
+pub use hosted::{Hosted, Task};
+pub use server::Server;

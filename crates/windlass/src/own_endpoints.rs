@@ -1,0 +1,37 @@
+//! `/_windlass/…`: health, readiness and metrics, beside AWS's paths.
+
+use http::{Method, StatusCode};
+
+use crate::answer::{self, Answer};
+use crate::front::{Front, Peer};
+use crate::lifecycle::Phase;
+
+/// Where our own endpoints are.
+pub(crate) const PREFIX: &str = "/_windlass/";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers one request below [`PREFIX`].
+pub(crate) fn answer(front: &Front, peer: &Peer, method: &Method, path: &str) -> Answer {
+    if *method != Method::GET && *method != Method::HEAD {
+        return answer::plain(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Use GET.\n");
+    }
+    match path.strip_prefix(PREFIX) {
+        Some("health") => answer::plain(StatusCode::OK, TEXT, "live\n"),
+        Some("ready") => match front.lifecycle.phase().reason() {
+            None => answer::plain(StatusCode::OK, TEXT, "ready\n"),
+            Some(reason) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{reason}\n")),
+        },
+        Some("metrics") if !(front.metrics_public || peer.is_loopback()) => {
+            let text = "Metrics answer to this machine only. Set metrics_public = true to open them.\n";
+            answer::plain(StatusCode::FORBIDDEN, TEXT, text)
+        }
+        Some("metrics") => {
+            let ready = front.lifecycle.phase() == Phase::Ready;
+            let text = front.meters.render(front.in_flight.count(), ready, &front.measurements());
+            answer::plain(StatusCode::OK, PROMETHEUS, text)
+        }
+        _ => answer::plain(StatusCode::NOT_FOUND, TEXT, "There is health, ready and metrics.\n"),
+    }
+}

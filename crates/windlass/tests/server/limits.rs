@@ -1,0 +1,79 @@
+use tokio::io::AsyncWriteExt;
+
+use super::harness::{START, TestServer, call, exchange, is_closed, one};
+
+#[tokio::test]
+async fn a_body_larger_than_its_operation_takes_is_refused_before_it_is_read() {
+    let server = TestServer::open().await;
+    let bytes_max = 1024 * 1024;
+    let padded = |bytes: usize| format!("{{\"maxResults\":1{}}}", " ".repeat(bytes - 16));
+    let answer = server.send(&call("ListStateMachines", &padded(bytes_max))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let head = call("ListStateMachines", &padded(bytes_max + 1));
+    let head = &head[..head.find("\r\n\r\n").unwrap() + 4];
+    let mut stream = server.connect().await;
+    let answer = exchange(&mut stream, head.as_bytes()).await;
+    assert_eq!((answer.status, answer.error().as_str()), (413, "RequestEntityTooLargeException"));
+    assert!(is_closed(&mut stream).await);
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_counted_as_it_comes() {
+    let server = TestServer::open().await;
+    let head = call("ListStateMachines", "").replace("Content-Length: 0", "Transfer-Encoding: chunked");
+    let mut stream = server.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    for _ in 0..17 {
+        // The server hangs up at some point; the answer is what counts.
+        if stream.write_all(chunk.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    let answer = exchange(&mut stream, b"").await;
+    assert!(matches!(answer.status, 413 | 0), "{answer:?}");
+    assert_eq!(server.puppet.calls.load(std::sync::atomic::Ordering::SeqCst), 0);
+    let line = &server.access_lines()[0];
+    assert_eq!(line.get("status").and_then(|status| status.as_i64()), Some(413));
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait() {
+    let server = TestServer::with("connections_max = 1").await;
+    let mut first = server.connect().await;
+    assert_eq!(exchange(&mut first, call("ListStateMachines", "{}").as_bytes()).await.status, 200);
+    let mut second = server.connect().await;
+    second.write_all(call("ListStateMachines", "{}").as_bytes()).await.unwrap();
+    // The first is served again although the second asked before.
+    assert_eq!(exchange(&mut first, call("ListStateMachines", "{}").as_bytes()).await.status, 200);
+    assert_eq!(server.puppet.calls.load(std::sync::atomic::Ordering::SeqCst), 2);
+    drop(first);
+    assert_eq!(exchange(&mut second, b"").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_cut_off() {
+    let server = TestServer::open().await;
+    for start in ["", "P", "POST / HTTP/1.1\r\nHost: loc", "PRI * HTTP/2.0\r\n"] {
+        let mut stream = server.connect().await;
+        stream.write_all(start.as_bytes()).await.unwrap();
+        assert!(is_closed(&mut stream).await, "{start:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_drops_reads_and_not_writes() {
+    let server = TestServer::open().await;
+    let mut polling = server.connect().await;
+    polling.write_all(call("GetActivityTask", super::harness::POLL).as_bytes()).await.unwrap();
+    one(&server.puppet.entered).await;
+    drop(polling);
+    one(&server.puppet.dropped).await;
+
+    let mut starting = server.connect().await;
+    starting.write_all(call("StartExecution", START).as_bytes()).await.unwrap();
+    one(&server.puppet.entered).await;
+    drop(starting);
+    server.puppet.released.add_permits(1);
+    one(&server.puppet.finished).await;
+}

@@ -1,0 +1,58 @@
+//! The program itself.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+use super::harness::Folder;
+
+fn windlass(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_windlass")).args(args).output().unwrap()
+}
+
+#[test]
+fn serves_until_it_is_told_to_stop() {
+    let folder = Folder::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.0.join("data"))
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut notices = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("AWS_DISABLE_HOST_PREFIX_INJECTION") {
+        assert!(notices.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    assert!(text.contains("open") && text.contains("aws --endpoint-url http://127.0.0.1:"), "{text}");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut log = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{log}");
+    let said: Vec<_> = log.lines().map(|line| windlass_value::parse(line).unwrap()).collect();
+    assert_eq!(said.last().and_then(|line| line.get("message")?.as_str()), Some("stopped"), "{log}");
+}
+
+#[test]
+fn refuses_strangers_without_keys() {
+    let folder = Folder::new();
+    let data = folder.0.to_str().unwrap();
+    let output = windlass(&["serve", "--listen", "0.0.0.0:0", "--data", data]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.starts_with("windlass: 0.0.0.0:0 can be reached from other machines"), "{text}");
+}
+
+#[test]
+fn helps() {
+    let help = String::from_utf8(windlass(&["serve", "--help"]).stdout).unwrap();
+    for part in ["--listen", "--data", "--config", "4566", "windlass.toml", "WINDLASS_DRAIN_MS", "ready"] {
+        assert!(help.contains(part), "{part}");
+    }
+    let version = String::from_utf8(windlass(&["version"]).stdout).unwrap();
+    assert_eq!(version, format!("windlass {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(String::from_utf8(windlass(&["completions", "bash"]).stdout).unwrap().contains("windlass"));
+    assert_eq!(windlass(&["sreve"]).status.code(), Some(2));
+}
