@@ -59,19 +59,6 @@ impl Integrations {
         &self.queues
     }
 
-    /// Why a task cannot even be scheduled, as the cause of a `States.Runtime`:
-    /// an activity that does not exist, parameters that its service does not take.
-    /// `None` for a task that can.
-    pub fn refusal(&self, call: &TaskCall) -> Option<String> {
-        match &call.resource {
-            Resource::Activity => self.activity_refusal(call),
-            Resource::Function => None,
-            Resource::Integration { service, action, pattern } => {
-                Plan::of_integration(service, action, *pattern)?.refusal(call.parameters.value())
-            }
-        }
-    }
-
     fn activity_refusal(&self, call: &TaskCall) -> Option<String> {
         let exists = match ActivityName::of_definition(&call.arn) {
             None => false,
@@ -153,6 +140,16 @@ impl Integrations {
 }
 
 impl Tasks for Integrations {
+    fn refusal(&self, call: &TaskCall) -> Option<String> {
+        match &call.resource {
+            Resource::Activity => self.activity_refusal(call),
+            Resource::Function => None,
+            Resource::Integration { service, action, pattern } => {
+                Plan::of_integration(service, action, *pattern)?.refusal(call.parameters.value())
+            }
+        }
+    }
+
     fn admit(&self, call: &TaskCall) -> Option<Permit> {
         let plan = self.plan(call)?;
         if plan.refusal(call.parameters.value()).is_some() {
