@@ -13,6 +13,10 @@ use crate::config_file::{ConfigFile, CredentialSection};
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
 /// The account of everything when nothing is said.
 pub const ACCOUNT_ID_DEFAULT: &str = "000000000000";
+/// Closed executions are kept this long, as on AWS.
+const RETENTION_DAYS_DEFAULT: u32 = 90;
+/// Free bytes below which new executions are refused.
+const DISK_FREE_BYTES_MIN_DEFAULT: u64 = 256 << 20;
 /// The region of calls that name none.
 pub const REGION_DEFAULT: &str = "us-east-1";
 /// How long running calls may finish when the server is told to stop.
@@ -36,7 +40,11 @@ const VARIABLES: [&str; 18] = [
     "WINDLASS_CONFIG",
     "WINDLASS_CONNECTIONS_MAX",
     "WINDLASS_DATA",
+    "WINDLASS_DISK_FREE_BYTES_MIN",
     "WINDLASS_DRAIN_MS",
+    "WINDLASS_EXECUTIONS_AWS_LIMITS",
+    "WINDLASS_EXECUTIONS_RETENTION_BYTES",
+    "WINDLASS_EXECUTIONS_RETENTION_DAYS",
     "WINDLASS_LAMBDA_CONCURRENCY_MAX",
     "WINDLASS_LAMBDA_IDLE_TIMEOUT_MS",
     "WINDLASS_LISTEN",
@@ -98,6 +106,19 @@ pub struct LambdaSettings {
     pub idle_timeout_ms: u64,
 }
 
+/// How executions are kept: `[executions]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionSettings {
+    /// AWS's quotas (25,000 events) instead of our larger ones.
+    pub aws_limits: bool,
+    /// Closed executions are kept this long, in days.
+    pub retention_days: u32,
+    /// Above this size of the store the oldest closed executions are removed.
+    pub retention_bytes: Option<u64>,
+    /// Below this many free bytes new executions are refused; running ones go on.
+    pub disk_free_bytes_min: u64,
+}
+
 /// Everything `windlass serve` is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -127,6 +148,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Empty: open mode; else every request's signature is checked.
     pub credentials: Vec<Credential>,
+    /// How executions are kept.
+    pub executions: ExecutionSettings,
     /// How Lambda functions run.
     pub lambda: LambdaSettings,
     /// Environment variables that look like ours and are not.
@@ -287,6 +310,29 @@ impl Config {
                 number,
             )?,
         };
+        let executions = ExecutionSettings {
+            aws_limits: sources.parsed("WINDLASS_EXECUTIONS_AWS_LIMITS", file.executions.aws_limits, false, switch)?,
+            retention_days: sources.parsed(
+                "WINDLASS_EXECUTIONS_RETENTION_DAYS",
+                file.executions.retention_days,
+                RETENTION_DAYS_DEFAULT,
+                number,
+            )?,
+            // 0 stands for no bound, which a variable could not say otherwise.
+            retention_bytes: Some(sources.parsed(
+                "WINDLASS_EXECUTIONS_RETENTION_BYTES",
+                file.executions.retention_bytes,
+                0,
+                number,
+            )?)
+            .filter(|bytes| *bytes > 0),
+            disk_free_bytes_min: sources.parsed(
+                "WINDLASS_DISK_FREE_BYTES_MIN",
+                file.executions.disk_free_bytes_min,
+                DISK_FREE_BYTES_MIN_DEFAULT,
+                number,
+            )?,
+        };
         if lambda.concurrency_max == 0 {
             return Err(ConfigError::Value {
                 source_name: "lambda.concurrency_max".to_owned(),
@@ -296,6 +342,7 @@ impl Config {
         }
         let config = Config {
             lambda,
+            executions,
             listen,
             data,
             account_id: account_id.clone(),

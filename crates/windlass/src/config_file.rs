@@ -20,6 +20,8 @@ pub(crate) struct ConfigFile {
     #[serde(default)]
     pub(crate) tls: TlsSection,
     #[serde(default)]
+    pub(crate) executions: ExecutionsSection,
+    #[serde(default)]
     pub(crate) lambda: LambdaSection,
     #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
@@ -31,6 +33,16 @@ pub(crate) struct ConfigFile {
 pub(crate) struct TlsSection {
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+}
+
+/// `[executions]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExecutionsSection {
+    pub(crate) aws_limits: Option<bool>,
+    pub(crate) retention_days: Option<u32>,
+    pub(crate) retention_bytes: Option<u64>,
+    pub(crate) disk_free_bytes_min: Option<u64>,
 }
 
 /// `[lambda]`

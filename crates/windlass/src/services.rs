@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_protocol::{Dispatcher, Service};
+use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
+use windlass_workflow::Limits;
 
 use crate::config::Config;
 use crate::hosted::Hosted;
@@ -16,7 +19,7 @@ use crate::sts::Sts;
 
 /// The tables of all services.
 fn tables() -> Vec<&'static Table> {
-    windlass_lambda::TABLES.to_vec()
+    [windlass_lambda::TABLES, windlass_journal::TABLES, windlass_stepfunctions::TABLES].concat()
 }
 
 /// Makes every service this binary hosts, over one store in the data folder.
@@ -26,18 +29,33 @@ fn tables() -> Vec<&'static Table> {
 /// # Errors
 /// What stands in the way (the store is locked, a folder cannot be made), with
 /// what to do.
-pub async fn build_services(config: &Config, address: SocketAddr, _dispatcher: &Dispatcher) -> Result<Hosted, String> {
+pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &Dispatcher) -> Result<Hosted, String> {
     let store = open_store(&config.data)?;
     let lambda = Lambda::open(store.clone(), lambda_config(config, address))
         .await
         .map_err(|error| format!("Lambda cannot start: {error}"))?;
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone()];
-    let measured = store.clone();
+    let clock: Arc<dyn Clock> = Arc::new(clock()?);
+    let environment = Environment::new(clock.clone());
+    let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+    let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
+        .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
+    let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
+        .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
+    let states = Arc::new(states);
+    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone()];
+    let (measured, measured_journal) = (store.clone(), journal.clone());
+    let recovered = journal.clone();
     Ok(Hosted {
         services,
-        recover: Box::pin(async { Ok(()) }),
+        recover: Box::pin(async move {
+            let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
+            states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
+            tracing::info!(executions = woken, "took up what an earlier run left");
+            Ok(())
+        }),
         close: Box::new(move |end| {
             Box::pin(async move {
+                journal.stop_accepting();
                 let left = end.saturating_duration_since(tokio::time::Instant::now());
                 lambda.drain(left).await;
                 tokio::task::spawn_blocking(move || store.close())
@@ -45,7 +63,11 @@ pub async fn build_services(config: &Config, address: SocketAddr, _dispatcher: &
                     .map_err(|error| format!("the store did not close: {error}"))
             })
         }),
-        measure: Box::new(move || store_measurements(&measured)),
+        measure: Box::new(move || {
+            let mut measurements = store_measurements(&measured);
+            measurements.extend(journal_measurements(&measured_journal));
+            measurements
+        }),
     })
 }
 
@@ -79,6 +101,48 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+fn journal_config(config: &Config) -> JournalConfig {
+    const DAY_MS: i64 = 86_400_000;
+    let executions = &config.executions;
+    JournalConfig {
+        limits: if executions.aws_limits { Limits::aws() } else { Limits::default() },
+        disk_free_bytes_min: executions.disk_free_bytes_min,
+        retention_ms: i64::from(executions.retention_days) * DAY_MS,
+        retention_bytes: executions.retention_bytes,
+        ..JournalConfig::default()
+    }
+}
+
+/// The machine's clock. Test builds may set it forward.
+#[cfg(feature = "test-clock")]
+fn clock() -> Result<SystemClock, String> {
+    const OFFSET: &str = "WINDLASS_TEST_CLOCK_OFFSET_MS";
+    match std::env::var(OFFSET) {
+        Ok(offset) => offset.parse().map(SystemClock::new).map_err(|_| format!("{OFFSET} is no number: {offset}")),
+        Err(_) => Ok(SystemClock::new(0)),
+    }
+}
+
+/// The machine's clock.
+#[cfg(not(feature = "test-clock"))]
+fn clock() -> Result<SystemClock, String> {
+    Ok(SystemClock::new(0))
+}
+
+fn journal_measurements(journal: &Journal) -> Vec<Measurement> {
+    let stats = journal.stats();
+    [
+        ("windlass_executions_in_memory", "Executions held in memory", stats.live as f64),
+        ("windlass_timers_in_memory", "Timers due soon", stats.timers as f64),
+        ("windlass_executions_started", "Standard executions started since the start", stats.started as f64),
+        ("windlass_executions_closed", "Standard executions closed since the start", stats.closed as f64),
+        ("windlass_turns", "Turns made durable since the start", stats.turns as f64),
+    ]
+    .into_iter()
+    .map(|(name, help, value)| Measurement { name, help, value })
+    .collect()
 }
 
 fn store_measurements(store: &Store) -> Vec<Measurement> {

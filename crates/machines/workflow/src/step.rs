@@ -1,7 +1,7 @@
 use windlass_asl::Machine;
 use windlass_value::Text;
 
-use crate::effect::{Effect, TimerKind};
+use crate::effect::{Effect, TaskCall, TimerKind};
 use crate::event::{Event, EventKind};
 use crate::execution::{Execution, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
@@ -13,6 +13,10 @@ use crate::turn::{StateError, Turn, state_of};
 pub struct World<'a> {
     /// Quotas and budgets.
     pub limits: &'a Limits,
+    /// Why a task cannot even be scheduled: an activity that does not exist,
+    /// parameters that its service does not take. Ends the execution with
+    /// `States.Runtime`, as recorded.
+    pub refusal: &'a (dyn Fn(&TaskCall) -> Option<String> + Sync),
     /// Makes the token that answers a task; the same for the same task.
     pub token: &'a (dyn Fn(TaskId) -> Text + Sync),
 }

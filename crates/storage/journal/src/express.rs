@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use windlass_store::{Batch, Row};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskId, TimerId, World, step,
+    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskCall, TaskId, TimerId, World,
+    step,
 };
 
 use crate::definition::JournalDefinition;
@@ -160,7 +161,8 @@ impl Journal {
         let mut execution = Execution::new(identity);
         let arn = execution.identity.arn.clone();
         let token = |task: TaskId| self.seal(&arn, task);
-        let world = World { limits: self.limits(), token: &token };
+        let refusal = |call: &TaskCall| self.tasks().refusal(call);
+        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let mut timers: BTreeMap<(Timestamp, TimerId), ()> = BTreeMap::new();
         let mut next = Some(EventKind::Start);

@@ -66,7 +66,8 @@ impl Journal {
         let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
-        let world = World { limits: self.limits(), token: &token };
+        let refusal = |call: &TaskCall| self.tasks().refusal(call);
+        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
         let definition = live.definition.clone();
         let mut batch = Batch::default();
         let mut replies = Vec::new();

@@ -41,8 +41,24 @@ impl Turn<'_> {
             let cause = too_large(&state.name, "provided parameters");
             return Err(Failure { error: "States.DataLimitExceeded", cause, location: None });
         }
+        let seconds_from_now = |at: Timestamp, seconds: i64| at.plus_ms(seconds.saturating_mul(1000));
+        let deadline = timeout_seconds.map(|seconds| seconds_from_now(self.at, seconds));
+        let call = TaskCall {
+            task: attempt,
+            state: state.name.clone(),
+            resource: task.resource.clone(),
+            arn: task.arn.clone(),
+            parameters,
+            role_arn: role_arn.clone(),
+            deadline,
+            token,
+            retry_count,
+        };
+        if let Some(cause) = (self.world.refusal)(&call) {
+            return Err(Failure::runtime(cause));
+        }
         let region = self.execution.identity.region.clone();
-        let input = parameters.clone();
+        let input = call.parameters.clone();
         match &task.resource {
             Resource::Function => self.emit(id, EventType::LambdaFunctionScheduled, || Details::LambdaScheduled {
                 resource: task.arn.clone(),
@@ -69,8 +85,6 @@ impl Turn<'_> {
                 })
             }
         };
-        let seconds_from_now = |at: Timestamp, seconds: i64| at.plus_ms(seconds.saturating_mul(1000));
-        let deadline = timeout_seconds.map(|seconds| seconds_from_now(self.at, seconds));
         let timeout = deadline.map(|at| self.set_timer(id, at, TimerKind::Deadline));
         let heartbeat_ms = heartbeat_seconds.map(|seconds| seconds.saturating_mul(1000));
         let run = TaskRun { task: attempt, phase: TaskPhase::Scheduled, timeout, heartbeat: None, heartbeat_ms };
@@ -81,17 +95,7 @@ impl Turn<'_> {
         if task.resource != Resource::Activity {
             self.arm_heartbeat(id);
         }
-        self.effects.push(Effect::Call(TaskCall {
-            task: attempt,
-            state: state.name.clone(),
-            resource: task.resource.clone(),
-            arn: task.arn.clone(),
-            parameters,
-            role_arn,
-            deadline,
-            token,
-            retry_count,
-        }));
+        self.effects.push(Effect::Call(call));
         Ok(())
     }
 
