@@ -33,7 +33,7 @@ pub const FILE_NAME: &str = "windlass.toml";
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 18] = [
+const VARIABLES: [&str; 22] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
