@@ -221,7 +221,7 @@ def tell_what_is_next(endpoint, region, machine, execution):
         """
 The server keeps running at %(endpoint)s. In another terminal:
 
-  export AWS_ENDPOINT_URL=%(endpoint)s AWS_REGION=%(region)s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  export AWS_ENDPOINT_URL=%(endpoint)s AWS_DEFAULT_REGION=%(region)s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   aws stepfunctions list-executions --state-machine-arn %(machine)s
   aws stepfunctions describe-execution --execution-arn %(execution)s
   aws stepfunctions get-execution-history --execution-arn %(execution)s
