@@ -46,7 +46,8 @@ pub(crate) async fn update(
         find_destinations(&new.settings.logging, request.call, dispatcher).await?;
     }
     new.updated_at = environment.now();
-    if is_changed(&old, &new) {
+    // Recorded: the first update names a revision even when it changes nothing.
+    if new.revision_id.is_none() || is_changed(&old, &new) {
         new.revision_id = Some(environment.uuid());
         machines.put(&new).await?;
     }
