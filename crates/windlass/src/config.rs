@@ -1,38 +1,52 @@
 //! The configuration: flag before environment before file before default.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::access_log::LogFormat;
-use crate::config_file::{ConfigFile, CredentialSection};
+use crate::config_file::ConfigFile;
+use crate::credential::{self, Credential, FUNCTION_ACCESS_KEY_ID};
 
 /// Where the server listens when nothing is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
 /// The account of everything when nothing is said.
 pub const ACCOUNT_ID_DEFAULT: &str = "000000000000";
+/// Closed executions are kept this long, as on AWS.
+const RETENTION_DAYS_DEFAULT: u32 = 90;
+/// Free bytes below which new executions are refused.
+const DISK_FREE_BYTES_MIN_DEFAULT: u64 = 256 << 20;
 /// The region of calls that name none.
 pub const REGION_DEFAULT: &str = "us-east-1";
 /// How long running calls may finish when the server is told to stop.
 pub const DRAIN_MS_DEFAULT: u64 = 10_000;
 /// Connections at once when nothing is said.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 32_768;
+/// Lambda invocations at once when nothing is said.
+pub const LAMBDA_CONCURRENCY_MAX_DEFAULT: usize = 64;
+/// How long an idle function process lives when nothing is said.
+pub const LAMBDA_IDLE_TIMEOUT_MS_DEFAULT: u64 = 300_000;
 /// The configuration file's name.
 pub const FILE_NAME: &str = "windlass.toml";
 
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 22] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
     "WINDLASS_CONFIG",
     "WINDLASS_CONNECTIONS_MAX",
     "WINDLASS_DATA",
+    "WINDLASS_DISK_FREE_BYTES_MIN",
     "WINDLASS_DRAIN_MS",
+    "WINDLASS_EXECUTIONS_AWS_LIMITS",
+    "WINDLASS_EXECUTIONS_RETENTION_BYTES",
+    "WINDLASS_EXECUTIONS_RETENTION_DAYS",
+    "WINDLASS_LAMBDA_CONCURRENCY_MAX",
+    "WINDLASS_LAMBDA_IDLE_TIMEOUT_MS",
     "WINDLASS_LISTEN",
     "WINDLASS_LOG",
     "WINDLASS_LOG_FORMAT",
@@ -44,36 +58,6 @@ const VARIABLES: [&str; 16] = [
     "WINDLASS_TLS_KEY",
 ];
 
-/// A secret that prints as dots.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself; for computing signatures only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// One access key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// The public half.
-    pub access_key_id: String,
-    /// The secret half.
-    pub secret_access_key: Secret,
-    /// 12 digits.
-    pub account_id: String,
-    /// The IAM user's name; `None` is the account's root.
-    pub user: Option<String>,
-}
-
 /// Certificate chain and private key, PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -81,6 +65,28 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// How Lambda functions run on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LambdaSettings {
+    /// Invocations at once, over all functions; at least 1.
+    pub concurrency_max: usize,
+    /// How long a function's process waits for work before it is ended, in milliseconds.
+    pub idle_timeout_ms: u64,
+}
+
+/// How executions are kept: `[executions]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionSettings {
+    /// AWS's quotas (25,000 events) instead of our larger ones.
+    pub aws_limits: bool,
+    /// Closed executions are kept this long, in days.
+    pub retention_days: u32,
+    /// Above this size of the store the oldest closed executions are removed.
+    pub retention_bytes: Option<u64>,
+    /// Below this many free bytes new executions are refused; running ones go on.
+    pub disk_free_bytes_min: u64,
 }
 
 /// Everything `windlass serve` is told.
@@ -112,6 +118,10 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Empty: open mode; else every request's signature is checked.
     pub credentials: Vec<Credential>,
+    /// How executions are kept.
+    pub executions: ExecutionSettings,
+    /// How Lambda functions run.
+    pub lambda: LambdaSettings,
     /// Environment variables that look like ours and are not.
     pub unknown_variables: Vec<String>,
 }
@@ -169,13 +179,13 @@ pub enum ConfigError {
 }
 
 /// Where a value came from, to name it when it is wrong.
-struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     file_name: String,
 }
 
 impl Sources<'_> {
-    fn env(&self, name: &str) -> Option<String> {
+    pub(crate) fn env(&self, name: &str) -> Option<String> {
         (self.env)(name).filter(|value| !value.is_empty())
     }
 
@@ -256,7 +266,53 @@ impl Config {
                 expected: "it must be between 1 and 1000000",
             });
         }
+        let lambda = LambdaSettings {
+            concurrency_max: sources.parsed(
+                "WINDLASS_LAMBDA_CONCURRENCY_MAX",
+                file.lambda.concurrency_max,
+                LAMBDA_CONCURRENCY_MAX_DEFAULT,
+                number,
+            )?,
+            idle_timeout_ms: sources.parsed(
+                "WINDLASS_LAMBDA_IDLE_TIMEOUT_MS",
+                file.lambda.idle_timeout_ms,
+                LAMBDA_IDLE_TIMEOUT_MS_DEFAULT,
+                number,
+            )?,
+        };
+        let executions = ExecutionSettings {
+            aws_limits: sources.parsed("WINDLASS_EXECUTIONS_AWS_LIMITS", file.executions.aws_limits, false, switch)?,
+            retention_days: sources.parsed(
+                "WINDLASS_EXECUTIONS_RETENTION_DAYS",
+                file.executions.retention_days,
+                RETENTION_DAYS_DEFAULT,
+                number,
+            )?,
+            // 0 stands for no bound, which a variable could not say otherwise.
+            retention_bytes: Some(sources.parsed(
+                "WINDLASS_EXECUTIONS_RETENTION_BYTES",
+                file.executions.retention_bytes,
+                0,
+                number,
+            )?)
+            .filter(|bytes| *bytes > 0),
+            disk_free_bytes_min: sources.parsed(
+                "WINDLASS_DISK_FREE_BYTES_MIN",
+                file.executions.disk_free_bytes_min,
+                DISK_FREE_BYTES_MIN_DEFAULT,
+                number,
+            )?,
+        };
+        if lambda.concurrency_max == 0 {
+            return Err(ConfigError::Value {
+                source_name: "lambda.concurrency_max".to_owned(),
+                value: "0".to_owned(),
+                expected: "it must be at least 1",
+            });
+        }
         let config = Config {
+            lambda,
+            executions,
             listen,
             data,
             account_id: account_id.clone(),
@@ -270,7 +326,7 @@ impl Config {
             access_log: sources.parsed("WINDLASS_ACCESS_LOG", file.access_log, true, switch)?,
             metrics_public: sources.parsed("WINDLASS_METRICS_PUBLIC", file.metrics_public, false, switch)?,
             tls: tls_files(&sources, file.tls.cert, file.tls.key, path.as_deref())?,
-            credentials: credentials(&sources, file.credentials, &account_id, path.as_deref())?,
+            credentials: credential::all(&sources, file.credentials, &account_id, path.as_deref())?,
             unknown_variables: unknown_variables(names),
             file: path,
         };
@@ -281,6 +337,24 @@ impl Config {
     /// Whether credentials are not checked.
     pub fn is_open(&self) -> bool {
         self.credentials.is_empty()
+    }
+
+    /// Makes an access key for the functions that run here, so that with keys
+    /// they can call back without knowing anybody else's. It lives as long as
+    /// the process. In open mode any key will do, and none is made.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn with_function_credential(mut self) -> Result<Config, String> {
+        if !self.is_open() {
+            self.credentials.push(Credential::for_functions(&self.account_id)?);
+        }
+        Ok(self)
+    }
+
+    /// What [`Config::with_function_credential`] made.
+    pub fn function_credential(&self) -> Option<&Credential> {
+        self.credentials.iter().find(|known| known.access_key_id == FUNCTION_ACCESS_KEY_ID)
     }
 
     /// `http` or `https`.
@@ -363,7 +437,7 @@ fn parse_listen(source_name: &str, value: &str) -> Result<SocketAddr, ConfigErro
     })
 }
 
-fn parse_account(source_name: String, value: String) -> Result<String, ConfigError> {
+pub(crate) fn parse_account(source_name: String, value: String) -> Result<String, ConfigError> {
     if value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(value);
     }
@@ -400,103 +474,11 @@ fn tls_files(
 }
 
 /// A relative path in the file is meant beside the file.
-fn beside(file: Option<&Path>, path: PathBuf) -> PathBuf {
+pub(crate) fn beside(file: Option<&Path>, path: PathBuf) -> PathBuf {
     match file.and_then(Path::parent) {
         Some(folder) => folder.join(path),
         None => path,
     }
-}
-
-fn credentials(
-    sources: &Sources<'_>,
-    sections: Vec<CredentialSection>,
-    account_id: &str,
-    file: Option<&Path>,
-) -> Result<Vec<Credential>, ConfigError> {
-    let mut credentials = Vec::new();
-    if let Some(access_key_id) = sources.env("WINDLASS_ACCESS_KEY_ID") {
-        let secret = match sources.env("WINDLASS_SECRET_ACCESS_KEY_FILE") {
-            Some(path) => read_secret(Path::new(&path))?,
-            None => sources.env("WINDLASS_SECRET_ACCESS_KEY").map(Secret).ok_or_else(|| {
-                ConfigError::Incomplete(
-                    "WINDLASS_ACCESS_KEY_ID is set, but its secret is not\n\
-                     Set WINDLASS_SECRET_ACCESS_KEY_FILE or WINDLASS_SECRET_ACCESS_KEY too."
-                        .to_owned(),
-                )
-            })?,
-        };
-        credentials.push(Credential {
-            access_key_id,
-            secret_access_key: secret,
-            account_id: account_id.to_owned(),
-            user: None,
-        });
-    }
-    for section in sections {
-        let name = section.access_key_id.clone();
-        let account = section.account_id.clone();
-        let secret = section_secret(sources, &section, file)?;
-        let account_id = match account {
-            Some(account) => parse_account(format!("account_id of the credential {name}"), account)?,
-            None => account_id.to_owned(),
-        };
-        credentials.push(Credential { access_key_id: name, secret_access_key: secret, account_id, user: section.user });
-    }
-    for (index, credential) in credentials.iter().enumerate() {
-        check_credential(credential)?;
-        if credentials[..index].iter().any(|earlier| earlier.access_key_id == credential.access_key_id) {
-            return Err(ConfigError::Incomplete(format!(
-                "the access key id {} is there twice\nRemove one of the two.",
-                credential.access_key_id
-            )));
-        }
-    }
-    Ok(credentials)
-}
-
-fn section_secret(
-    sources: &Sources<'_>,
-    section: &CredentialSection,
-    file: Option<&Path>,
-) -> Result<Secret, ConfigError> {
-    let name = &section.access_key_id;
-    match (&section.secret_access_key, &section.secret_access_key_file, &section.secret_access_key_env) {
-        (Some(secret), None, None) => Ok(Secret(secret.clone())),
-        (None, Some(path), None) => read_secret(&beside(file, path.clone())),
-        (None, None, Some(variable)) => sources.env(variable).map(Secret).ok_or_else(|| {
-            ConfigError::Incomplete(format!("the secret of {name} should be in {variable}, which is not set"))
-        }),
-        _ => Err(ConfigError::Incomplete(format!(
-            "the credential {name} needs exactly one of secret_access_key_file, secret_access_key_env and \
-             secret_access_key"
-        ))),
-    }
-}
-
-fn check_credential(credential: &Credential) -> Result<(), ConfigError> {
-    let id = &credential.access_key_id;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if id.is_empty() || !id.bytes().all(plain) {
-        return Err(ConfigError::Value {
-            source_name: "access_key_id".to_owned(),
-            value: id.clone(),
-            expected: "it may have letters, digits, '_' and '-' only",
-        });
-    }
-    if credential.secret_access_key.0.is_empty() {
-        return Err(ConfigError::Incomplete(format!("the secret of {id} is empty")));
-    }
-    Ok(())
-}
-
-fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-        what: "the secret access key in",
-        path: path.to_owned(),
-        error,
-        next: "The file must hold the secret alone, and be readable by the server's user.",
-    })?;
-    Ok(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Kubernetes sets WINDLASS_PORT…, WINDLASS_SERVICE_… for a service of our

@@ -20,6 +20,10 @@ pub(crate) struct ConfigFile {
     #[serde(default)]
     pub(crate) tls: TlsSection,
     #[serde(default)]
+    pub(crate) executions: ExecutionsSection,
+    #[serde(default)]
+    pub(crate) lambda: LambdaSection,
+    #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
 }
 
@@ -29,6 +33,24 @@ pub(crate) struct ConfigFile {
 pub(crate) struct TlsSection {
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+}
+
+/// `[executions]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExecutionsSection {
+    pub(crate) aws_limits: Option<bool>,
+    pub(crate) retention_days: Option<u32>,
+    pub(crate) retention_bytes: Option<u64>,
+    pub(crate) disk_free_bytes_min: Option<u64>,
+}
+
+/// `[lambda]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LambdaSection {
+    pub(crate) concurrency_max: Option<usize>,
+    pub(crate) idle_timeout_ms: Option<u64>,
 }
 
 /// `[[credentials]]`
@@ -52,8 +74,15 @@ impl std::fmt::Debug for CredentialSection {
 
 impl ConfigFile {
     /// # Errors
-    /// The parser's text: line, column, the line itself and what is wrong.
+    /// Line, column, the line itself and what is wrong. A line that may hold a
+    /// secret is not repeated, for errors end up in logs.
     pub(crate) fn parse(text: &str) -> Result<ConfigFile, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let before = text.get(..start).unwrap_or_default();
+            let line = before.matches('\n').count();
+            let holds_secret = text.lines().nth(line).is_some_and(|line| line.contains("secret"));
+            if holds_secret { format!("line {}: {}", line + 1, error.message()) } else { error.to_string() }
+        })
     }
 }

@@ -2,12 +2,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use windlass_protocol::Service;
 
 use crate::meters::Measurement;
 
 /// Work that is done once.
 pub type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Closes what is hosted; background work may go on until the instant given.
+pub type Close = Box<dyn FnOnce(Instant) -> Task<Result<(), String>> + Send>;
 
 /// What a server hosts: services, what must happen before they may be called,
 /// and what must happen after.
@@ -18,7 +22,7 @@ pub struct Hosted {
     /// Its error stops the server.
     pub recover: Task<Result<(), String>>,
     /// Ends background work and closes the store, after the last call.
-    pub close: Task<Result<(), String>>,
+    pub close: Close,
     /// Values read whenever metrics are asked for (store size, open executions).
     pub measure: Box<dyn Fn() -> Vec<Measurement> + Send + Sync>,
 }
@@ -29,7 +33,7 @@ impl Hosted {
         Hosted {
             services,
             recover: Box::pin(async { Ok(()) }),
-            close: Box::pin(async { Ok(()) }),
+            close: Box::new(|_| Box::pin(async { Ok(()) })),
             measure: Box::new(Vec::new),
         }
     }

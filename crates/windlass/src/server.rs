@@ -25,7 +25,7 @@ use crate::body::BodyBudget;
 use crate::config::Config;
 use crate::front::{self, Front, Peer};
 use crate::gate::HEAD_BYTES_MAX;
-use crate::hosted::{Hosted, Task};
+use crate::hosted::{Close, Hosted};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::Meters;
 use crate::tls;
@@ -86,7 +86,7 @@ pub struct Server {
     connections_max: u32,
     accepting: JoinHandle<()>,
     folding: JoinHandle<()>,
-    close: Option<Task<Result<(), String>>>,
+    close: Option<Close>,
 }
 
 impl Server {
@@ -174,7 +174,7 @@ impl Server {
         lifecycle.advance(Phase::Stopped);
         self.folding.abort();
         if let Some(close) = self.close.take() {
-            close.await?;
+            close(end).await?;
         }
         Ok(Drained { calls_dropped })
     }

@@ -15,7 +15,6 @@ use crate::functions::Function;
 use crate::item::{Array, Frame, HEIGHT_MAX, Item, Measure, Members, Record};
 use crate::limits::Limits;
 use crate::random::Random;
-use crate::syntax::Operator;
 use crate::tree::{Kind, Node, Program, Stage};
 use crate::world::World;
 

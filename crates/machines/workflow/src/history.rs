@@ -105,14 +105,29 @@ pub struct HistoryEvent {
 #[allow(missing_docs, reason = "the members are AWS's own words")]
 pub enum Details {
     None,
-    ExecutionStarted { input: Payload, role_arn: Text },
-    StateEntered { name: Text, input: Payload },
+    ExecutionStarted {
+        input: Payload,
+        role_arn: Text,
+    },
+    StateEntered {
+        name: Text,
+        input: Payload,
+    },
     /// `assigned` holds each variable's value as JSON text.
-    StateExited { name: Text, output: Payload, assigned: Vec<(Text, Text)> },
+    StateExited {
+        name: Text,
+        output: Payload,
+        assigned: Vec<(Text, Text)>,
+    },
     /// ExecutionSucceeded, LambdaFunctionSucceeded, ActivitySucceeded.
-    Output { output: Payload },
+    Output {
+        output: Payload,
+    },
     /// Failed, aborted, timed out: of executions, functions and activities.
-    Failure { error: Option<Text>, cause: Option<Text> },
+    Failure {
+        error: Option<Text>,
+        cause: Option<Text>,
+    },
     TaskScheduled {
         resource_type: Text,
         resource: Text,
@@ -122,15 +137,49 @@ pub enum Details {
         heartbeat_seconds: Option<i64>,
         role_arn: Option<Text>,
     },
-    LambdaScheduled { resource: Text, input: Payload, timeout_seconds: Option<i64>, role_arn: Option<Text> },
-    ActivityScheduled { resource: Text, input: Payload, timeout_seconds: Option<i64>, heartbeat_seconds: Option<i64> },
-    ActivityStarted { worker: Option<Text> },
-    TaskStarted { resource_type: Text, resource: Text },
-    TaskOutput { resource_type: Text, resource: Text, output: Payload },
-    TaskFailure { resource_type: Text, resource: Text, error: Option<Text>, cause: Option<Text> },
-    MapStarted { length: u32 },
-    Iteration { name: Text, index: u32 },
-    EvaluationFailed { error: Text, cause: Text, location: Option<Text>, state: Text },
+    LambdaScheduled {
+        resource: Text,
+        input: Payload,
+        timeout_seconds: Option<i64>,
+        role_arn: Option<Text>,
+    },
+    ActivityScheduled {
+        resource: Text,
+        input: Payload,
+        timeout_seconds: Option<i64>,
+        heartbeat_seconds: Option<i64>,
+    },
+    ActivityStarted {
+        worker: Option<Text>,
+    },
+    TaskStarted {
+        resource_type: Text,
+        resource: Text,
+    },
+    TaskOutput {
+        resource_type: Text,
+        resource: Text,
+        output: Payload,
+    },
+    TaskFailure {
+        resource_type: Text,
+        resource: Text,
+        error: Option<Text>,
+        cause: Option<Text>,
+    },
+    MapStarted {
+        length: u32,
+    },
+    Iteration {
+        name: Text,
+        index: u32,
+    },
+    EvaluationFailed {
+        error: Text,
+        cause: Text,
+        location: Option<Text>,
+        state: Text,
+    },
 }
 
 impl Details {
@@ -141,7 +190,9 @@ impl Details {
             | Details::StateEntered { input, .. }
             | Details::LambdaScheduled { input, .. }
             | Details::ActivityScheduled { input, .. } => Some(input),
-            Details::StateExited { output, .. } | Details::Output { output } | Details::TaskOutput { output, .. } => Some(output),
+            Details::StateExited { output, .. } | Details::Output { output } | Details::TaskOutput { output, .. } => {
+                Some(output)
+            }
             Details::TaskScheduled { parameters, .. } => Some(parameters),
             _ => None,
         }
@@ -207,7 +258,15 @@ impl HistoryEvent {
                 optional(&mut out, "error", text(error));
                 optional(&mut out, "cause", text(cause));
             }
-            Details::TaskScheduled { resource_type, resource, region, parameters, timeout_seconds, heartbeat_seconds, role_arn } => {
+            Details::TaskScheduled {
+                resource_type,
+                resource,
+                region,
+                parameters,
+                timeout_seconds,
+                heartbeat_seconds,
+                role_arn,
+            } => {
                 out.insert("resourceType", resource_type);
                 out.insert("resource", resource);
                 out.insert("region", region);

@@ -22,10 +22,10 @@ pub use changes::Changes;
 pub use effect::{Effect, TaskCall, TimerKind};
 pub use event::{Event, EventKind, TaskFailure};
 pub use execution::{
-    Entered, Execution, Frame, FrameId, Identity, MapRun, ParallelRun, Phase, Retries, Status, TaskId, TaskPhase, TaskRun,
-    TimerId,
+    Entered, Execution, Frame, FrameId, Identity, MapRun, ParallelRun, Phase, Retries, Status, TaskId, TaskPhase,
+    TaskRun, TimerId,
 };
-pub use history::{Details, EventType, History, HistoryEvent};
+pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
 pub use states::token_wanted;
 pub use step::{World, step};

@@ -13,6 +13,8 @@ pub struct Limits {
     pub turn_transitions_max: u32,
     /// Payload bytes of history after which a turn ends.
     pub turn_bytes_max: usize,
+    /// Longest run of an Express execution, in seconds.
+    pub express_seconds_max: u64,
     /// Machines nested in machines (branches, iterations).
     pub depth_max: u32,
 }
@@ -25,6 +27,7 @@ impl Default for Limits {
             map_concurrency_default: 40,
             turn_transitions_max: 1_000,
             turn_bytes_max: 1 << 20,
+            express_seconds_max: 300,
             depth_max: 64,
         }
     }

@@ -7,8 +7,8 @@ use crate::effect::TimerKind;
 use crate::execution::{FrameId, Phase};
 use crate::history::{Details, EventType};
 use crate::random::Random;
-use crate::states::{Leaving, jsonata};
 use crate::states::flow;
+use crate::states::{Leaving, jsonata};
 use crate::turn::{StateError, Turn};
 
 /// Errors that no `States.ALL` and no name ever matches.
@@ -103,7 +103,8 @@ impl Turn<'_> {
         if jsonata(state) {
             let scope = Scope { error_output: Some(error_output.value()), ..Scope::new(input.value(), &view) };
             let assigned = flow::evaluate(catcher.assign.as_ref(), &scope, &format!("Catch[{index}]/Assign"))?;
-            let output = flow::output(catcher.output.as_ref(), &scope, &format!("Catch[{index}]/Output"), &error_output)?;
+            let output =
+                flow::output(catcher.output.as_ref(), &scope, &format!("Catch[{index}]/Output"), &error_output)?;
             return Ok(Leaving { output, assigned });
         }
         let assigned = flow::evaluate(catcher.assign.as_ref(), &Scope::new(error_output.value(), &view), "Assign")?;

@@ -1,7 +1,7 @@
 use windlass_asl::Machine;
 use windlass_value::Text;
 
-use crate::effect::{Effect, TimerKind};
+use crate::effect::{Effect, TaskCall, TimerKind};
 use crate::event::{Event, EventKind};
 use crate::execution::{Execution, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
@@ -13,6 +13,10 @@ use crate::turn::{StateError, Turn, state_of};
 pub struct World<'a> {
     /// Quotas and budgets.
     pub limits: &'a Limits,
+    /// Why a task cannot even be scheduled: an activity that does not exist,
+    /// parameters that its service does not take. Ends the execution with
+    /// `States.Runtime`, as recorded.
+    pub refusal: &'a (dyn Fn(&TaskCall) -> Option<String> + Sync),
     /// Makes the token that answers a task; the same for the same task.
     pub token: &'a (dyn Fn(TaskId) -> Text + Sync),
 }
@@ -22,7 +26,13 @@ pub struct World<'a> {
 ///
 /// A turn ends when nothing is left to do without the world, or when its budget
 /// is spent; then the last effect is [`Effect::Continue`].
-pub fn step(program: &Machine, execution: &mut Execution, event: &Event, world: &World<'_>, history: &mut History) -> Vec<Effect> {
+pub fn step(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+) -> Vec<Effect> {
     if !execution.is_running() {
         return Vec::new();
     }
@@ -66,7 +76,9 @@ impl Turn<'_> {
             input: identity.input.clone(),
             role_arn: identity.role_arn.clone(),
         });
-        if let Some(seconds) = self.program.timeout_seconds {
+        let express = identity.express.then_some(self.world.limits.express_seconds_max);
+        let timeout = self.program.timeout_seconds.into_iter().chain(express).min();
+        if let Some(seconds) = timeout {
             let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
             self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));
         }

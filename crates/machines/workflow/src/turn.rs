@@ -85,7 +85,10 @@ impl<'a> Turn<'a> {
             && event_id >= max
             && !matches!(
                 event_type,
-                EventType::ExecutionFailed | EventType::ExecutionAborted | EventType::ExecutionTimedOut | EventType::ExecutionSucceeded
+                EventType::ExecutionFailed
+                    | EventType::ExecutionAborted
+                    | EventType::ExecutionTimedOut
+                    | EventType::ExecutionSucceeded
             )
         {
             self.history_full = true;
@@ -108,7 +111,14 @@ impl<'a> Turn<'a> {
     }
 
     /// Adds a frame for a branch or an iteration and queues it.
-    pub(crate) fn spawn(&mut self, parent: Option<FrameId>, index: u32, start_at: Text, input: Payload, previous_event_id: u64) -> FrameId {
+    pub(crate) fn spawn(
+        &mut self,
+        parent: Option<FrameId>,
+        index: u32,
+        start_at: Text,
+        input: Payload,
+        previous_event_id: u64,
+    ) -> FrameId {
         let id = FrameId(self.execution.next_frame);
         self.execution.next_frame += 1;
         let frame = Frame {
@@ -187,7 +197,10 @@ impl<'a> Turn<'a> {
             return;
         }
         let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
-        self.write(previous, EventType::ExecutionFailed, || Details::Failure { error: error.clone(), cause: cause.clone() });
+        self.write(previous, EventType::ExecutionFailed, || Details::Failure {
+            error: error.clone(),
+            cause: cause.clone(),
+        });
         self.execution.error = error;
         self.execution.cause = cause;
         self.close(Status::Failed);

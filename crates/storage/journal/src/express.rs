@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use windlass_store::{Batch, Row};
 use windlass_value::{Payload, Text, Timestamp};
-use windlass_workflow::{Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskId, TimerId, World, step};
+use windlass_workflow::{
+    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskCall, TaskId, TimerId, World,
+    step,
+};
 
 use crate::definition::JournalDefinition;
 use crate::error::{JournalError, StartError};
@@ -101,8 +104,11 @@ impl Journal {
         let mut batch = Batch::default();
         batch.expect_absent(&OUTBOX, row.clone());
         batch.put(&OUTBOX, row, outbox_columns("express", &record.arn), value);
-        self.store_definition(&new.definition, &mut batch);
+        let new_definition = self.store_definition(&new.definition, &mut batch);
         self.store().commit(batch).await.map_err(|error| StartError::Unavailable(error.into()))?;
+        if new_definition {
+            self.definition_stored(new.definition.clone());
+        }
         self.run_stored_express(key, new.identity, new.definition);
         Ok(record)
     }
@@ -146,11 +152,17 @@ impl Journal {
         }
     }
 
-    async fn run_in_memory(&self, identity: Identity, definition: &JournalDefinition, history: &mut History) -> Execution {
+    async fn run_in_memory(
+        &self,
+        identity: Identity,
+        definition: &JournalDefinition,
+        history: &mut History,
+    ) -> Execution {
         let mut execution = Execution::new(identity);
         let arn = execution.identity.arn.clone();
         let token = |task: TaskId| self.seal(&arn, task);
-        let world = World { limits: self.limits(), token: &token };
+        let refusal = |call: &TaskCall| self.tasks().refusal(call);
+        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let mut timers: BTreeMap<(Timestamp, TimerId), ()> = BTreeMap::new();
         let mut next = Some(EventKind::Start);

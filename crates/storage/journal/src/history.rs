@@ -30,13 +30,20 @@ impl Journal {
     ///
     /// # Errors
     /// Where storage fails or the page token is not ours.
-    pub fn history(&self, arn: &str, query: HistoryQuery<'_>) -> Result<(Vec<HistoryEvent>, Option<String>), JournalError> {
+    pub fn history(
+        &self,
+        arn: &str,
+        query: HistoryQuery<'_>,
+    ) -> Result<(Vec<HistoryEvent>, Option<String>), JournalError> {
         let Some(key) = ExecutionKey::from_arn(arn) else { return Ok((Vec::new(), None)) };
         let (mut from, after_event) = match query.after {
             None => (if query.reverse { u64::MAX } else { 0 }, None),
             Some(token) => {
                 let (turn, event) = token.split_once('-').ok_or(JournalError::Page)?;
-                (turn.parse().map_err(|_| JournalError::Page)?, Some(event.parse::<u64>().map_err(|_| JournalError::Page)?))
+                (
+                    turn.parse().map_err(|_| JournalError::Page)?,
+                    Some(event.parse::<u64>().map_err(|_| JournalError::Page)?),
+                )
             }
         };
         let mut payloads = Payloads { journal: self, key: &key, turns: HashMap::new() };
@@ -95,7 +102,10 @@ impl Payloads<'_> {
             }
         }
         let arn = || self.key.arn().to_string();
-        let turn = self.turns.get(&place.0).ok_or_else(|| JournalError::Record { arn: arn(), reason: format!("turn {} is not there", place.0) })?;
+        let turn = self
+            .turns
+            .get(&place.0)
+            .ok_or_else(|| JournalError::Record { arn: arn(), reason: format!("turn {} is not there", place.0) })?;
         turn.payload(self.key.uid(), place.1).map_err(|error| JournalError::Turn { arn: arn(), error })
     }
 }

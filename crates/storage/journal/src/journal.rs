@@ -127,7 +127,12 @@ impl Journal {
     ///
     /// # Errors
     /// Where the store cannot be read or written.
-    pub fn open(store: Store, tasks: Arc<dyn Tasks>, clock: Arc<dyn Clock>, config: JournalConfig) -> Result<Journal, JournalError> {
+    pub fn open(
+        store: Store,
+        tasks: Arc<dyn Tasks>,
+        clock: Arc<dyn Clock>,
+        config: JournalConfig,
+    ) -> Result<Journal, JournalError> {
         let token_key = TokenKey::new(token_key(&store, clock.as_ref())?);
         Ok(Journal(Arc::new(Inner {
             store,
@@ -245,7 +250,9 @@ impl Journal {
         match begun {
             Ok(continues) => {
                 self.0.started.fetch_add(1, Ordering::Relaxed);
-                self.0.open.fetch_add(1, Ordering::Relaxed);
+                if live.execution.is_running() {
+                    self.0.open.fetch_add(1, Ordering::Relaxed);
+                }
                 let record = live.record.clone();
                 self.release(slot, live, continues);
                 Ok(record)
@@ -300,16 +307,11 @@ impl Journal {
         if turn.finished.is_none() {
             turn.batch.put(&EXECUTIONS, row, live.record.columns(), live.record.value());
         }
-        let hash = live.definition.hash.clone();
-        let new_definition = !self.0.stored_definitions.lock().contains(&hash);
-        if new_definition {
-            turn.batch.put(&DEFINITIONS, definition_key(&hash), Vec::new(), live.definition.text.as_bytes().to_vec());
-        }
+        let new_definition = self.store_definition(&live.definition, &mut turn.batch);
         let continues = live.continue_row;
         self.commit_turn(live, turn).await?;
         if new_definition {
-            self.0.stored_definitions.lock().insert(hash.clone());
-            self.keep_definition(live.definition.clone());
+            self.definition_stored(live.definition.clone());
         }
         Ok(continues)
     }
@@ -318,7 +320,8 @@ impl Journal {
     async fn commit_turn(&self, live: &mut Box<Live>, mut turn: crate::turn::Turn) -> Result<(), JournalError> {
         let batch = std::mem::take(&mut turn.batch);
         let finished = turn.finished.is_some();
-        let outcome = if batch.is_empty() { Ok(()) } else { self.0.store.commit(batch).await.map_err(JournalError::from) };
+        let outcome =
+            if batch.is_empty() { Ok(()) } else { self.0.store.commit(batch).await.map_err(JournalError::from) };
         if outcome.is_ok() {
             self.0.turns.fetch_add(1, Ordering::Relaxed);
             if finished {
@@ -445,7 +448,12 @@ impl Journal {
     ///
     /// # Errors
     /// Where storage fails.
-    pub async fn stop(&self, arn: &str, error: Option<Text>, cause: Option<Text>) -> Result<Option<Record>, JournalError> {
+    pub async fn stop(
+        &self,
+        arn: &str,
+        error: Option<Text>,
+        cause: Option<Text>,
+    ) -> Result<Option<Record>, JournalError> {
         let Some(key) = ExecutionKey::from_arn(arn) else { return Ok(None) };
         match self.record(arn)? {
             Some(record) if record.status == Status::Running => {}
@@ -549,17 +557,16 @@ impl Journal {
         let failed = |reason: String| JournalError::Definition { arn: hash.to_owned(), reason };
         let text = std::str::from_utf8(&row.value).map_err(|error| failed(error.to_string()))?;
         let program = windlass_asl::load_definition(text).map_err(|error| failed(error.to_string()))?;
-        let definition = Arc::new(JournalDefinition { hash: hash.into(), text: text.into(), program: Arc::new(program) });
+        let definition =
+            Arc::new(JournalDefinition { hash: hash.into(), text: text.into(), program: Arc::new(program) });
         self.keep_definition(definition.clone());
         self.0.stored_definitions.lock().insert(hash.into());
         Ok(Some(definition))
     }
 
     pub(crate) fn definition_of(&self, record: &Record) -> Result<Arc<JournalDefinition>, JournalError> {
-        self.definition(&record.definition_hash)?.ok_or_else(|| JournalError::Definition {
-            arn: record.arn.to_string(),
-            reason: "it is not stored".into(),
-        })
+        self.definition(&record.definition_hash)?
+            .ok_or_else(|| JournalError::Definition { arn: record.arn.to_string(), reason: "it is not stored".into() })
     }
 
     fn keep_definition(&self, definition: Arc<JournalDefinition>) {
@@ -572,10 +579,19 @@ impl Journal {
         definitions.insert(definition.hash.clone(), definition);
     }
 
-    pub(crate) fn store_definition(&self, definition: &JournalDefinition, batch: &mut Batch) {
-        if !self.0.stored_definitions.lock().contains(&definition.hash) {
+    /// Adds a definition to a batch, unless the store has it. Answers whether it
+    /// was added: then [`Journal::definition_stored`] follows the commit.
+    pub(crate) fn store_definition(&self, definition: &JournalDefinition, batch: &mut Batch) -> bool {
+        let new = !self.0.stored_definitions.lock().contains(&definition.hash);
+        if new {
             batch.put(&DEFINITIONS, definition_key(&definition.hash), Vec::new(), definition.text.as_bytes().to_vec());
         }
+        new
+    }
+
+    pub(crate) fn definition_stored(&self, definition: Arc<JournalDefinition>) {
+        self.0.stored_definitions.lock().insert(definition.hash.clone());
+        self.keep_definition(definition);
     }
 }
 

@@ -71,9 +71,8 @@ impl Journal {
                 arn: key.arn().to_string(),
                 reason: format!("turn {} is not there", place.0),
             })?;
-            let payload = turn
-                .payload(uid, place.1)
-                .map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })?;
+            let payload =
+                turn.payload(uid, place.1).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })?;
             known.insert(place, payload.clone());
             Ok(payload)
         };
@@ -94,22 +93,37 @@ impl Journal {
             continue_row,
             execution,
         });
-        let tasks: Vec<TaskId> = live.execution.frames.values().filter_map(|frame| match &frame.phase {
-            Phase::Task(run) => Some(run.task),
-            _ => None,
-        }).collect();
+        let tasks: Vec<TaskId> = live
+            .execution
+            .frames
+            .values()
+            .filter_map(|frame| match &frame.phase {
+                Phase::Task(run) => Some(run.task),
+                _ => None,
+            })
+            .collect();
         live.task_rows = tasks.into_iter().filter(|task| needs_row(&live, *task)).collect();
         Ok(Some(live))
     }
 
-    pub(crate) fn read_turn(&self, key: &ExecutionKey, sequence: u64, value: &bytes::Bytes) -> Result<StoredTurn, JournalError> {
+    pub(crate) fn read_turn(
+        &self,
+        key: &ExecutionKey,
+        sequence: u64,
+        value: &bytes::Bytes,
+    ) -> Result<StoredTurn, JournalError> {
         StoredTurn::read(sequence, value).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })
     }
 
     /// One payload by its place.
     pub(crate) fn read_payload(&self, key: &ExecutionKey, place: Place) -> Result<Payload, JournalError> {
-        let entry = self.store().read_stream(&key.row(), place.0, 1, false)?.into_iter().find(|entry| entry.sequence == place.0);
-        let damaged = || JournalError::Record { arn: key.arn().to_string(), reason: format!("turn {} is not there", place.0) };
+        let entry = self
+            .store()
+            .read_stream(&key.row(), place.0, 1, false)?
+            .into_iter()
+            .find(|entry| entry.sequence == place.0);
+        let damaged =
+            || JournalError::Record { arn: key.arn().to_string(), reason: format!("turn {} is not there", place.0) };
         let entry = entry.ok_or_else(damaged)?;
         let turn = self.read_turn(key, place.0, &entry.value)?;
         turn.payload(key.uid(), place.1).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })

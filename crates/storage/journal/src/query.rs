@@ -62,7 +62,10 @@ impl Journal {
             last = Some(Page { s: record.started_at.as_ms(), k: row.key.as_bytes().to_vec() });
             records.push(record);
         }
-        let next = last.filter(|_| more).and_then(|page| serde_json::to_vec(&page).ok()).map(|page| URL_SAFE_NO_PAD.encode(page));
+        let next = last
+            .filter(|_| more)
+            .and_then(|page| serde_json::to_vec(&page).ok())
+            .map(|page| URL_SAFE_NO_PAD.encode(page));
         Ok((records, next))
     }
 }

@@ -49,7 +49,9 @@ impl Journal {
                     "task" => woken.entry(arn).or_default().extend(task_of_key(&row.key)),
                     "continue" => continued.extend(ExecutionKey::from_arn(&arn)),
                     "express" => express.push(row.clone()),
-                    other => tracing::error!(kind = other, execution = %arn, "an outbox row of a kind this release does not know is left alone"),
+                    other => {
+                        tracing::error!(kind = other, execution = %arn, "an outbox row of a kind this release does not know is left alone")
+                    }
                 }
             }
             if rows.len() < PAGE_ROWS {
@@ -101,7 +103,9 @@ impl Journal {
             scan.after = after.take();
             let rows = self.store().scan(&TIMERS, scan.clone())?;
             for row in &rows {
-                let (Some(ColumnValue::Integer(due)), Some(ColumnValue::Text(arn))) = (row.columns.first(), row.columns.get(1)) else {
+                let (Some(ColumnValue::Integer(due)), Some(ColumnValue::Text(arn))) =
+                    (row.columns.first(), row.columns.get(1))
+                else {
                     continue;
                 };
                 let (Some(key), Some((timer, kind))) = (ExecutionKey::from_arn(arn), read_timer(&row.value)) else {
@@ -142,7 +146,10 @@ impl Journal {
                     self.timers().insert(&due.key, due.timer, last.plus_ms(interval_ms), due.kind);
                     continue;
                 }
-                self.enqueue(&due.key, Delivery { what: What::Event(EventKind::TimerFired { timer: due.timer }), reply: None });
+                self.enqueue(
+                    &due.key,
+                    Delivery { what: What::Event(EventKind::TimerFired { timer: due.timer }), reply: None },
+                );
             }
             if busy {
                 tokio::task::yield_now().await;

@@ -14,7 +14,7 @@ impl Journal {
         let before = self.clock().now().plus_ms(-self.config().retention_ms).as_ms();
         while self.remove_closed(before).await == REMOVE_MAX {}
         let Some(bytes_max) = self.config().retention_bytes else { return };
-        while self.store().used_bytes() > bytes_max {
+        while self.store().used_bytes().is_some_and(|used| used > bytes_max) {
             if self.remove_closed(i64::MAX).await < REMOVE_MAX {
                 return;
             }

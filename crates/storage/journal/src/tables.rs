@@ -9,9 +9,16 @@ const fn text(name: &'static str) -> Column {
 }
 
 /// One row an execution, with what people and lists ask for.
-pub static EXECUTIONS: Table = Table {
+pub(crate) static EXECUTIONS: Table = Table {
     name: "executions",
-    columns: &[text("arn"), text("machine_arn"), text("name"), text("status"), integer("started_at"), integer("stopped_at")],
+    columns: &[
+        text("arn"),
+        text("machine_arn"),
+        text("name"),
+        text("status"),
+        integer("started_at"),
+        integer("stopped_at"),
+    ],
     indexes: &[
         Index { name: "by_machine", columns: &["machine_arn", "started_at"] },
         Index { name: "by_status", columns: &["machine_arn", "status", "started_at"] },
@@ -20,22 +27,25 @@ pub static EXECUTIONS: Table = Table {
 };
 
 /// The last snapshot of a running execution.
-pub static SNAPSHOTS: Table = Table { name: "execution_snapshots", columns: &[text("arn")], indexes: &[] };
+pub(crate) static SNAPSHOTS: Table = Table { name: "execution_snapshots", columns: &[text("arn")], indexes: &[] };
 
 /// Timers that are set.
-pub static TIMERS: Table =
-    Table { name: "timers", columns: &[integer("due_at"), text("arn")], indexes: &[Index { name: "by_due", columns: &["due_at"] }] };
+pub(crate) static TIMERS: Table = Table {
+    name: "timers",
+    columns: &[integer("due_at"), text("arn")],
+    indexes: &[Index { name: "by_due", columns: &["due_at"] }],
+};
 
 /// What must be done once more after a crash: tasks to send or to fail, turns
 /// to continue, asynchronous Express executions to run.
-pub static OUTBOX: Table = Table { name: "outbox", columns: &[text("kind"), text("arn")], indexes: &[] };
+pub(crate) static OUTBOX: Table = Table { name: "outbox", columns: &[text("kind"), text("arn")], indexes: &[] };
 
 /// Definitions by the SHA-256 of their text; executions run the text they
 /// started with.
-pub static DEFINITIONS: Table = Table { name: "definitions", columns: &[], indexes: &[] };
+pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[], indexes: &[] };
 
 /// Facts of the store itself, such as the key that seals task tokens.
-pub static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
+pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
 /// All tables of this crate.
 pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS];

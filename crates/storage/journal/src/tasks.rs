@@ -13,6 +13,10 @@ pub type Permit = Box<dyn Any + Send>;
 
 /// What performs tasks: calls services, offers activities to their workers.
 pub trait Tasks: Send + Sync + 'static {
+    /// Why a task cannot even be scheduled, as the cause of a `States.Runtime`;
+    /// `None` for one that can. Must not block.
+    fn refusal(&self, call: &TaskCall) -> Option<String>;
+
     /// A slot for a call, if one is free at once. Then the call is stored as
     /// started in the same batch that schedules it.
     fn admit(&self, call: &TaskCall) -> Option<Permit>;

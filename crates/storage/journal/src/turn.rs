@@ -5,7 +5,10 @@ use tokio::sync::oneshot;
 use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
-use windlass_workflow::{Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind, World, step};
+use windlass_workflow::{
+    Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind, World,
+    step,
+};
 
 use crate::error::JournalError;
 use crate::journal::Journal;
@@ -28,8 +31,6 @@ pub(crate) struct Turn {
     effects: Vec<Effect>,
     admitted: Vec<(TaskId, Permit)>,
     offered: Vec<TaskCall>,
-    /// The execution has nothing to do before an event from outside comes.
-    pub(crate) parks: bool,
     pub(crate) finished: Option<Status>,
 }
 
@@ -65,7 +66,8 @@ impl Journal {
         let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
-        let world = World { limits: self.limits(), token: &token };
+        let refusal = |call: &TaskCall| self.tasks().refusal(call);
+        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
         let definition = live.definition.clone();
         let mut batch = Batch::default();
         let mut replies = Vec::new();
@@ -74,12 +76,13 @@ impl Journal {
         let mut offered = Vec::new();
         let mut applied_any = false;
 
-        let mut run = |live: &mut Live, writer: &mut TurnWriter, effects: &mut Vec<Effect>, serial: usize, kind: EventKind| {
-            let mut history = History::On(Vec::new());
-            let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
-            effects.extend(step(&definition.program, &mut live.execution, &event, &world, &mut history));
-            writer.events(&history.take());
-        };
+        let run =
+            |live: &mut Live, writer: &mut TurnWriter, effects: &mut Vec<Effect>, serial: usize, kind: EventKind| {
+                let mut history = History::On(Vec::new());
+                let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
+                effects.extend(step(&definition.program, &mut live.execution, &event, &world, &mut history));
+                writer.events(&history.take());
+            };
 
         for (serial, Delivery { what, reply }) in deliveries.into_iter().enumerate() {
             let kind = match what {
@@ -134,7 +137,6 @@ impl Journal {
             }
             index += 1;
         }
-        drop(run);
 
         let finished = (!live.execution.is_running()).then_some(live.execution.status);
         let continues = effects.iter().any(|effect| matches!(effect, Effect::Continue)) && finished.is_none();
@@ -163,7 +165,10 @@ impl Journal {
             let snapshot = finished.is_none() && self.snapshot_due(live, parks);
             let snapshot_value = if snapshot {
                 let stored = StoredExecution::from_live(&live.execution, live.turn, writer.payloads());
-                Some(serde_json::to_vec(&stored).map_err(|error| JournalError::Record { arn: arn.to_string(), reason: error.to_string() })?)
+                Some(
+                    serde_json::to_vec(&stored)
+                        .map_err(|error| JournalError::Record { arn: arn.to_string(), reason: error.to_string() })?,
+                )
             } else {
                 None
             };
@@ -180,7 +185,7 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, parks, finished })
+        Ok(Turn { batch, replies, effects, admitted, offered, finished })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -230,8 +235,10 @@ impl Journal {
                     role_arn: call.role_arn.as_ref().map(|role| role.to_string()),
                     deadline: call.deadline.map(Timestamp::as_ms),
                 };
-                let value = serde_json::to_vec(&stored)
-                    .map_err(|error| JournalError::Record { arn: live.key.arn().to_string(), reason: error.to_string() })?;
+                let value = serde_json::to_vec(&stored).map_err(|error| JournalError::Record {
+                    arn: live.key.arn().to_string(),
+                    reason: error.to_string(),
+                })?;
                 live.task_rows.insert(call.task);
                 batch.put(&OUTBOX, task_key(row, call.task), outbox_columns("task", live.key.arn()), value);
             }
@@ -251,7 +258,12 @@ impl Journal {
 
     /// After the batch is durable (or refused): answers those who wait and
     /// lets the effects out.
-    pub(crate) fn finish_turn(&self, live: &mut Live, turn: Turn, outcome: Result<(), JournalError>) -> Option<JournalError> {
+    pub(crate) fn finish_turn(
+        &self,
+        live: &mut Live,
+        turn: Turn,
+        outcome: Result<(), JournalError>,
+    ) -> Option<JournalError> {
         let Turn { replies, effects, admitted, offered, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
@@ -328,7 +340,9 @@ impl Journal {
         let damaged = |reason: String| JournalError::Record { arn: arn.to_string(), reason };
         let stored: StoredCall = serde_json::from_slice(&row.value).map_err(|error| damaged(error.to_string()))?;
         let Some(frame) = live.execution.frames.get(&task.frame) else { return Ok(None) };
-        let Some(state) = windlass_workflow::state_of(&live.definition.program, &live.execution, frame) else { return Ok(None) };
+        let Some(state) = windlass_workflow::state_of(&live.definition.program, &live.execution, frame) else {
+            return Ok(None);
+        };
         let StateKind::Task(definition) = &state.kind else { return Ok(None) };
         let parameters: Payload = self.read_payload(&live.key, stored.parameters)?;
         let token = windlass_workflow::token_wanted(&definition.resource).then(|| self.seal(arn, task));
@@ -426,8 +440,12 @@ fn task_of(kind: &EventKind) -> Option<TaskId> {
 fn is_current(live: &Live, kind: &EventKind) -> bool {
     let execution = &live.execution;
     match kind {
-        EventKind::TaskStarted { task, .. } => execution.task(*task).is_some_and(|run| run.phase == TaskPhase::Scheduled),
-        EventKind::TaskSubmitted { task, .. } => execution.task(*task).is_some_and(|run| run.phase != TaskPhase::Submitted),
+        EventKind::TaskStarted { task, .. } => {
+            execution.task(*task).is_some_and(|run| run.phase == TaskPhase::Scheduled)
+        }
+        EventKind::TaskSubmitted { task, .. } => {
+            execution.task(*task).is_some_and(|run| run.phase != TaskPhase::Submitted)
+        }
         EventKind::TaskSucceeded { task, .. } | EventKind::TaskFailed { task, .. } => execution.task(*task).is_some(),
         EventKind::TimerFired { timer } => {
             execution.timeout == Some(*timer)
@@ -455,4 +473,3 @@ fn describe(kind: &EventKind) -> String {
         EventKind::Stop { .. } => "stop".into(),
     }
 }
-

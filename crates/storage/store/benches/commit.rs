@@ -1,6 +1,6 @@
 //! How many batches a second the store makes durable, beside the disk's own floor.
 //!
-//! `cargo bench -p windlass-store`. Every committer waits for its commit before
+//! `cargo bench -p windlass-store --bench commit [-- COMMITTERS…]`. Every committer waits for its commit before
 //! the next, so a group is never larger than there are committers. The floor is
 //! one thread that writes as many records as there are committers, then syncs.
 
@@ -45,6 +45,9 @@ struct Measured {
     p50: Duration,
     p99: Duration,
     group: f64,
+    /// Share of the time in commits (write and sync) and in checkpoints.
+    sync: f64,
+    checkpoint: f64,
 }
 
 fn main() -> io::Result<()> {
@@ -52,8 +55,14 @@ fn main() -> io::Result<()> {
     std::fs::create_dir_all(&folder)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{ENTRY_BYTES}-byte entries, {ROW_BYTES}-byte rows, {} s each", ROUND.as_secs())?;
-    writeln!(out, "{:<22}{:>11}{:>11}{:>10}{:>10}{:>9}", "", "committers", "batches/s", "p50 ms", "p99 ms", "group")?;
-    for committers in COMMITTERS {
+    writeln!(
+        out,
+        "{:<22}{:>11}{:>11}{:>10}{:>10}{:>9}{:>8}{:>8}",
+        "", "committers", "batches/s", "p50 ms", "p99 ms", "group", "sync", "ckpt"
+    )?;
+    // Cargo passes `--bench`; numbers choose rows.
+    let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    for committers in COMMITTERS.into_iter().filter(|count| chosen.is_empty() || chosen.contains(count)) {
         print(&mut out, "raw append+fdatasync", committers, &raw(&folder, committers)?)?;
         for (name, shape) in [
             ("append", Shape::Append),
@@ -69,14 +78,14 @@ fn main() -> io::Result<()> {
 
 fn print(out: &mut impl Write, name: &str, committers: usize, measured: &Measured) -> io::Result<()> {
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    let Measured { per_second, p50, p99, group } = measured;
-    writeln!(out, "{name:<22}{committers:>11}{per_second:>11.0}{:>10.2}{:>10.2}{group:>9.1}", ms(*p50), ms(*p99))
+    let Measured { per_second, p50, p99, group, sync, checkpoint } = measured;
+    let latency = format!("{:>10.2}{:>10.2}", ms(*p50), ms(*p99));
+    let shares = format!("{:>7.0}%{:>7.0}%", sync * 100.0, checkpoint * 100.0);
+    writeln!(out, "{name:<22}{committers:>11}{per_second:>11.0}{latency}{group:>9.1}{shares}")
 }
 
-fn summarise(mut latencies: Vec<Duration>, batches: usize, group: f64, elapsed: Duration) -> Measured {
-    latencies.sort_unstable();
-    let quantile = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or_default();
-    Measured { per_second: batches as f64 / elapsed.as_secs_f64(), p50: quantile(0.5), p99: quantile(0.99), group }
+fn quantile(sorted: &[Duration], share: f64) -> Duration {
+    sorted.get((sorted.len() as f64 * share) as usize).copied().unwrap_or_default()
 }
 
 fn raw(folder: &Path, records: usize) -> io::Result<Measured> {
@@ -93,8 +102,15 @@ fn raw(folder: &Path, records: usize) -> io::Result<Measured> {
     }
     let elapsed = started.elapsed();
     std::fs::remove_file(path)?;
-    let batches = latencies.len() * records;
-    Ok(summarise(latencies, batches, records as f64, elapsed))
+    latencies.sort_unstable();
+    Ok(Measured {
+        per_second: (latencies.len() * records) as f64 / elapsed.as_secs_f64(),
+        p50: quantile(&latencies, 0.5),
+        p99: quantile(&latencies, 0.99),
+        group: records as f64,
+        sync: 1.0,
+        checkpoint: 0.0,
+    })
 }
 
 fn store(folder: &Path, committers: usize, shape: Shape) -> io::Result<Measured> {
@@ -132,8 +148,16 @@ fn store(folder: &Path, committers: usize, shape: Shape) -> io::Result<Measured>
     let stats = store.stats();
     store.close();
     std::fs::remove_dir_all(folder)?;
-    let group = stats.batches as f64 / stats.commits.max(1) as f64;
-    Ok(summarise(latencies, stats.batches as usize, group, elapsed))
+    latencies.sort_unstable();
+    let share = |nanoseconds: u64| nanoseconds as f64 / elapsed.as_nanos() as f64;
+    Ok(Measured {
+        per_second: stats.batches as f64 / elapsed.as_secs_f64(),
+        p50: quantile(&latencies, 0.5),
+        p99: quantile(&latencies, 0.99),
+        group: stats.batches as f64 / stats.commits.max(1) as f64,
+        sync: share(stats.sync_ns),
+        checkpoint: share(stats.checkpoint_ns),
+    })
 }
 
 /// A committer walks over its share of the executions, as a server's turns do.

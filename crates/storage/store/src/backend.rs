@@ -21,6 +21,7 @@ pub(crate) trait Backend: Send + Sync {
         reverse: bool,
     ) -> Result<Vec<Append>, StoreError>;
     fn free_bytes(&self) -> Option<u64>;
+    fn used_bytes(&self) -> Option<u64>;
     fn stats(&self) -> StoreStats;
     fn close(&self);
 }

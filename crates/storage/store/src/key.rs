@@ -5,7 +5,7 @@ pub const SHARDS: u16 = 4096;
 ///
 /// Every key starts with (shard, account, region), so that a shard can move to
 /// another node and an account or region be listed as one range.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Vec<u8>);
 
 impl Key {
@@ -60,6 +60,13 @@ impl Key {
             }
         }
         None
+    }
+}
+
+impl std::fmt::Debug for Key {
+    /// Text parts stay readable: `Key(\x00\x07123456789012\x00\x00…)`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Key({})", self.0.escape_ascii())
     }
 }
 

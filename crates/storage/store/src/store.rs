@@ -104,6 +104,12 @@ impl Store {
         self.backend.free_bytes()
     }
 
+    /// Bytes that rows and streams take, free pages left out; `None` when it
+    /// cannot be told.
+    pub fn used_bytes(&self) -> Option<u64> {
+        self.backend.used_bytes()
+    }
+
     /// Counters since the store was opened.
     pub fn stats(&self) -> StoreStats {
         self.backend.stats()

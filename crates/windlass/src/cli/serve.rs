@@ -13,6 +13,7 @@ use crate::access_log::{AccessLog, LogFormat};
 use crate::config::{Config, Flags};
 use crate::log_sink::LogSink;
 use crate::meters::Meters;
+use crate::open_files;
 use crate::server::Server;
 use crate::services::build_services;
 
@@ -40,6 +41,10 @@ CONFIGURATION
     log_format = "auto"            # WINDLASS_LOG_FORMAT: json, human; auto asks stdout
     access_log = true              # WINDLASS_ACCESS_LOG, one line a request
     metrics_public = false         # WINDLASS_METRICS_PUBLIC, to other machines too
+
+    [lambda]
+    concurrency_max = 64           # WINDLASS_LAMBDA_CONCURRENCY_MAX, invocations at once
+    idle_timeout_ms = 300000       # WINDLASS_LAMBDA_IDLE_TIMEOUT_MS
 
     [tls]                          # WINDLASS_TLS_CERT, WINDLASS_TLS_KEY
     cert = "fullchain.pem"
@@ -94,24 +99,28 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if !config.unknown_variables.is_empty() {
         tracing::warn!(names = ?config.unknown_variables, "environment variables that mean nothing to windlass");
     }
+    if let Err(fit) = open_files::allow(config.connections_max) {
+        tracing::debug!(fit, connections_max = config.connections_max, "the limit of open files is lower (ulimit -n)");
+    }
     let access_log = if config.access_log { AccessLog::new(sink.clone(), format) } else { AccessLog::off() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("windlass").build()?;
-    let outcome = runtime.block_on(live(&config, access_log));
+    let serving = config.clone().with_function_credential()?;
+    let outcome = runtime.block_on(live(&config, &serving, access_log));
     // What still runs was given its time; it is not waited for again.
     runtime.shutdown_background();
     sink.flush();
     outcome
 }
 
-/// From listening to the end.
-async fn live(config: &Config, access_log: AccessLog) -> Result<ExitCode, Failure> {
+/// From listening to the end. `serving` is the configuration with what the
+/// server adds for itself.
+async fn live(config: &Config, serving: &Config, access_log: AccessLog) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
     let meters = Arc::new(Meters::new()?);
     meters.install();
-    let mut server = Server::listen(config, meters, access_log).await?;
-    let hosted = build_services(config, server.dispatcher())?;
+    let mut server = Server::listen(serving, meters, access_log).await?;
     tokio::select! {
-        hosted = server.host(hosted) => hosted?,
+        hosted = host(serving, &mut server) => hosted?,
         () = signals.next() => {
             tracing::info!("told to stop while starting");
             server.drain(0).await?;
@@ -133,6 +142,12 @@ async fn live(config: &Config, access_log: AccessLog) -> Result<ExitCode, Failur
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+async fn host(config: &Config, server: &mut Server) -> Result<(), Failure> {
+    let hosted = build_services(config, server.address(), server.dispatcher()).await?;
+    server.host(hosted).await?;
+    Ok(())
 }
 
 struct Signals {
@@ -194,7 +209,7 @@ fn announce(config: &Config, server: &Server) {
          \x20 mode         {mode}\n\
          \n\
          Next, in another terminal:\n\
-         \x20 {keys}AWS_REGION={region} \\\n\
+         \x20 {keys}AWS_DEFAULT_REGION={region} \\\n\
          \x20   aws --endpoint-url {scheme}://{address} stepfunctions list-state-machines\n\
          \n\
          SDKs put \"sync-\" before the host for StartSyncExecution and TestState. Where that name does not\n\

@@ -75,10 +75,11 @@ fn the_file_in_the_data_folder_comes_before_the_one_here() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let cases: [(Option<&str>, Env<'_>, &str, &[&str]); 13] = [
+    let cases: [(Option<&str>, Env<'_>, &str, &[&str]); 14] = [
         (None, &[], "drain_ms = 1\nlissten = \"x\"", &["line 2", "lissten", "windlass.toml"]),
         (None, &[], "[tls]\ncertificate = \"x\"", &["line 2", "certificate"]),
-        (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret = \"b\"", &["line 3", "secret"]),
+        (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret = \"planted\"", &["line 3", "secret"]),
+        (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret_access_key = \"planted", &["line 3"]),
         (None, &[], "drain_ms = \"soon\"", &["line 1", "drain_ms"]),
         (None, &[], "drain_ms =", &["line 1"]),
         (None, &[], "listen = \"here\"", &["listen in", "windlass.toml", "here", "127.0.0.1:4566"]),
@@ -95,6 +96,7 @@ fn what_is_wrong_is_named() {
         for part in expected {
             assert!(error.contains(part), "{part:?} is missing in: {error}");
         }
+        assert!(!error.contains("planted"), "{error}");
     }
 }
 
@@ -165,4 +167,20 @@ fn secrets_come_from_file_and_environment_and_are_never_printed() {
 fn misspelt_variables_are_reported() {
     let env = [("WINDLASS_LISTNE", "x"), ("WINDLASS_PORT_4566_TCP", "x"), ("WINDLASS_SERVICE_HOST", "x")];
     assert_eq!(resolve(None, &env, "").unwrap().unknown_variables, ["WINDLASS_LISTNE"]);
+}
+
+#[test]
+fn functions_get_a_key_of_their_own_where_keys_are_checked() {
+    let open = resolve(None, &[], "").unwrap().with_function_credential().unwrap();
+    assert!(open.is_open() && open.function_credential().is_none());
+    let keys = "[[credentials]]\naccess_key_id = \"AKIA\"\nsecret_access_key = \"s\"\n";
+    let secret = || {
+        let config = resolve(None, &[], keys).unwrap().with_function_credential().unwrap();
+        config.function_credential().unwrap().secret_access_key.reveal().to_owned()
+    };
+    let (first, second) = (secret(), secret());
+    assert_eq!(first.len(), 64);
+    assert_ne!(first, second);
+    let taken = resolve(None, &[], &keys.replace("AKIA", "WINDLASS-FUNCTIONS")).unwrap_err();
+    assert!(taken.to_string().contains("the server's own"), "{taken}");
 }

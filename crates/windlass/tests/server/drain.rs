@@ -64,7 +64,7 @@ async fn a_drain_ends_in_time_and_closes_the_services_after_the_calls() {
     let puppet = server.puppet.clone();
     let (closed, was_closed) = tokio::sync::oneshot::channel();
     let mut hosted = Hosted::stateless(vec![puppet.clone()]);
-    hosted.close = Box::pin(async move { closed.send(()).map_err(|()| "nobody waits".to_owned()) });
+    hosted.close = Box::new(|_| Box::pin(async move { closed.send(()).map_err(|()| "nobody waits".to_owned()) }));
     server.server.host(hosted).await.unwrap();
     let mut running = server.connect().await;
     running.write_all(call("StartExecution", START).as_bytes()).await.unwrap();

@@ -177,7 +177,7 @@ async fn sts_says_who_the_caller_is() {
     let config = config_of(&folder, "account_id = \"123456789012\"");
     std::fs::create_dir_all(&config.data).unwrap();
     let mut server = Server::listen(&config, Meters::new().unwrap().into(), AccessLog::off()).await.unwrap();
-    let hosted = build_services(&config, server.dispatcher()).unwrap();
+    let hosted = build_services(&config, server.address(), server.dispatcher()).await.unwrap();
     server.host(hosted).await.unwrap();
     let ask = |body: &str| {
         format!(

@@ -25,14 +25,18 @@ impl Turn<'_> {
             };
             // A matching rule's Assign and Output are used instead of the state's.
             let (assign, assign_field) = match matched {
-                Some((index, rule)) if rule.assign.is_some() => (rule.assign.as_ref(), format!("Choices[{index}]/Assign")),
+                Some((index, rule)) if rule.assign.is_some() => {
+                    (rule.assign.as_ref(), format!("Choices[{index}]/Assign"))
+                }
                 Some(_) => (None, String::new()),
                 None => (state.assign.as_ref(), "Assign".to_owned()),
             };
             let assigned = evaluate(assign, &scope, &assign_field)?;
             let output = if jsonata(state) {
                 let (template, field) = match matched {
-                    Some((index, rule)) if rule.output.is_some() => (rule.output.as_ref(), format!("Choices[{index}]/Output")),
+                    Some((index, rule)) if rule.output.is_some() => {
+                        (rule.output.as_ref(), format!("Choices[{index}]/Output"))
+                    }
                     _ => (state.output.as_ref(), "Output".to_owned()),
                 };
                 output(template, &scope, &field, &input)?

@@ -11,7 +11,9 @@ use crate::turn::{StateError, Turn};
 impl Turn<'_> {
     /// A branch or iteration has reached its end.
     pub(crate) fn child_succeeded(&mut self, parent: FrameId, child: FrameId, output: Payload) {
-        let Some((index, chain)) = self.frame(child).map(|frame| (frame.index, frame.previous_event_id)) else { return };
+        let Some((index, chain)) = self.frame(child).map(|frame| (frame.index, frame.previous_event_id)) else {
+            return;
+        };
         self.remove(child);
         let Some(state) = self.state(parent) else { return };
         let is_map = matches!(state.kind, StateKind::Map(_));
@@ -38,7 +40,9 @@ impl Turn<'_> {
         *running = running.saturating_sub(1);
         let running = *running;
         let done = match (&state.kind, &frame.phase) {
-            (StateKind::Map(_), Phase::Map(run)) if run.next_index >= run.length && running == 0 => self.map_succeeded(parent),
+            (StateKind::Map(_), Phase::Map(run)) if run.next_index >= run.length && running == 0 => {
+                self.map_succeeded(parent)
+            }
             // A marker does not advance the chain: the next iteration follows the last state's event.
             (StateKind::Map(map), Phase::Map(_)) => self.start_iterations(parent, state, map, chain),
             (_, Phase::Parallel(run)) if running == 0 => {
@@ -65,7 +69,9 @@ impl Turn<'_> {
     /// A branch or iteration failed: its siblings are cut short and the
     /// container has the error.
     pub(crate) fn child_failed(&mut self, parent: FrameId, child: FrameId, error: StateError) {
-        let Some((index, cause_event)) = self.frame(child).map(|frame| (frame.index, frame.previous_event_id)) else { return };
+        let Some((index, cause_event)) = self.frame(child).map(|frame| (frame.index, frame.previous_event_id)) else {
+            return;
+        };
         let is_map = self.state(parent).is_some_and(|state| matches!(state.kind, StateKind::Map(_)));
         if is_map {
             let name = self.frame(parent).map(|frame| frame.state.clone()).unwrap_or_default();

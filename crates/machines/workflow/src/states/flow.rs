@@ -97,7 +97,12 @@ pub(crate) fn evaluate(template: Option<&Template>, scope: &Scope<'_>, field: &s
 }
 
 /// A template's value, or a payload as it is where there is no template.
-pub(crate) fn output(template: Option<&Template>, scope: &Scope<'_>, field: &str, default: &Payload) -> Result<Payload, Failure> {
+pub(crate) fn output(
+    template: Option<&Template>,
+    scope: &Scope<'_>,
+    field: &str,
+    default: &Payload,
+) -> Result<Payload, Failure> {
     match template {
         Some(template) => Ok(Payload::from_value(template.evaluate(scope, field)?)),
         None => Ok(default.clone()),

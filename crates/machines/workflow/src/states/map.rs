@@ -21,7 +21,11 @@ impl Turn<'_> {
             let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
             let scope = Scope::new(effective.value(), &view);
             let items = map.items.evaluate(&scope)?;
-            let concurrency = map.max_concurrency.as_ref().map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency)).transpose()?;
+            let concurrency = map
+                .max_concurrency
+                .as_ref()
+                .map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency))
+                .transpose()?;
             (items, concurrency.unwrap_or(0.0) as u32)
         };
         self.check_depth(id)?;
@@ -50,7 +54,13 @@ impl Turn<'_> {
     }
 
     /// Starts as many iterations as may run; each chains to `previous`.
-    pub(crate) fn start_iterations(&mut self, id: FrameId, state: &State, map: &Map, previous: u64) -> Result<(), Failure> {
+    pub(crate) fn start_iterations(
+        &mut self,
+        id: FrameId,
+        state: &State,
+        map: &Map,
+        previous: u64,
+    ) -> Result<(), Failure> {
         loop {
             let Some(Phase::Map(run)) = self.frame(id).map(|frame| &frame.phase) else { return Ok(()) };
             if run.running >= run.concurrency_max || run.next_index >= run.length {

@@ -79,7 +79,13 @@ impl Turn<'_> {
     }
 
     /// Leaves a state for another (`None`: the frame ends).
-    pub(crate) fn exit_to(&mut self, id: FrameId, state: &State, leaving: Leaving, next: Option<Text>) -> Result<(), Failure> {
+    pub(crate) fn exit_to(
+        &mut self,
+        id: FrameId,
+        state: &State,
+        leaving: Leaving,
+        next: Option<Text>,
+    ) -> Result<(), Failure> {
         self.check_size(id, &leaving.output)?;
         let Leaving { output, assigned } = leaving;
         let assigned = assigned.as_ref().and_then(Value::as_object).cloned();
@@ -87,7 +93,11 @@ impl Turn<'_> {
         self.emit(id, exited_type(&state.kind), || Details::StateExited {
             name,
             output: output.clone(),
-            assigned: assigned.iter().flat_map(|all| all.iter()).map(|(name, value)| (name.clone(), value.to_text().into())).collect(),
+            assigned: assigned
+                .iter()
+                .flat_map(|all| all.iter())
+                .map(|(name, value)| (name.clone(), value.to_text().into()))
+                .collect(),
         });
         self.release(id);
         let ends = next.is_none();
@@ -132,11 +142,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let name = self.frame(id).map_or("", |frame| &frame.state);
-        Err(Failure {
-            error: "States.DataLimitExceeded",
-            cause: too_large(name, "returned a result"),
-            location: None,
-        })
+        Err(Failure { error: "States.DataLimitExceeded", cause: too_large(name, "returned a result"), location: None })
     }
 }
 

@@ -21,9 +21,18 @@ impl Turn<'_> {
             let parameters = self.work_input(state, &view)?;
             let input = view.frame.input.clone();
             let scope = Scope::new(input.value(), &view);
-            let timeout = task.timeout_seconds.as_ref().map(|field| field.evaluate(&scope, QuantityField::TimeoutSeconds)).transpose()?;
-            let heartbeat = task.heartbeat_seconds.as_ref().map(|field| field.evaluate(&scope, QuantityField::HeartbeatSeconds)).transpose()?;
-            let role = task.credentials.as_ref().map(|template| template.evaluate(&scope, "Credentials")).transpose()?;
+            let timeout = task
+                .timeout_seconds
+                .as_ref()
+                .map(|field| field.evaluate(&scope, QuantityField::TimeoutSeconds))
+                .transpose()?;
+            let heartbeat = task
+                .heartbeat_seconds
+                .as_ref()
+                .map(|field| field.evaluate(&scope, QuantityField::HeartbeatSeconds))
+                .transpose()?;
+            let role =
+                task.credentials.as_ref().map(|template| template.evaluate(&scope, "Credentials")).transpose()?;
             let role: Option<Text> = role.and_then(|value| value["RoleArn"].as_str().map(Text::from));
             let whole = |seconds: f64| seconds as i64;
             (parameters, timeout.map(whole), heartbeat.map(whole), role, view.frame.retries.count)
@@ -32,8 +41,24 @@ impl Turn<'_> {
             let cause = too_large(&state.name, "provided parameters");
             return Err(Failure { error: "States.DataLimitExceeded", cause, location: None });
         }
+        let seconds_from_now = |at: Timestamp, seconds: i64| at.plus_ms(seconds.saturating_mul(1000));
+        let deadline = timeout_seconds.map(|seconds| seconds_from_now(self.at, seconds));
+        let call = TaskCall {
+            task: attempt,
+            state: state.name.clone(),
+            resource: task.resource.clone(),
+            arn: task.arn.clone(),
+            parameters,
+            role_arn: role_arn.clone(),
+            deadline,
+            token,
+            retry_count,
+        };
+        if let Some(cause) = (self.world.refusal)(&call) {
+            return Err(Failure::runtime(cause));
+        }
         let region = self.execution.identity.region.clone();
-        let input = parameters.clone();
+        let input = call.parameters.clone();
         match &task.resource {
             Resource::Function => self.emit(id, EventType::LambdaFunctionScheduled, || Details::LambdaScheduled {
                 resource: task.arn.clone(),
@@ -60,8 +85,6 @@ impl Turn<'_> {
                 })
             }
         };
-        let seconds_from_now = |at: Timestamp, seconds: i64| at.plus_ms(seconds.saturating_mul(1000));
-        let deadline = timeout_seconds.map(|seconds| seconds_from_now(self.at, seconds));
         let timeout = deadline.map(|at| self.set_timer(id, at, TimerKind::Deadline));
         let heartbeat_ms = heartbeat_seconds.map(|seconds| seconds.saturating_mul(1000));
         let run = TaskRun { task: attempt, phase: TaskPhase::Scheduled, timeout, heartbeat: None, heartbeat_ms };
@@ -72,17 +95,7 @@ impl Turn<'_> {
         if task.resource != Resource::Activity {
             self.arm_heartbeat(id);
         }
-        self.effects.push(Effect::Call(TaskCall {
-            task: attempt,
-            state: state.name.clone(),
-            resource: task.resource.clone(),
-            arn: task.arn.clone(),
-            parameters,
-            role_arn,
-            deadline,
-            token,
-            retry_count,
-        }));
+        self.effects.push(Effect::Call(call));
         Ok(())
     }
 
@@ -165,7 +178,8 @@ impl Turn<'_> {
         self.emit(task.frame, event_type, || details);
         self.end_attempt(task.frame);
         let Some(state) = self.state(task.frame) else { return };
-        let left = self.leave_with_result(task.frame, state, output).and_then(|leaving| self.exit(task.frame, state, leaving));
+        let left =
+            self.leave_with_result(task.frame, state, output).and_then(|leaving| self.exit(task.frame, state, leaving));
         if let Err(failure) = left {
             self.evaluation_failed(task.frame, failure);
         }
@@ -196,7 +210,10 @@ impl Turn<'_> {
                     TaskFailure::Run => EventType::TaskFailed,
                 };
                 let (resource_type, resource) = names(resource);
-                (event_type, Details::TaskFailure { resource_type, resource, error: error.clone(), cause: cause.clone() })
+                (
+                    event_type,
+                    Details::TaskFailure { resource_type, resource, error: error.clone(), cause: cause.clone() },
+                )
             }
         };
         self.emit(task.frame, event_type, || details);
@@ -212,7 +229,9 @@ impl Turn<'_> {
             Resource::Function => {
                 (EventType::LambdaFunctionTimedOut, Details::Failure { error: Some(error.clone()), cause: None })
             }
-            Resource::Activity => (EventType::ActivityTimedOut, Details::Failure { error: Some(error.clone()), cause: None }),
+            Resource::Activity => {
+                (EventType::ActivityTimedOut, Details::Failure { error: Some(error.clone()), cause: None })
+            }
             resource @ Resource::Integration { .. } => {
                 let (resource_type, resource) = names(resource);
                 let details = Details::TaskFailure { resource_type, resource, error: Some(error.clone()), cause: None };
@@ -245,7 +264,9 @@ pub fn token_wanted(resource: &Resource) -> bool {
 /// `resourceType` and `resource` of the history.
 fn names(resource: &Resource) -> (Text, Text) {
     match resource {
-        Resource::Integration { service, action, pattern } => (service.clone(), format!("{action}{}", pattern.suffix()).into()),
+        Resource::Integration { service, action, pattern } => {
+            (service.clone(), format!("{action}{}", pattern.suffix()).into())
+        }
         Resource::Function => ("lambda".into(), "function".into()),
         Resource::Activity => ("states".into(), "activity".into()),
     }

@@ -132,13 +132,9 @@ impl StoredExecution {
 
     /// A snapshot of a live execution whose payloads all have places.
     pub(crate) fn from_live(execution: &Execution, turn: u64, payloads: &mut PayloadWriter) -> StoredExecution {
-        let frames = execution.frames.values().map(|frame| (frame.id.0, StoredFrame::from_live(frame, payloads))).collect();
+        let frames =
+            execution.frames.values().map(|frame| (frame.id.0, StoredFrame::from_live(frame, payloads))).collect();
         StoredExecution { turn, head: head_of(execution), frames }
-    }
-
-    /// The places of all payloads it needs.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        self.frames.values().flat_map(StoredFrame::places).collect()
     }
 
     /// The live execution; `read` finds payloads by place.

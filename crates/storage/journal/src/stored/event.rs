@@ -84,7 +84,15 @@ impl StoredEvent {
                 stored.error = own_option(error);
                 stored.cause = own_option(cause);
             }
-            Details::TaskScheduled { resource_type, resource, region, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
+            Details::TaskScheduled {
+                resource_type,
+                resource,
+                region,
+                timeout_seconds,
+                heartbeat_seconds,
+                role_arn,
+                ..
+            } => {
                 stored.resource_type = own(resource_type);
                 stored.resource = own(resource);
                 stored.region = own(region);

@@ -40,8 +40,14 @@ fn is_zero(value: &u32) -> bool {
 pub(crate) enum StoredPhase {
     Enter,
     Work,
-    Wait { timer: u64, until: i64 },
-    Retry { timer: u64, until: i64 },
+    Wait {
+        timer: u64,
+        until: i64,
+    },
+    Retry {
+        timer: u64,
+        until: i64,
+    },
     Task {
         event: u64,
         step: u8,
@@ -52,8 +58,18 @@ pub(crate) enum StoredPhase {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heartbeat_ms: Option<i64>,
     },
-    Parallel { results: Vec<Option<Place>>, running: u32 },
-    Map { items: Place, length: u32, results: Vec<Option<Place>>, next: u32, running: u32, max: u32 },
+    Parallel {
+        results: Vec<Option<Place>>,
+        running: u32,
+    },
+    Map {
+        items: Place,
+        length: u32,
+        results: Vec<Option<Place>>,
+        next: u32,
+        running: u32,
+        max: u32,
+    },
 }
 
 impl StoredFrame {
@@ -105,29 +121,18 @@ impl StoredFrame {
         }
     }
 
-    /// The places it names.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        let mut places = vec![self.input];
-        places.extend(self.variables);
-        match &self.phase {
-            StoredPhase::Parallel { results, .. } => places.extend(results.iter().flatten()),
-            StoredPhase::Map { items, results, .. } => {
-                places.push(*items);
-                places.extend(results.iter().flatten());
-            }
-            _ => {}
-        }
-        places
-    }
-
     pub(crate) fn to_live<E>(&self, read: &mut impl FnMut(Place) -> Result<Payload, E>) -> Result<Frame, E> {
         let frame = FrameId(self.id);
         let timer = |serial: u64| TimerId { frame, serial };
         let phase = match &self.phase {
             StoredPhase::Enter => Phase::Enter,
             StoredPhase::Work => Phase::Work,
-            StoredPhase::Wait { timer: serial, until } => Phase::Wait { timer: timer(*serial), until: Timestamp(*until) },
-            StoredPhase::Retry { timer: serial, until } => Phase::Retry { timer: timer(*serial), until: Timestamp(*until) },
+            StoredPhase::Wait { timer: serial, until } => {
+                Phase::Wait { timer: timer(*serial), until: Timestamp(*until) }
+            }
+            StoredPhase::Retry { timer: serial, until } => {
+                Phase::Retry { timer: timer(*serial), until: Timestamp(*until) }
+            }
             StoredPhase::Task { event, step, timeout, heartbeat, heartbeat_ms } => Phase::Task(TaskRun {
                 task: TaskId { frame, event_id: *event },
                 phase: match step {
@@ -159,13 +164,20 @@ impl StoredFrame {
             input: read(self.input)?,
             variables: self.variables.map(&mut *read).transpose()?,
             previous_event_id: self.previous_event_id,
-            entered: self.entered.map(|(event_id, previous_event_id, at)| Entered { event_id, previous_event_id, at: Timestamp(at) }),
+            entered: self.entered.map(|(event_id, previous_event_id, at)| Entered {
+                event_id,
+                previous_event_id,
+                at: Timestamp(at),
+            }),
             retries: Retries { count: self.retry_count, by_retrier: self.retries.clone() },
             phase,
         })
     }
 }
 
-fn payloads<E>(places: &[Option<Place>], read: &mut impl FnMut(Place) -> Result<Payload, E>) -> Result<Vec<Option<Payload>>, E> {
+fn payloads<E>(
+    places: &[Option<Place>],
+    read: &mut impl FnMut(Place) -> Result<Payload, E>,
+) -> Result<Vec<Option<Payload>>, E> {
     places.iter().map(|place| place.map(&mut *read).transpose()).collect()
 }

@@ -124,7 +124,10 @@ impl StoredTurn {
         let mut at = end + 1;
         let mut payload_spans = Vec::with_capacity(header.payload_bytes.len());
         for length in &header.payload_bytes {
-            let next = usize::try_from(*length).ok().and_then(|length| at.checked_add(length)).filter(|next| *next <= bytes.len());
+            let next = usize::try_from(*length)
+                .ok()
+                .and_then(|length| at.checked_add(length))
+                .filter(|next| *next <= bytes.len());
             let next = next.ok_or_else(|| malformed("a payload is cut off"))?;
             payload_spans.push((at, next));
             at = next;
@@ -143,7 +146,8 @@ impl StoredTurn {
     pub(crate) fn payload(&self, owner: u128, position: u32) -> Result<Payload, TurnError> {
         let (start, end) =
             *self.payload_spans.get(position as usize).ok_or(TurnError::NoPayload(self.turn, position))?;
-        let text = std::str::from_utf8(&self.bytes[start..end]).map_err(|error| TurnError::Malformed(error.to_string()))?;
+        let text =
+            std::str::from_utf8(&self.bytes[start..end]).map_err(|error| TurnError::Malformed(error.to_string()))?;
         let payload = Payload::from_valid_text(text);
         mark(&payload, owner, Place(self.turn, position));
         Ok(payload)

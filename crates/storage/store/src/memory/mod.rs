@@ -65,6 +65,10 @@ impl Backend for MemoryStore {
         self.shared.world.lock().free_bytes
     }
 
+    fn used_bytes(&self) -> Option<u64> {
+        None
+    }
+
     fn stats(&self) -> StoreStats {
         let world = self.shared.world.lock();
         StoreStats { queued: world.unsynced.len() as u64, ..world.stats }

@@ -25,6 +25,7 @@ use crate::error::{OpenError, StoreError};
 use crate::key::Key;
 use crate::scan::Plan;
 use crate::stats::StoreStats;
+use folder::FolderLock;
 use queue::Queue;
 use readers::Readers;
 use statements::Statements;
@@ -70,6 +71,8 @@ pub(crate) struct SqliteStore {
     readers: Readers,
     counters: Arc<Counters>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Kept until closed, also by a store that stopped: nobody else may write meanwhile.
+    lock: Mutex<Option<FolderLock>>,
 }
 
 impl SqliteStore {
@@ -88,12 +91,19 @@ impl SqliteStore {
         let queue = Arc::new(Queue::default());
         let counters = Arc::new(Counters::default());
         let readers = Readers::open(&file, Arc::clone(&statements), &options)?;
-        let writer = Writer::new(connection, lock, statements, Arc::clone(&queue), Arc::clone(&counters), &options);
+        let writer = Writer::new(connection, statements, Arc::clone(&queue), Arc::clone(&counters), &options);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| OpenError::Io { path: file, error })?;
-        Ok(SqliteStore { folder: folder.to_owned(), queue, readers, counters, writer: Mutex::new(Some(thread)) })
+        Ok(SqliteStore {
+            folder: folder.to_owned(),
+            queue,
+            readers,
+            counters,
+            writer: Mutex::new(Some(thread)),
+            lock: Mutex::new(Some(lock)),
+        })
     }
 }
 
@@ -124,6 +134,10 @@ impl Backend for SqliteStore {
         folder::free_bytes(&self.folder)
     }
 
+    fn used_bytes(&self) -> Option<u64> {
+        self.readers.used_bytes().ok()
+    }
+
     fn stats(&self) -> StoreStats {
         StoreStats { queued: self.queue.len() as u64, ..self.counters.stats() }
     }
@@ -137,6 +151,7 @@ impl Backend for SqliteStore {
         {
             tracing::error!("the store's writer thread panicked");
         }
+        drop(self.lock.lock().take());
     }
 }
 

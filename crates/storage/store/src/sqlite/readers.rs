@@ -67,6 +67,17 @@ impl Readers {
         Ok(rows.into_iter().next())
     }
 
+    /// Bytes of the pages in use.
+    pub(super) fn used_bytes(&self) -> Result<u64, StoreError> {
+        self.with(|connection| {
+            let read = |pragma: &str| {
+                connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(read_error)
+            };
+            let pages = read("page_count")? - read("freelist_count")?;
+            Ok(u64::try_from(pages * read("page_size")?).unwrap_or_default())
+        })
+    }
+
     pub(super) fn scan(&self, table: usize, plan: &Plan<'_>) -> Result<Vec<Row>, StoreError> {
         let statements = &self.statements.tables[table];
         self.with(|connection| {

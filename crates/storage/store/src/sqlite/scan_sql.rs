@@ -158,3 +158,65 @@ impl<'a> Query<'a> {
         (self.sql, self.parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Column, ColumnKind, Index, Table};
+    use crate::catalog::Catalog;
+    use crate::key::Key;
+    use crate::scan::{IndexScan, KeyRange, Position, Scan};
+    use crate::sqlite::statements::Statements;
+    use crate::sqlite::{SqliteOptions, schema};
+
+    static TASKS: Table = Table {
+        name: "tasks",
+        columns: &[
+            Column { name: "status", kind: ColumnKind::Text },
+            Column { name: "due_ms", kind: ColumnKind::Integer },
+        ],
+        indexes: &[
+            Index { name: "due", columns: &["due_ms"] },
+            Index { name: "status_due", columns: &["status", "due_ms"] },
+        ],
+    };
+
+    /// Every run of every scan is one search, and no rows are sorted.
+    #[test]
+    fn scans_search_and_never_sort() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("store.sqlite");
+        std::fs::write(&file, []).expect("a file");
+        let catalog = Catalog::new(&[&TASKS]).expect("a catalog");
+        let connection = schema::open_for_writing(folder.path(), &file, &catalog, &SqliteOptions::default())
+            .expect("the store opens");
+        let statements = Statements::new(&catalog);
+        let key = || Key::new(7, "1", "r");
+        let text = ColumnValue::from;
+        let at = |columns: Vec<ColumnValue>| Position { columns, key: key() };
+        let due = || IndexScan::new("due");
+        let status = || IndexScan::new("status_due");
+        let cases = [
+            Scan::prefix(&key(), 9),
+            Scan::prefix(&key(), 9).after(at(vec![])),
+            Scan::index(due().at_most(5), 9),
+            Scan::index(due().at_most(5), 9).after(at(vec![3.into()])),
+            Scan::index(status().equal("open"), 9).within(KeyRange::prefix(&key())),
+            Scan::index(status().equal("open"), 9).after(at(vec![text("open"), 3.into()])),
+            Scan::index(status().equal("open"), 9).after(at(vec![text("open"), ColumnValue::Null])),
+            Scan::index(status().equal("open").equal(4), 9).after(at(vec![text("open"), 4.into()])),
+            Scan::index(status().above("a").below("b"), 9).after(at(vec![text("aa"), 4.into()])),
+        ];
+        for scan in cases.into_iter().flat_map(|scan| [scan.clone(), scan.reversed()]) {
+            let plan = Plan::new(&TASKS, &scan).expect("a plan");
+            for segment in segments(&plan) {
+                let (sql, parameters) = select(&statements.tables[0], &plan, &segment, 9);
+                let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+                let steps =
+                    explain.query_map(rusqlite::params_from_iter(&parameters), |row| row.get(3)).expect("steps");
+                let steps: Vec<String> = steps.map(|step| step.expect("a step")).collect();
+                assert!(steps.len() == 1 && steps[0].starts_with("SEARCH"), "{scan:?}: {sql}: {steps:?}");
+            }
+        }
+    }
+}

@@ -143,7 +143,9 @@ pub(super) fn index_name(table: &str, index: &str) -> String {
 fn declare(connection: &Connection, table: &Table) -> Result<(), OpenError> {
     let stored = stored_columns(connection, table.name).map_err(storage)?;
     if stored.is_empty() {
-        // Without rowid: one tree holds key and row, and indexes end with the key by themselves.
+        // Without rowid: one tree holds key and row, and indexes end with the key by
+        // themselves. Measured at 256 committers, an append with a put then runs at 0.9 to
+        // 1.0 of an append alone; with a rowid and an index on the key, at 0.6 to 0.7.
         let columns: String =
             table.columns.iter().map(|column| format!("\"{}\" {}, ", column.name, kind_name(column.kind))).collect();
         let sql = format!(
@@ -210,4 +212,44 @@ fn declare_indexes(connection: &Connection, table: &Table) -> Result<(), rusqlit
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no test of behaviour would notice, such as a sync left out.
+    #[test]
+    fn the_writer_is_configured_for_durability() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("store.sqlite");
+        std::fs::write(&file, []).expect("a file");
+        let catalog = Catalog::new(&[]).expect("a catalog");
+        // Twice: what a file keeps, and what each connection must set again.
+        for _ in 0..2 {
+            let connection =
+                open_for_writing(folder.path(), &file, &catalog, &SqliteOptions::default()).expect("the store opens");
+            let expected = [
+                ("synchronous", "2"),
+                ("journal_mode", "wal"),
+                ("page_size", "8192"),
+                ("auto_vacuum", "2"),
+                ("wal_autocheckpoint", "0"),
+                ("fullfsync", "1"),
+                ("checkpoint_fullfsync", "1"),
+                ("application_id", "1464747084"),
+                ("user_version", "1"),
+            ];
+            for (pragma, expected) in expected {
+                let found: rusqlite::types::Value =
+                    connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).expect(pragma);
+                let found = match found {
+                    rusqlite::types::Value::Integer(integer) => integer.to_string(),
+                    rusqlite::types::Value::Text(text) => text,
+                    other => format!("{other:?}"),
+                };
+                assert_eq!(found, expected, "{pragma}");
+            }
+        }
+    }
 }

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql};
 
 use super::SqliteOptions;
-use super::folder::FolderLock;
 use super::queue::Queue;
 use super::schema::PAGE_BYTES;
 use super::statements::{APPEND, Statements, TRUNCATE, TRUNCATE_BEFORE};
@@ -20,7 +20,7 @@ use crate::stats::StoreStats;
 const WAL_CHECK_BYTES: u64 = 1024 * 1024;
 const WAL_CHECK_COMMITS: u64 = 16;
 
-/// Pages given back to the file system at a time, when the writer has nothing else to do.
+/// Pages given back to the file system at a time, after a checkpoint.
 const VACUUM_PAGES: u32 = 256;
 /// The share of free pages (one in so many) from which they are given back.
 const VACUUM_FREE_SHARE: i64 = 4;
@@ -68,8 +68,6 @@ fn elapsed_ns(since: Instant) -> u64 {
 /// The one that writes: takes groups from the queue, commits each under one sync.
 pub(super) struct Writer {
     connection: Connection,
-    /// Released only after the connection is closed.
-    lock: FolderLock,
     statements: Arc<Statements>,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
@@ -77,6 +75,8 @@ pub(super) struct Writer {
     wal_bytes_max: u64,
     unchecked_bytes: u64,
     unchecked_commits: u64,
+    /// Set once; nothing is written afterwards.
+    poisoned: bool,
 }
 
 /// The write-ahead log's size.
@@ -121,7 +121,6 @@ impl From<rusqlite::Error> for BatchFailure {
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        lock: FolderLock,
         statements: Arc<Statements>,
         queue: Arc<Queue>,
         counters: Arc<Counters>,
@@ -129,7 +128,6 @@ impl Writer {
     ) -> Writer {
         Writer {
             connection,
-            lock,
             statements,
             queue,
             counters,
@@ -137,6 +135,7 @@ impl Writer {
             wal_bytes_max: options.wal_bytes_max.max(options.checkpoint_bytes),
             unchecked_bytes: 0,
             unchecked_commits: 0,
+            poisoned: false,
         }
     }
 
@@ -147,12 +146,18 @@ impl Writer {
             self.commit(group);
             self.checkpoint_when_due();
         }
-        self.checkpoint("TRUNCATE");
-        let Writer { connection, lock, .. } = self;
-        if let Err((_, error)) = connection.close() {
+        if self.poisoned {
+            // What the log holds is unknown: moving it is for the next opening, which reads it anew.
+            let keep = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if let Err(error) = keep {
+                tracing::warn!(%error, "closing the store");
+            }
+        } else {
+            self.checkpoint("TRUNCATE");
+        }
+        if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "closing the store");
         }
-        drop(lock);
     }
 
     fn commit(&mut self, group: Vec<Request>) {
@@ -303,16 +308,17 @@ impl Writer {
         self.poison(message)
     }
 
-    fn poison(&self, message: String) -> CommitError {
+    fn poison(&mut self, message: String) -> CommitError {
         tracing::error!(error = message, "the store stopped for good");
         let error = CommitError::Poisoned(message);
+        self.poisoned = true;
         self.queue.poison(&error);
         error
     }
 
     /// Moves the log into the store file when it has grown enough.
     fn checkpoint_when_due(&mut self) {
-        if self.unchecked_bytes < WAL_CHECK_BYTES && self.unchecked_commits < WAL_CHECK_COMMITS {
+        if self.poisoned || self.unchecked_bytes < WAL_CHECK_BYTES && self.unchecked_commits < WAL_CHECK_COMMITS {
             return;
         }
         self.unchecked_bytes = 0;
@@ -320,13 +326,16 @@ impl Writer {
         let Some(log) = self.checkpoint("NOOP") else { return };
         // A log that is moved whole is started over by the next commit, unless a
         // reader is still in it: then it grows on, and from the cap on readers are waited for.
-        if log.bytes >= self.wal_bytes_max && log.pending_bytes > 0 {
-            self.checkpoint("TRUNCATE");
+        let mode = if log.bytes >= self.wal_bytes_max && log.pending_bytes > 0 {
+            "TRUNCATE"
         } else if log.pending_bytes >= self.checkpoint_bytes {
-            self.checkpoint("PASSIVE");
-            if self.queue.len() == 0 {
-                self.give_pages_back();
-            }
+            "PASSIVE"
+        } else {
+            return;
+        };
+        self.checkpoint(mode);
+        if !self.poisoned {
+            self.give_pages_back();
         }
     }
 
@@ -364,7 +373,8 @@ impl Writer {
 
     /// Shrinks the file a little when much of it is free.
     fn give_pages_back(&mut self) {
-        let pragma = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let connection = &self.connection;
+        let pragma = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         let shrink = || -> Result<(), rusqlite::Error> {
             if pragma("PRAGMA freelist_count")? < pragma("PRAGMA page_count")? / VACUUM_FREE_SHARE {
                 return Ok(());

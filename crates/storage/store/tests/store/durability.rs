@@ -130,28 +130,79 @@ fn the_log_is_checkpointed_and_space_is_used_again() {
 }
 
 #[test]
-fn scans_search_an_index_and_never_sort() {
+fn much_free_space_is_given_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
-    commit(&store, batch(|b| b.put(&TASKS, key("a"), task(Some("open"), Some(1), None), "x"))).expect("a commit");
-    store.close();
-    let connection = raw(folder.path());
-    let plan = |sql: &str| -> String {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(sql);
-        let lines = statement.query_map([], |row| row.get::<_, String>(3)).expect(sql);
-        lines.map(|line| line.expect("a line")).collect::<Vec<_>>().join("; ")
-    };
-    let queries = [
-        "SELECT key FROM tasks INDEXED BY tasks__due WHERE due_ms IS NOT NULL AND due_ms <= 5 ORDER BY due_ms, key LIMIT 9",
-        "SELECT key FROM tasks INDEXED BY tasks__status_due WHERE status IS NOT NULL AND status = 'open' AND due_ms IS NULL AND key > x'00' ORDER BY status, due_ms, key LIMIT 9",
-        "SELECT key FROM tasks INDEXED BY tasks__status_due WHERE status IS NOT NULL AND status = 'open' AND due_ms < 3 ORDER BY status DESC, due_ms DESC, key DESC LIMIT 9",
-        "SELECT sequence FROM stream WHERE stream = x'00' AND sequence >= 3 ORDER BY sequence LIMIT 9",
-        "SELECT sequence FROM stream WHERE stream = x'00' AND sequence <= 3 ORDER BY sequence DESC LIMIT 9",
-    ];
-    for sql in queries {
-        let plan = plan(sql);
-        assert!(plan.contains("SEARCH") && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+    for sequence in 0..16 {
+        commit(&store, batch(|b| b.append(key("large"), sequence, vec![1; 1 << 20]))).expect("a commit");
     }
+    commit(&store, batch(|b| b.truncate.push((key("large"), None)))).expect("a commit");
+    for sequence in 0..40 {
+        let batch = batch(|b| {
+            b.truncate.push((key("log"), None));
+            b.append(key("log"), sequence, vec![1; 300 << 10]);
+        });
+        commit(&store, batch).expect("a commit");
+    }
+    store.close();
+    let size = std::fs::metadata(folder.path().join(STORE_FILE)).expect("the file").len();
+    assert!(size < 8 << 20, "{size} bytes of 16 MiB are left");
+    check_integrity(folder.path());
+}
+
+/// The log is a pipe, so that the kernel itself fails the writes and syncs of a commit.
+#[cfg(target_os = "linux")]
+#[test]
+fn after_a_failed_commit_the_store_stops_for_good_and_still_reads() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = tempfile::tempdir().expect("a folder");
+    let append = |sequence| batch(|b| b.append(key("log"), sequence, "x"));
+    let store = open(folder.path());
+    commit(&store, append(0)).expect("a commit");
+    store.close();
+    let log = folder.path().join("store.sqlite-wal");
+    assert!(!log.exists(), "a clean close leaves no log");
+    mknodat(CWD, &log, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+
+    let store = open(folder.path());
+    let held: Vec<_> = (1..=50).map(|sequence| store.commit(append(sequence))).collect();
+    for commit in held {
+        let error = commit.wait().expect_err("the commit failed");
+        assert!(matches!(error, CommitError::Poisoned(_)), "{error}");
+    }
+    let error = commit(&store, append(99)).expect_err("for good");
+    assert!(matches!(error, CommitError::Poisoned(_)), "{error}");
+    assert_eq!(store.read_stream(&key("log"), 0, 99, false).expect("a stream").len(), 1);
+    let locked = Store::open(folder.path(), &TABLES, options()).expect_err("a store that stopped keeps its folder");
+    assert!(matches!(locked, OpenError::Locked { .. }), "{locked}");
+    store.close();
+
+    if log.exists() {
+        std::fs::remove_file(&log).expect("the pipe");
+    }
+    let store = open(folder.path());
+    assert_eq!(commit(&store, append(1)), Ok(()));
+    store.close();
+    check_integrity(folder.path());
+}
+
+#[test]
+fn a_damaged_file_stops_the_store() {
+    use std::os::unix::fs::FileExt;
+    const PAGE_BYTES: u64 = 8192;
+    let folder = tempfile::tempdir().expect("a folder");
+    open(folder.path()).close();
+    let path = folder.path().join(STORE_FILE);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
+    let size = file.metadata().expect("its size").len();
+    // All but the first page, which holds the schema.
+    file.write_all_at(&vec![0xff; (size - PAGE_BYTES) as usize], PAGE_BYTES).expect("damage");
+    let store = open(folder.path());
+    for _ in 0..2 {
+        let error = commit(&store, batch(|b| b.put(&NAMES, key("a"), vec![], "x"))).expect_err("the file is damaged");
+        assert!(matches!(error, CommitError::Poisoned(_)), "{error}");
+    }
+    assert!(matches!(store.get(&NAMES, &key("a")), Err(StoreError::Storage(_))));
 }
 
 /// Set for the child process of the kill test: where its store is.

@@ -1,0 +1,8 @@
+//! The Lambda service with real processes.
+
+mod archives;
+mod events;
+mod fixture;
+mod functions;
+mod invocations;
+mod processes;

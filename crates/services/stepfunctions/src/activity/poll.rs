@@ -1,0 +1,34 @@
+use std::time::Duration;
+
+use windlass_protocol::{Fault, Reply};
+use windlass_value::{Value, object};
+
+use super::catalog::{Activities, ActivityName};
+use super::queue::Queues;
+use crate::request::Request;
+
+/// How long a worker's poll is held open.
+const POLL_MS: u64 = 60_000;
+
+/// `GetActivityTask`: the next task, or an empty answer after [`POLL_MS`].
+///
+/// A task is handed out only after the journal has stored that a worker took it,
+/// so that no two workers get it and a restart offers it to none.
+pub(crate) async fn poll(activities: &Activities, queues: &Queues, request: Request<'_>) -> Result<Reply, Fault> {
+    let named = ActivityName::parse(request.required("activityArn")?, request.call)?;
+    activities.get(&named)?;
+    let worker = request.text("workerName")?;
+    let poller = queues.join(&named.arn).ok_or_else(|| {
+        Fault::new("ActivityWorkerLimitExceeded", format!("Activity Worker Limit Exceeded: '{}'", named.arn))
+    })?;
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(POLL_MS);
+    loop {
+        let Ok(task) = tokio::time::timeout_at(deadline, poller.next()).await else {
+            return Ok(Value::empty_object().into());
+        };
+        // False: the task timed out or its execution ended since it was queued.
+        if task.answers.started(worker.cloned()).await {
+            return Ok(object! { "taskToken" => task.token, "input" => task.input.text() }.into());
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use windlass_journal::Journal;
+use windlass_protocol::{Fault, Reply};
+use windlass_value::{Object, Payload, Value, object};
+use windlass_workflow::{Status, epoch_seconds};
+
+use super::{details, record};
+use crate::fault::of_journal;
+use crate::machine::describe_definition;
+use crate::request::Request;
+
+/// `DescribeExecution`.
+pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
+    let record = record(journal, request.required("executionArn")?, request.call)?;
+    let mut out = Object::new();
+    out.insert("executionArn", &record.arn);
+    out.insert("stateMachineArn", &record.machine_arn);
+    out.insert("name", &record.name);
+    out.insert("status", record.status.as_str());
+    out.insert("startDate", epoch_seconds(record.started_at));
+    optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
+    let input = journal.input(&record).map_err(|error| of_journal(&error))?;
+    let details = record.details();
+    let output = match record.status {
+        Status::Succeeded => journal.output(&record).map_err(|error| of_journal(&error))?,
+        _ => None,
+    };
+    data_members(request, &mut out, &input, output.as_ref())?;
+    // Recorded: outputDetails only with an output, unlike StartSyncExecution.
+    if output.is_none() {
+        out.remove("outputDetails");
+    }
+    optional(&mut out, "traceHeader", details::trace_header(&details).cloned());
+    optional(&mut out, "error", record.error.as_ref().map(Value::from));
+    optional(&mut out, "cause", record.cause.as_ref().map(Value::from));
+    out.insert("redriveCount", 0);
+    match record.status {
+        Status::Running | Status::Succeeded => {
+            let reason = format!("Execution is {} and cannot be redriven", record.status.as_str());
+            out.insert("redriveStatus", "NOT_REDRIVABLE");
+            out.insert("redriveStatusReason", reason);
+        }
+        Status::Failed | Status::TimedOut | Status::Aborted => {
+            out.insert("redriveStatus", "REDRIVABLE");
+        }
+    }
+    Ok(Value::from(out).into())
+}
+
+/// `DescribeStateMachineForExecution`: the machine as the execution uses it.
+pub(crate) fn describe_machine(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
+    let record = record(journal, request.required("executionArn")?, request.call)?;
+    let definition = journal.definition(&record.definition_hash).map_err(|error| of_journal(&error))?;
+    let definition = definition.ok_or_else(|| Fault::internal(format!("no definition of {}", record.arn)))?;
+    let details = record.details();
+    let mut out = Object::new();
+    out.insert("stateMachineArn", &record.machine_arn);
+    out.insert("name", &record.machine_name);
+    out.insert("roleArn", &record.role_arn);
+    describe_definition(request, &definition.text, &mut out)?;
+    out.insert("updateDate", epoch_seconds(details::updated_at(&details).unwrap_or(record.started_at)));
+    details::settings(&details).to_members(&mut out);
+    optional(&mut out, "revisionId", details::revision_id(&details).cloned());
+    Ok(Value::from(out).into())
+}
+
+/// The members that show input and output; with `METADATA_ONLY` only that they
+/// are left out.
+pub(super) fn data_members(
+    request: Request<'_>,
+    out: &mut Object,
+    input: &Payload,
+    output: Option<&Payload>,
+) -> Result<(), Fault> {
+    let included = request.text("includedData")?.is_none_or(|data| &**data != "METADATA_ONLY");
+    let details = || object! { "included" => included };
+    let shown = |payload: Option<&Payload>| payload.filter(|_| included).map(|payload| Value::from(payload.text()));
+    optional(out, "input", shown(Some(input)));
+    out.insert("inputDetails", details());
+    optional(out, "output", shown(output));
+    out.insert("outputDetails", details());
+    Ok(())
+}
+
+pub(super) fn optional(out: &mut Object, name: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        out.insert(name, value);
+    }
+}

@@ -1,0 +1,57 @@
+use windlass_journal::{HistoryQuery, Journal};
+use windlass_protocol::{Fault, Reply};
+use windlass_value::{Object, Value};
+
+use super::describe::optional;
+use super::record;
+use crate::fault::of_journal;
+use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
+use crate::request::Request;
+
+/// A page ends when its events pass this size, as AWS's do.
+const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// `GetExecutionHistory`.
+pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) -> Result<Reply, Fault> {
+    let call = request.call;
+    let record = record(journal, request.required("executionArn")?, call)?;
+    let reverse = request.flag("reverseOrder", false)?;
+    let include_data = request.flag("includeExecutionData", true)?;
+    let limit = request.results_max(RESULTS_DEFAULT, RESULTS_MAX)?;
+    let flag = |value: bool| if value { "true" } else { "false" };
+    let arguments = [&*record.arn, flag(reverse), flag(include_data)];
+    let query =
+        Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
+    let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
+    let page = |limit: usize| {
+        let question = HistoryQuery { reverse, after: after.as_deref(), limit };
+        journal.history(&record.arn, question).map_err(|error| of_journal(&error))
+    };
+    let (events, mut next) = page(limit)?;
+    let mut shown: Vec<Value> = events.iter().map(|event| event.to_value(include_data)).collect();
+    let fitting = count_fitting(&shown);
+    if fitting < shown.len() {
+        // The journal names the place behind a page, so the shorter page is asked for.
+        shown.truncate(fitting);
+        (_, next) = page(fitting)?;
+    }
+    let mut out = Object::new();
+    out.insert("events", shown);
+    optional(&mut out, "nextToken", next.map(|next| pages.seal(query, &next).into()));
+    Ok(Value::from(out).into())
+}
+
+/// How many events fit on a page; at least one, so that paging goes on.
+fn count_fitting(events: &[Value]) -> usize {
+    let mut bytes = 0_usize;
+    let mut text = String::new();
+    for (at, event) in events.iter().enumerate() {
+        text.clear();
+        event.write_to(&mut text);
+        bytes += text.len();
+        if bytes > PAGE_BYTES_MAX && at > 0 {
+            return at;
+        }
+    }
+    events.len()
+}

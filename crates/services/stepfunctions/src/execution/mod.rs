@@ -1,0 +1,33 @@
+//! Executions.
+
+mod describe;
+mod details;
+mod history;
+mod list;
+mod start;
+mod stop;
+mod sync;
+
+pub(crate) use describe::{describe, describe_machine};
+pub(crate) use history::history;
+pub(crate) use list::list;
+pub(crate) use start::{check_bytes, start};
+pub(crate) use stop::stop;
+pub(crate) use sync::start_sync;
+
+use windlass_journal::{Journal, Record};
+use windlass_protocol::{Call, Fault};
+
+use crate::arn::{Kind, StatesArn};
+use crate::fault::{execution_does_not_exist, of_journal};
+
+/// The record of a Standard execution of the caller's account and region.
+///
+/// # Errors
+/// `InvalidArn`, also for Express; `ExecutionDoesNotExist`; what the journal answers.
+fn record(journal: &Journal, text: &str, call: &Call) -> Result<Record, Fault> {
+    let arn = StatesArn::parse(text, &[Kind::Execution])?;
+    let found =
+        if arn.is_of(call) { journal.record(&arn.canonical()).map_err(|error| of_journal(&error))? } else { None };
+    found.ok_or_else(|| execution_does_not_exist(text))
+}

@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use windlass_journal::{Journal, NewExecution, StartError};
+use windlass_protocol::{Fault, Reply};
+use windlass_value::{JsonError, Object, Payload, Text, Value};
+use windlass_workflow::{Identity, Status, epoch_seconds};
+
+use super::details;
+use crate::arn;
+use crate::environment::Environment;
+use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
+use crate::machine::{Machines, Named, StateMachine};
+use crate::name;
+use crate::request::Request;
+
+/// `StartExecution`. Answers once the start is durable.
+///
+/// A Standard name that runs with the same input answers as the first call did;
+/// Express names never conflict.
+pub(crate) async fn start(
+    machines: &Machines,
+    journal: &Journal,
+    environment: &Environment,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
+    let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
+    let _lock = machines.lock_shared(&named.name).await;
+    let machine = runnable(machines, &named)?;
+    let new = new_execution(&machine, environment, request)?;
+    let input = new.identity.input.clone();
+    let started = if machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
+    let record = match started {
+        Ok(record) => record,
+        Err(StartError::Exists(record)) => {
+            let is_repeat = record.status == Status::Running
+                && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text();
+            if !is_repeat {
+                return Err(execution_already_exists(&record.arn));
+            }
+            *record
+        }
+        Err(error @ StartError::TooManyOpen(_)) => {
+            let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
+            return Err(Fault::new("ExecutionLimitExceeded", text).explained(error.to_string()));
+        }
+        Err(StartError::DiskFull(explanation)) => return Err(unavailable(explanation)),
+        Err(StartError::Unavailable(error)) => return Err(of_journal(&error)),
+    };
+    let mut out = Object::new();
+    out.insert("executionArn", &record.arn);
+    out.insert("startDate", epoch_seconds(record.started_at));
+    Ok(Value::from(out).into())
+}
+
+/// The machine, if executions may start on it.
+pub(super) fn runnable(machines: &Machines, named: &Named) -> Result<Arc<StateMachine>, Fault> {
+    let machine = machines.named(named)?;
+    if machine.deleting { Err(machine_deleting(&named.arn)) } else { Ok(machine) }
+}
+
+/// An execution to start: its name, its checked input, its identity.
+pub(super) fn new_execution(
+    machine: &StateMachine,
+    environment: &Environment,
+    request: Request<'_>,
+) -> Result<NewExecution, Fault> {
+    let execution_name = match request.text("name")? {
+        Some(given) => {
+            name::check(given)?;
+            given.clone()
+        }
+        None => environment.uuid(),
+    };
+    let input = checked_input(request, environment.payload_bytes_max)?;
+    let resource = if machine.is_express() {
+        format!("express:{}:{execution_name}:{}", machine.name, environment.uuid())
+    } else {
+        format!("execution:{}:{execution_name}", machine.name)
+    };
+    let identity = Identity {
+        arn: arn::of(&machine.account, &machine.region, &resource).into(),
+        name: execution_name,
+        machine_arn: machine.arn(),
+        machine_name: machine.name.clone(),
+        role_arn: machine.role_arn.clone(),
+        region: machine.region.clone(),
+        started_at: environment.now(),
+        input,
+        express: machine.is_express(),
+    };
+    // The HTTP header wins over the member.
+    let trace_header = request.call.trace.as_ref().or(request.text("traceHeader")?);
+    let details = details::of_machine(machine, trace_header);
+    Ok(NewExecution { identity, definition: machine.definition.clone(), details })
+}
+
+fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {
+    let Some(text) = request.text("input")? else { return Ok(Payload::from_valid_text("{}")) };
+    check_bytes("input", text, bytes_max)?;
+    if text.trim().is_empty() {
+        return Err(invalid_execution_input("Invalid execution input."));
+    }
+    Payload::from_text(Text::clone(text)).map_err(|error: JsonError| invalid_execution_input(&error.message))
+}
+
+/// Refuses a payload that is too large, for callers whom no protocol has checked.
+pub(crate) fn check_bytes(member: &str, text: &str, bytes_max: usize) -> Result<(), Fault> {
+    if text.len() <= bytes_max {
+        return Ok(());
+    }
+    Err(Fault::validation(format!(
+        "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have size less than or equal to {bytes_max} bytes in UTF-8 encoding"
+    )))
+}

@@ -1,0 +1,77 @@
+use windlass_journal::Journal;
+use windlass_protocol::{Fault, Reply};
+use windlass_value::{Object, Payload, Timestamp, Value, object};
+use windlass_workflow::epoch_seconds;
+
+use super::describe::{data_members, optional};
+use super::details;
+use super::start::{new_execution, runnable};
+use crate::environment::Environment;
+use crate::fault::machine_type_not_supported;
+use crate::machine::{Machines, Named};
+use crate::request::Request;
+
+/// `StartSyncExecution`: Express only; answers when the execution is over.
+pub(crate) async fn start_sync(
+    machines: &Machines,
+    journal: &Journal,
+    environment: &Environment,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
+    let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
+    let new = {
+        let _lock = machines.lock_shared(&named.name).await;
+        let machine = runnable(machines, &named)?;
+        if !machine.is_express() {
+            return Err(machine_type_not_supported());
+        }
+        new_execution(&machine, environment, request)?
+    };
+    let identity = new.identity.clone();
+    let trace_header = details::trace_header(&new.details).cloned();
+    let outcome = journal.run_express(new, false).await;
+    let mut out = Object::new();
+    out.insert("executionArn", &identity.arn);
+    out.insert("stateMachineArn", &identity.machine_arn);
+    out.insert("name", &identity.name);
+    out.insert("startDate", epoch_seconds(outcome.started_at));
+    out.insert("stopDate", epoch_seconds(outcome.stopped_at));
+    out.insert("status", outcome.status.as_str());
+    optional(&mut out, "error", outcome.error.as_ref().map(Value::from));
+    optional(&mut out, "cause", outcome.cause.as_ref().map(Value::from));
+    data_members(request, &mut out, &identity.input, outcome.output.as_ref())?;
+    optional(&mut out, "traceHeader", trace_header);
+    out.insert(
+        "billingDetails",
+        billing(outcome.started_at, outcome.stopped_at, &identity.input, outcome.output.as_ref()),
+    );
+    Ok(Value::from(out).into())
+}
+
+/// What AWS would bill: time in steps of 100 ms, memory in steps of 64 MB. The
+/// memory is reckoned from the payloads, far above which no execution gets here.
+fn billing(started_at: Timestamp, stopped_at: Timestamp, input: &Payload, output: Option<&Payload>) -> Value {
+    const STEP_MS: i64 = 100;
+    const STEP_MB: usize = 64;
+    const MB: usize = 1 << 20;
+    let duration_ms = (stopped_at.as_ms() - started_at.as_ms()).max(1);
+    let bytes = input.bytes_len() + output.map_or(0, Payload::bytes_len);
+    let memory_mb = bytes.div_ceil(MB * STEP_MB).max(1) * STEP_MB;
+    let billed_ms = (duration_ms + STEP_MS - 1) / STEP_MS * STEP_MS;
+    object! { "billedMemoryUsedInMB" => memory_mb, "billedDurationInMilliseconds" => billed_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_billed_in_steps_of_100_ms() {
+        for (duration_ms, billed_ms) in [(0, 100), (1, 100), (100, 100), (101, 200), (250, 300), (-5, 100)] {
+            let found =
+                billing(Timestamp(1_000), Timestamp(1_000 + duration_ms), &Payload::from_valid_text("{}"), None);
+            let expected = object! { "billedMemoryUsedInMB" => 64, "billedDurationInMilliseconds" => billed_ms };
+            assert_eq!(found, expected, "{duration_ms}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+use bytes::Bytes;
+use windlass_protocol::{Call, Dispatcher, Principal};
+use windlass_value::{Arn, Payload, Text, Value};
+use windlass_workflow::{Identity, TaskCall};
+
+use crate::environment::Environment;
+
+/// What a call ended in.
+pub(super) enum Answered {
+    /// The task's result.
+    Result(Payload),
+    /// The request was accepted; whoever holds the token answers the task.
+    Submitted(Payload),
+}
+
+/// Makes calls for one execution.
+#[derive(Clone, Copy)]
+pub(super) struct TaskCaller<'a> {
+    pub(super) dispatcher: &'a Dispatcher,
+    pub(super) environment: &'a Environment,
+    pub(super) identity: &'a Identity,
+}
+
+impl TaskCaller<'_> {
+    /// The API call of a task: made by the execution's role for its machine.
+    /// A repeat of the same attempt carries the same idempotency key.
+    pub(super) fn call(&self, task: &TaskCall, service: &str, operation: &str, input: Value, body: Bytes) -> Call {
+        let identity = self.identity;
+        let account: Text = Arn::parse(&identity.arn).map_or_else(Text::default, |arn| arn.account.into());
+        let role_arn = task.role_arn.clone().unwrap_or_else(|| identity.role_arn.clone());
+        let id: Text = format!("{}/{}", identity.arn, task.task).into();
+        Call {
+            account: account.clone(),
+            region: identity.region.clone(),
+            service: service.into(),
+            operation: operation.into(),
+            input,
+            body,
+            principal: Principal { arn: role_arn, account, access_key_id: None },
+            source_arn: Some(identity.machine_arn.clone()),
+            deadline: task.deadline,
+            cancellation_id: Some(id.clone()),
+            idempotency_key: Some(id),
+            trace: None,
+            depth: 1,
+            request_id: self.environment.uuid(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! AWS Step Functions: state machines, executions, activities and tags as the
+//! service `states`, and the tasks that executions perform.
+//!
+//! [`StepFunctions`] answers API calls over the store and the journal;
+//! [`Integrations`] performs the journal's task calls through the dispatcher.
+//! This crate knows no socket and imports no other service: what a task calls,
+//! it reaches as an AWS API call.
+
+mod activity;
+mod arn;
+mod environment;
+mod execution;
+mod fault;
+mod integration;
+mod machine;
+mod name;
+mod page;
+mod request;
+mod service;
+mod tag;
+mod task_answer;
+
+pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
+pub use environment::Environment;
+pub use integration::{Integrations, OUTGOING_CALLS_MAX};
+pub use machine::{MACHINES_CACHED_MAX, STATE_MACHINES};
+pub use page::FACTS;
+pub use service::StepFunctions;
+pub use tag::TAGS_MAX;
+
+/// The tables of this crate, to open the store with.
+pub static TABLES: &[&windlass_store::Table] = &[&STATE_MACHINES, &ACTIVITIES, &FACTS];

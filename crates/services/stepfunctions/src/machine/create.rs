@@ -1,0 +1,104 @@
+use windlass_protocol::{Dispatcher, Fault, Reply};
+use windlass_value::{Arn, Object, Text, Value};
+use windlass_workflow::epoch_seconds;
+
+use super::catalog::Machines;
+use super::definition::compile;
+use super::logging::find_destinations;
+use super::record::{StateMachine, WorkflowKind};
+use super::settings::Settings;
+use crate::environment::Environment;
+use crate::fault::{invalid_arn, machine_already_exists, machine_deleting};
+use crate::name;
+use crate::request::Request;
+use crate::tag::Tags;
+
+/// `CreateStateMachine`.
+pub(crate) async fn create(
+    machines: &Machines,
+    environment: &Environment,
+    dispatcher: &Dispatcher,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
+    let call = request.call;
+    let machine_name = request.required("name")?;
+    name::check(machine_name)?;
+    let kind = workflow_kind(request)?;
+    let role_arn = role_arn(request.required("roleArn")?)?;
+    check_publishing(request)?;
+    let definition = compile(request.required("definition")?, kind)?;
+    let mut settings = Settings::default();
+    settings.take(request)?;
+    find_destinations(&settings.logging, call, dispatcher).await?;
+    let now = environment.now();
+    let new = StateMachine {
+        account: call.account.clone(),
+        region: call.region.clone(),
+        name: machine_name.clone(),
+        kind,
+        role_arn,
+        definition,
+        settings,
+        created_at: now,
+        updated_at: now,
+        revision_id: None,
+        deleting: false,
+        tags: Tags::of_request(request)?,
+        row_version: 0,
+    };
+    new.tags.check(&new.arn())?;
+
+    let _lock = machines.lock_exclusive(machine_name).await;
+    let created = match machines.get(&call.account, &call.region, machine_name)? {
+        Some(old) if old.deleting => return Err(machine_deleting(&old.arn())),
+        Some(old) if is_same(&old, &new) => old.created_at,
+        Some(old) => return Err(machine_already_exists(&old.arn())),
+        None => {
+            machines.put(&new).await?;
+            new.created_at
+        }
+    };
+    let mut out = Object::new();
+    out.insert("stateMachineArn", new.arn());
+    out.insert("creationDate", epoch_seconds(created));
+    Ok(Value::from(out).into())
+}
+
+/// What makes a repeated create the same: all but the role and the tags. The
+/// definitions are compared as texts.
+fn is_same(old: &StateMachine, new: &StateMachine) -> bool {
+    old.kind == new.kind && old.definition.text == new.definition.text && old.settings == new.settings
+}
+
+fn workflow_kind(request: Request<'_>) -> Result<WorkflowKind, Fault> {
+    let Some(text) = request.text("type")? else { return Ok(WorkflowKind::default()) };
+    WorkflowKind::parse(text).ok_or_else(|| {
+        Fault::validation(format!(
+            "1 validation error detected: Value '{text}' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]"
+        ))
+    })
+}
+
+/// Checks a role's ARN; the role itself may come later.
+pub(super) fn role_arn(text: &Text) -> Result<Text, Fault> {
+    let is_role = Arn::parse(text).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"));
+    if is_role { Ok(text.clone()) } else { Err(invalid_role(text)) }
+}
+
+fn invalid_role(text: &str) -> Fault {
+    let mut fault = invalid_arn(text);
+    fault.message = format!("Invalid Role Arn: '{text}'");
+    fault
+}
+
+/// `publish` and `versionDescription`.
+pub(super) fn check_publishing(request: Request<'_>) -> Result<(), Fault> {
+    let publish = request.flag("publish", false)?;
+    if request.text("versionDescription")?.is_some() && !publish {
+        return Err(Fault::validation("Version description can only be set when publish is true"));
+    }
+    if publish {
+        return Err(Fault::not_built("publishing state machine versions (publish)"));
+    }
+    Ok(())
+}

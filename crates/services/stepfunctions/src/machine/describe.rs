@@ -1,0 +1,42 @@
+use windlass_protocol::{Fault, Reply};
+use windlass_value::{Object, Value};
+use windlass_workflow::epoch_seconds;
+
+use super::catalog::{Machines, Named};
+use super::definition::variable_references;
+use crate::request::Request;
+
+/// `DescribeStateMachine`.
+pub(crate) async fn describe(machines: &Machines, request: Request<'_>) -> Result<Reply, Fault> {
+    let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
+    let machine = {
+        let _lock = machines.lock_shared(&named.name).await;
+        machines.named(&named)?
+    };
+    let mut out = Object::new();
+    out.insert("stateMachineArn", machine.arn());
+    out.insert("name", &machine.name);
+    out.insert("status", machine.status());
+    out.insert("type", machine.kind.as_str());
+    out.insert("roleArn", &machine.role_arn);
+    out.insert("creationDate", epoch_seconds(machine.created_at));
+    describe_definition(request, &machine.definition.text, &mut out)?;
+    machine.settings.to_members(&mut out);
+    if let Some(revision_id) = &machine.revision_id {
+        out.insert("revisionId", revision_id);
+    }
+    Ok(Value::from(out).into())
+}
+
+/// The members that show a definition; with `METADATA_ONLY` it is empty.
+pub(crate) fn describe_definition(request: Request<'_>, text: &str, out: &mut Object) -> Result<(), Fault> {
+    if request.text("includedData")?.is_some_and(|data| &**data == "METADATA_ONLY") {
+        out.insert("definition", "{}");
+        return Ok(());
+    }
+    out.insert("definition", text);
+    if let Some(references) = variable_references(text) {
+        out.insert("variableReferences", references);
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use windlass_journal::Journal;
+use windlass_protocol::{Call, Dispatcher, Fault, Outcome, Service};
+use windlass_store::Store;
+
+use crate::activity::{self, Activities, Queues};
+use crate::environment::Environment;
+use crate::execution;
+use crate::integration::Integrations;
+use crate::machine::{self, Machines};
+use crate::page::Pages;
+use crate::request::Request;
+use crate::{tag, task_answer};
+
+/// The service `states`.
+pub struct StepFunctions {
+    machines: Arc<Machines>,
+    activities: Activities,
+    queues: Queues,
+    journal: Journal,
+    environment: Environment,
+    pages: Pages,
+    dispatcher: Dispatcher,
+}
+
+impl StepFunctions {
+    /// The service over a store opened with [`crate::TABLES`], a journal that
+    /// performs its tasks through `integrations`, and the dispatcher of both.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub fn open(
+        store: &Store,
+        journal: Journal,
+        integrations: &Integrations,
+        dispatcher: Dispatcher,
+        environment: Environment,
+    ) -> Result<StepFunctions, Fault> {
+        Ok(StepFunctions {
+            machines: Arc::new(Machines::new(store.clone())),
+            activities: Activities::new(store.clone()),
+            queues: integrations.queues().clone(),
+            journal,
+            pages: Pages::open_with(store, &environment)?,
+            environment,
+            dispatcher,
+        })
+    }
+
+    /// Takes up what a restart cut off: deletions of state machines whose
+    /// executions were still being ended. Call within a runtime, once.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub fn resume(&self) -> Result<(), Fault> {
+        machine::resume(&self.machines, &self.journal)
+    }
+
+    async fn answer(&self, call: &Call) -> Outcome {
+        let StepFunctions { machines, activities, queues, journal, environment, pages, dispatcher } = self;
+        let request = Request::new(call);
+        match &*call.operation {
+            "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
+            "UpdateStateMachine" => machine::update(machines, environment, dispatcher, request).await,
+            "DeleteStateMachine" => machine::delete(machines, journal, request).await,
+            "DescribeStateMachine" => machine::describe(machines, request).await,
+            "ListStateMachines" => machine::list(machines, pages, request),
+            "ValidateStateMachineDefinition" => machine::validate(request),
+            "StartExecution" => execution::start(machines, journal, environment, request).await,
+            "StartSyncExecution" => execution::start_sync(machines, journal, environment, request).await,
+            "StopExecution" => execution::stop(journal, environment, request).await,
+            "DescribeExecution" => execution::describe(journal, request),
+            "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
+            "ListExecutions" => execution::list(machines, journal, pages, request).await,
+            "GetExecutionHistory" => execution::history(journal, pages, request),
+            "CreateActivity" => activity::create(activities, environment, request).await,
+            "DeleteActivity" => activity::delete(activities, request).await,
+            "DescribeActivity" => activity::describe(activities, request),
+            "ListActivities" => activity::list(activities, pages, request),
+            "GetActivityTask" => activity::poll(activities, queues, request).await,
+            "SendTaskSuccess" => task_answer::success(journal, environment, request).await,
+            "SendTaskFailure" => task_answer::failure(journal, request).await,
+            "SendTaskHeartbeat" => task_answer::heartbeat(journal, request).await,
+            "TagResource" => tag::tag(machines, activities, request).await,
+            "UntagResource" => tag::untag(machines, activities, request).await,
+            "ListTagsForResource" => tag::list(machines, activities, request).await,
+            operation => Err(Fault::not_built(&format!("the Step Functions operation {operation}"))),
+        }
+    }
+}
+
+impl Service for StepFunctions {
+    fn name(&self) -> &'static str {
+        "states"
+    }
+
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
+        Box::pin(async move { self.answer(&call).await })
+    }
+}
