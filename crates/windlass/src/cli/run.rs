@@ -268,6 +268,9 @@ async fn live(args: &RunArgs, prepared: Prepared) -> Result<ExitCode, Failure> {
             ));
         }
     }
+    if !args.json || show == Show::States {
+        outcome::report(&execution, &screen.progress, run.clock.skipped_ms(), args.quiet, palette);
+    }
     if args.json {
         let document = outcome::document(&execution, &screen.progress, screen.kept.as_deref());
         let text = if io::stdout().is_terminal() { document.to_pretty() } else { document.to_text() };
@@ -275,9 +278,6 @@ async fn live(args: &RunArgs, prepared: Prepared) -> Result<ExitCode, Failure> {
     } else if let Some(output) = &execution.output {
         let value = output.value();
         say(&mut io::stdout(), &if io::stdout().is_terminal() { value.to_pretty() } else { value.to_text() });
-    }
-    if !args.json || show == Show::States {
-        outcome::report(&execution, &screen.progress, run.clock.skipped_ms(), args.quiet, palette);
     }
     Ok(match execution.status {
         Status::Succeeded => ExitCode::SUCCESS,

@@ -39,11 +39,6 @@ impl Palette {
         Palette { colours: !refused && is_screen(stream) }
     }
 
-    #[cfg(test)]
-    pub(super) fn plain() -> Palette {
-        Palette { colours: false }
-    }
-
     pub(super) fn paint(self, style: Style, text: &str) -> String {
         if !self.colours || text.is_empty() {
             return text.to_owned();
@@ -140,7 +135,7 @@ pub(super) fn count(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -122,7 +122,7 @@ impl Run<'_> {
                 Err(end) => return end,
             };
             let event = Event { at: self.clock.now(), seed: self.next_seed(), kind };
-            let world = World { limits: &self.limits, token: &token };
+            let world = World { limits: &self.limits, refusal: &|_| None, token: &token };
             let effects = step(self.program, execution, &event, &world, &mut history);
             execution.take_changes();
             let mut unanswered = Vec::new();

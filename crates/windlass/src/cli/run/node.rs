@@ -72,6 +72,9 @@ impl Node {
         self.tally.entered += 1;
         self.standing = Standing::Entered;
         self.failed = (self.kind == "Fail").then(|| Failed { origin: id, error: self.fail_error.clone() });
+        if self.failed.is_some() {
+            self.tally.failures += 1;
+        }
         if self.map.is_none() {
             self.entered_at = Some(at);
             self.retries = 0;

@@ -164,8 +164,13 @@ impl Progress {
                 && frame.retries.count > self.nodes[node].retries
             {
                 self.nodes[node].retries = frame.retries.count;
-                let delay = duration(until.as_ms() - self.last_at.as_ms());
-                let why = self.why(self.nodes[node].failed.clone().or_else(|| self.last_failure()));
+                let failed = self.nodes[node].failed.clone().or_else(|| self.last_failure());
+                // A container's branches are cut short without an event of their own.
+                let origin = failed.as_ref().map_or(usize::MAX, |failed| failed.origin);
+                self.end_states(self.last_at, origin, |progress, index| {
+                    progress.around(index).any(|around| around == node)
+                });
+                let (why, delay) = (self.why(failed), duration(until.as_ms() - self.last_at.as_ms()));
                 self.line(node, Sign::Retried, None, format!("{why}, retry {} in {delay}", frame.retries.count));
             }
         }
@@ -199,7 +204,12 @@ impl Progress {
             }
             let Some(entered_at) = node.entered_at else { continue };
             let left = |until: Timestamp| duration(until.as_ms() - now.as_ms());
-            let note = match frames.get(&index).map(|frame| &frame.phase) {
+            let phase = frames.get(&index).map(|frame| &frame.phase);
+            // Its beginning stands above, and what runs in it below.
+            if matches!(phase, Some(Phase::Parallel(_))) {
+                continue;
+            }
+            let note = match phase {
                 Some(Phase::Wait { until, .. }) => format!("{} left", left(*until)),
                 Some(Phase::Retry { until, .. }) => format!("retry {} in {}", node.retries, left(*until)),
                 Some(Phase::Map(_)) => node.items_note(),

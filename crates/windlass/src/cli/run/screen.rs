@@ -101,9 +101,13 @@ impl Screen {
         }
         let mut out = String::new();
         self.erase(&mut out);
+        if !lines.is_empty() {
+            self.told_at = Instant::now();
+        }
         for line in lines {
             self.lines_told += 1;
-            if self.lines_told <= LINES_MAX {
+            // How it ended is told in any case.
+            if self.lines_told <= LINES_MAX || matches!(line.sign, Sign::Failed | Sign::CutOff) {
                 let _ = writeln!(out, "{}", self.render(&line));
             } else if self.lines_told == LINES_MAX + 1 {
                 let text = format!(
@@ -207,7 +211,6 @@ impl Watcher for Screen {
             self.trace(&events);
         }
         if !self.live && self.told_at.elapsed() >= TELL_INTERVAL {
-            self.told_at = Instant::now();
             self.progress.announce_maps();
         }
         let now = events.last().map(|event| event.at);
