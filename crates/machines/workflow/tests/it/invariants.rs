@@ -131,7 +131,9 @@ impl Watch {
         for event in events.iter().filter(|event| ends_attempt(event.event_type)) {
             let mut scheduled = event;
             while !is_scheduled(scheduled.event_type) {
-                scheduled = by_id.get(&scheduled.previous_event_id).unwrap_or_else(|| panic!("event {} has no Scheduled", event.id));
+                scheduled = by_id
+                    .get(&scheduled.previous_event_id)
+                    .unwrap_or_else(|| panic!("event {} has no Scheduled", event.id));
             }
             if let Some(other) = ended.insert(scheduled.id, event.id) {
                 panic!("attempt {} ends twice: events {other} and {}", scheduled.id, event.id);
@@ -147,8 +149,13 @@ fn check_tree(execution: &Execution, continues: bool) {
         match frame.parent {
             None => assert_eq!(frame.id, FrameId::ROOT),
             Some(parent) => {
-                let parent = execution.frames.get(&parent).unwrap_or_else(|| panic!("frame {:?} is an orphan", frame.id));
-                assert!(matches!(parent.phase, Phase::Parallel(_) | Phase::Map(_)), "frame {:?} has a parent that waits for none", frame.id);
+                let parent =
+                    execution.frames.get(&parent).unwrap_or_else(|| panic!("frame {:?} is an orphan", frame.id));
+                assert!(
+                    matches!(parent.phase, Phase::Parallel(_) | Phase::Map(_)),
+                    "frame {:?} has a parent that waits for none",
+                    frame.id
+                );
                 *children.entry(parent.id).or_default() += 1;
             }
         }
@@ -176,8 +183,8 @@ fn is_scheduled(event_type: EventType) -> bool {
 fn ends_attempt(event_type: EventType) -> bool {
     use EventType::{
         ActivityFailed, ActivityScheduleFailed, ActivitySucceeded, ActivityTimedOut, LambdaFunctionFailed,
-        LambdaFunctionScheduleFailed, LambdaFunctionStartFailed, LambdaFunctionSucceeded, LambdaFunctionTimedOut, TaskFailed,
-        TaskStartFailed, TaskSubmitFailed, TaskSucceeded, TaskTimedOut,
+        LambdaFunctionScheduleFailed, LambdaFunctionStartFailed, LambdaFunctionSucceeded, LambdaFunctionTimedOut,
+        TaskFailed, TaskStartFailed, TaskSubmitFailed, TaskSucceeded, TaskTimedOut,
     };
     matches!(
         event_type,

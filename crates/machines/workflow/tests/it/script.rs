@@ -77,7 +77,8 @@ pub(crate) fn payload(value: &Value) -> Payload {
 }
 
 fn read_answer(answer: &Value) -> Answer {
-    let known = ["start", "worker", "submit", "submit_at", "at", "succeed", "echo", "fail", "how", "silent", "beats", "invoke"];
+    let known =
+        ["start", "worker", "submit", "submit_at", "at", "succeed", "echo", "fail", "how", "silent", "beats", "invoke"];
     for (member, _) in answer.as_object().expect("an answer is an object").iter() {
         assert!(known.contains(&&**member), "unknown member {member} of an answer");
     }
