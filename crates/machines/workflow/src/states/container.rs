@@ -53,17 +53,8 @@ impl Turn<'_> {
             _ => Ok(()),
         };
         if let Err(failure) = done {
-            self.container_evaluation_failed(parent, failure);
+            self.evaluation_failed(parent, failure);
         }
-    }
-
-    /// An evaluation of a container failed while others of its frames may run.
-    fn container_evaluation_failed(&mut self, parent: FrameId, failure: windlass_asl::Failure) {
-        self.release(parent);
-        if let Some(frame) = self.frame_mut(parent) {
-            frame.phase = Phase::Work;
-        }
-        self.evaluation_failed(parent, failure);
     }
 
     /// A branch or iteration failed: its siblings are cut short and the

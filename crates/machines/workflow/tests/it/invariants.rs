@@ -32,8 +32,11 @@ impl Watch {
         self.expected = Some(picture(&copy, &effects, &history.take()));
         let mut silent = execution.clone();
         step(program, &mut silent, event, world, &mut History::Off);
-        assert_eq!(silent.next_event_id, copy.next_event_id, "without history the execution goes another way");
-        assert_eq!(silent.status, copy.status, "without history the execution ends another way");
+        // Without history no bytes are counted, so only a turn that came to rest is comparable.
+        if !effects.iter().any(|effect| matches!(effect, Effect::Continue)) {
+            assert_eq!(silent.next_event_id, copy.next_event_id, "without history the execution goes another way");
+            assert_eq!(silent.status, copy.status, "without history the execution ends another way");
+        }
     }
 
     /// Holds a turn to the invariants.
@@ -115,7 +118,10 @@ impl Watch {
             let effects = step(program, &mut copy, &stale, world, &mut history);
             assert!(effects.is_empty(), "a stale event has effects: {stale:?} {effects:?}");
             assert!(history.take().is_empty(), "a stale event writes history: {stale:?}");
-            assert_eq!(before, format!("{copy:?}"), "a stale event changes the execution: {stale:?}");
+            assert!(
+                before == format!("{copy:?}"),
+                "a stale event changes the execution: {stale:?}\n{before}\n{copy:?}"
+            );
         }
     }
 
@@ -131,7 +137,9 @@ impl Watch {
         for event in events.iter().filter(|event| ends_attempt(event.event_type)) {
             let mut scheduled = event;
             while !is_scheduled(scheduled.event_type) {
-                scheduled = by_id.get(&scheduled.previous_event_id).unwrap_or_else(|| panic!("event {} has no Scheduled", event.id));
+                scheduled = by_id
+                    .get(&scheduled.previous_event_id)
+                    .unwrap_or_else(|| panic!("event {} has no Scheduled", event.id));
             }
             if let Some(other) = ended.insert(scheduled.id, event.id) {
                 panic!("attempt {} ends twice: events {other} and {}", scheduled.id, event.id);
@@ -147,8 +155,13 @@ fn check_tree(execution: &Execution, continues: bool) {
         match frame.parent {
             None => assert_eq!(frame.id, FrameId::ROOT),
             Some(parent) => {
-                let parent = execution.frames.get(&parent).unwrap_or_else(|| panic!("frame {:?} is an orphan", frame.id));
-                assert!(matches!(parent.phase, Phase::Parallel(_) | Phase::Map(_)), "frame {:?} has a parent that waits for none", frame.id);
+                let parent =
+                    execution.frames.get(&parent).unwrap_or_else(|| panic!("frame {:?} is an orphan", frame.id));
+                assert!(
+                    matches!(parent.phase, Phase::Parallel(_) | Phase::Map(_)),
+                    "frame {:?} has a parent that waits for none",
+                    frame.id
+                );
                 *children.entry(parent.id).or_default() += 1;
             }
         }
@@ -176,8 +189,8 @@ fn is_scheduled(event_type: EventType) -> bool {
 fn ends_attempt(event_type: EventType) -> bool {
     use EventType::{
         ActivityFailed, ActivityScheduleFailed, ActivitySucceeded, ActivityTimedOut, LambdaFunctionFailed,
-        LambdaFunctionScheduleFailed, LambdaFunctionStartFailed, LambdaFunctionSucceeded, LambdaFunctionTimedOut, TaskFailed,
-        TaskStartFailed, TaskSubmitFailed, TaskSucceeded, TaskTimedOut,
+        LambdaFunctionScheduleFailed, LambdaFunctionStartFailed, LambdaFunctionSucceeded, LambdaFunctionTimedOut,
+        TaskFailed, TaskStartFailed, TaskSubmitFailed, TaskSucceeded, TaskTimedOut,
     };
     matches!(
         event_type,

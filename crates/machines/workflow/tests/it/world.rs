@@ -58,7 +58,14 @@ pub(crate) fn token(task: TaskId) -> Text {
 }
 
 /// Runs an execution until it closes or nothing is left to happen.
-pub(crate) fn run(program: &Machine, input: Payload, mut script: Script, limits: &Limits, seed: u64, extra: Vec<(i64, EventKind)>) -> Run {
+pub(crate) fn run(
+    program: &Machine,
+    input: Payload,
+    mut script: Script,
+    limits: &Limits,
+    seed: u64,
+    extra: Vec<(i64, EventKind)>,
+) -> Run {
     let mut queue: BTreeMap<(Timestamp, u64), Due> = BTreeMap::new();
     let mut serial = 0;
     let mut push = |queue: &mut BTreeMap<(Timestamp, u64), Due>, at: Timestamp, due: Due| {
@@ -69,8 +76,15 @@ pub(crate) fn run(program: &Machine, input: Payload, mut script: Script, limits:
     for (ms, event) in extra {
         push(&mut queue, START.plus_ms(ms), Due::Event(event));
     }
-    let world = World { limits, token: &token };
-    let mut run = Run { execution: Execution::new(identity(input)), events: Vec::new(), continued: 0, calls: Vec::new(), now: START };
+    let refusal = |call: &TaskCall| (call.state.ends_with("Refused")).then(|| format!("{} is refused.", call.arn));
+    let world = World { limits, refusal: &refusal, token: &token };
+    let mut run = Run {
+        execution: Execution::new(identity(input)),
+        events: Vec::new(),
+        continued: 0,
+        calls: Vec::new(),
+        now: START,
+    };
     let mut watch = Watch::default();
     let mut beats: HashMap<TaskId, Timestamp> = HashMap::new();
     let mut steps = 0;
@@ -83,7 +97,11 @@ pub(crate) fn run(program: &Machine, input: Payload, mut script: Script, limits:
             Due::Timer(timer, TimerKind::Heartbeat { task, interval_ms })
                 if beats.get(&task).is_some_and(|beat| beat.plus_ms(interval_ms) > at) =>
             {
-                push(&mut queue, beats[&task].plus_ms(interval_ms), Due::Timer(timer, TimerKind::Heartbeat { task, interval_ms }));
+                push(
+                    &mut queue,
+                    beats[&task].plus_ms(interval_ms),
+                    Due::Timer(timer, TimerKind::Heartbeat { task, interval_ms }),
+                );
                 continue;
             }
             Due::Timer(timer, _) => EventKind::TimerFired { timer },
@@ -120,7 +138,9 @@ pub(crate) fn run(program: &Machine, input: Payload, mut script: Script, limits:
                                 EventKind::TaskSucceeded { task, output: output.into() }
                             }
                             End::Succeed(output) => EventKind::TaskSucceeded { task, output },
-                            End::Fail { error, cause, failure } => EventKind::TaskFailed { task, error, cause, failure },
+                            End::Fail { error, cause, failure } => {
+                                EventKind::TaskFailed { task, error, cause, failure }
+                            }
                         };
                         tell(ms, Due::Event(kind));
                     }
