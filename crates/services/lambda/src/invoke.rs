@@ -136,7 +136,7 @@ impl Shared {
     /// # Errors
     /// There is no such function, version or alias.
     pub(crate) fn resolve(&self, name: &FunctionName, qualifier: Option<&str>) -> Result<Destination, Fault> {
-        let function = self.catalogue.find(name, qualifier)?;
+        let function = self.catalogue.find(name, Some(qualifier.unwrap_or("$LATEST")))?;
         let mut configuration = function.qualified(qualifier)?.clone();
         let alias = qualifier.and_then(|qualifier| function.aliases.get(qualifier));
         if let Some(alias) = alias.filter(|alias| !alias.weights.is_empty()) {

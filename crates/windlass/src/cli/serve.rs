@@ -209,7 +209,7 @@ fn announce(config: &Config, server: &Server) {
          \x20 mode         {mode}\n\
          \n\
          Next, in another terminal:\n\
-         \x20 {keys}AWS_REGION={region} \\\n\
+         \x20 {keys}AWS_DEFAULT_REGION={region} \\\n\
          \x20   aws --endpoint-url {scheme}://{address} stepfunctions list-state-machines\n\
          \n\
          SDKs put \"sync-\" before the host for StartSyncExecution and TestState. Where that name does not\n\

@@ -26,6 +26,8 @@ fn serves_until_it_is_told_to_stop() {
         assert!(notices.read_line(&mut text).unwrap() > 0, "{text}");
     }
     assert!(text.contains("open") && text.contains("aws --endpoint-url http://127.0.0.1:"), "{text}");
+    // The AWS CLI of version 1 knows no AWS_REGION; every version knows this one.
+    assert!(text.contains(" AWS_DEFAULT_REGION=us-east-1 "), "{text}");
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let mut log = String::new();

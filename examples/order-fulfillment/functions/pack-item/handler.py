@@ -1,0 +1,5 @@
+"""Packs an item and prints its label."""
+
+
+def handler(reservation, context):
+    return {"label": "%dx %s" % (reservation["quantity"], reservation["sku"]), "from": reservation["reservation"]}
