@@ -6,6 +6,7 @@
 
 mod arn;
 mod json_error;
+mod measure;
 mod number;
 mod object;
 mod parse;

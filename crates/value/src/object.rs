@@ -56,6 +56,10 @@ impl Object {
         self.0.iter()
     }
 
+    pub(crate) fn entries(&self) -> indexmap::map::Iter<'_, Text, Value> {
+        self.0.iter()
+    }
+
     /// The names in order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Text> {
         self.0.keys()

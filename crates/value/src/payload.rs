@@ -14,7 +14,15 @@ pub struct Payload(Arc<Inner>);
 struct Inner {
     text: OnceLock<Arc<str>>,
     tree: OnceLock<Value>,
+    /// The length of the text, where it was counted before there was one.
+    length: OnceLock<usize>,
     place: OnceLock<(u128, u64)>,
+}
+
+impl Inner {
+    fn new(text: OnceLock<Arc<str>>, tree: OnceLock<Value>) -> Payload {
+        Payload(Arc::new(Inner { text, tree, length: OnceLock::new(), place: OnceLock::new() }))
+    }
 }
 
 impl Payload {
@@ -30,12 +38,12 @@ impl Payload {
 
     /// A payload from text that this server wrote itself, taken at its word.
     pub fn from_valid_text(text: impl Into<Arc<str>>) -> Payload {
-        Payload(Arc::new(Inner { text: OnceLock::from(text.into()), tree: OnceLock::new(), place: OnceLock::new() }))
+        Inner::new(OnceLock::from(text.into()), OnceLock::new())
     }
 
     /// A payload from a tree; its text is written when asked for.
     pub fn from_value(value: Value) -> Payload {
-        Payload(Arc::new(Inner { text: OnceLock::new(), tree: OnceLock::from(value), place: OnceLock::new() }))
+        Inner::new(OnceLock::new(), OnceLock::from(value))
     }
 
     /// The document as text: the caller's own where it came as text, else compact.
@@ -58,6 +66,22 @@ impl Payload {
     /// The length of the text in UTF-8 bytes.
     pub fn bytes_len(&self) -> usize {
         self.text().len()
+    }
+
+    /// The length of the text, if it is at most `max`. The text of a tree is
+    /// counted, not made; see [`Value::text_len_within`].
+    pub fn bytes_len_within(&self, max: usize) -> Option<usize> {
+        let known = self.0.text.get().map(|text| text.len()).or_else(|| self.0.length.get().copied());
+        if let Some(length) = known {
+            return Some(length).filter(|length| *length <= max);
+        }
+        let length = self.value().text_len_within(max)?;
+        Some(*self.0.length.get_or_init(|| length))
+    }
+
+    /// The same document, of which no one has noted a place.
+    pub fn without_place(&self) -> Payload {
+        Inner::new(self.0.text.clone(), self.0.tree.clone())
     }
 
     /// Where `owner` has stored this document, so that it is stored once.

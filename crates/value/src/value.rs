@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::measure;
 use crate::number::Number;
 use crate::object::Object;
 use crate::write;
@@ -149,6 +150,14 @@ impl Value {
         let mut out = String::new();
         write::value(self, &mut out);
         out
+    }
+
+    /// The length of [`Value::to_text`] in bytes, without making the text.
+    /// `None` when it is longer than `max` or nests deeper than
+    /// [`crate::DEPTH_MAX`], so that the text could not be read again. Takes
+    /// time in proportion to the length or to `max`, whichever is less.
+    pub fn text_len_within(&self, max: usize) -> Option<usize> {
+        measure::text_len_within(self, max)
     }
 
     /// Appends compact JSON text.

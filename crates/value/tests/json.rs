@@ -137,9 +137,35 @@ proptest! {
     }
 
     #[test]
+    fn the_counted_length_is_that_of_the_text(value in any_value()) {
+        let length = value.to_text().len();
+        prop_assert_eq!(value.text_len_within(usize::MAX), Some(length));
+        prop_assert_eq!(value.text_len_within(length), Some(length));
+        prop_assert_eq!(value.text_len_within(length - 1), None);
+    }
+
+    #[test]
     fn any_text_is_read_or_refused(text in "\\PC*") {
         prop_assert_eq!(parse(&text).is_ok(), validate(&text).is_ok());
     }
+}
+
+#[test]
+fn lengths_are_counted_without_the_text() {
+    // 2^64 elements, were they written out.
+    let shared = (0..64).fold(Value::from("x"), |inner, _| Value::from(vec![inner.clone(), inner]));
+    assert_eq!(shared.text_len_within(262_144), None);
+    let payload = Payload::from_value(shared);
+    assert_eq!(payload.bytes_len_within(262_144), None);
+    let deep = |levels: usize| (0..levels).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+    assert_eq!(deep(1000).text_len_within(10_000), Some(2004));
+    assert!(parse(&deep(1000).to_text()).is_ok());
+    assert_eq!(deep(1001).text_len_within(10_000), None);
+    let text = Payload::from_text("[ 1, 2 ]").unwrap();
+    assert_eq!((text.bytes_len_within(8), text.bytes_len_within(7)), (Some(8), None));
+    let tree = Payload::from_value(Value::from(vec![Value::int(-10), Value::from(0), Value::from("\u{1}é\n")]));
+    assert_eq!((tree.bytes_len_within(19), tree.bytes_len_within(20)), (None, Some(20)));
+    assert_eq!((tree.bytes_len_within(19), tree.bytes_len()), (None, 20));
 }
 
 #[test]

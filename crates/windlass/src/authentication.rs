@@ -10,7 +10,8 @@ use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError
 use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
 
-use crate::config::{Config, Credential};
+use crate::config::Config;
+use crate::credential::Credential;
 
 /// How callers are known.
 pub(crate) struct Authentication {

@@ -1,7 +1,10 @@
 //! The command line.
 
+mod excerpt;
 mod run;
 mod serve;
+mod source;
+mod terminal;
 mod validate;
 
 use std::io::{self, Write};

@@ -1,13 +1,13 @@
 //! The configuration: flag before environment before file before default.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::access_log::LogFormat;
-use crate::config_file::{ConfigFile, CredentialSection};
+use crate::config_file::ConfigFile;
+use crate::credential::{self, Credential, FUNCTION_ACCESS_KEY_ID};
 
 /// Where the server listens when nothing is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
@@ -57,36 +57,6 @@ const VARIABLES: [&str; 22] = [
     "WINDLASS_TLS_CERT",
     "WINDLASS_TLS_KEY",
 ];
-
-/// A secret that prints as dots.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself; for computing signatures only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// One access key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// The public half.
-    pub access_key_id: String,
-    /// The secret half.
-    pub secret_access_key: Secret,
-    /// 12 digits.
-    pub account_id: String,
-    /// The IAM user's name; `None` is the account's root.
-    pub user: Option<String>,
-}
 
 /// Certificate chain and private key, PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,13 +179,13 @@ pub enum ConfigError {
 }
 
 /// Where a value came from, to name it when it is wrong.
-struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     file_name: String,
 }
 
 impl Sources<'_> {
-    fn env(&self, name: &str) -> Option<String> {
+    pub(crate) fn env(&self, name: &str) -> Option<String> {
         (self.env)(name).filter(|value| !value.is_empty())
     }
 
@@ -356,7 +326,7 @@ impl Config {
             access_log: sources.parsed("WINDLASS_ACCESS_LOG", file.access_log, true, switch)?,
             metrics_public: sources.parsed("WINDLASS_METRICS_PUBLIC", file.metrics_public, false, switch)?,
             tls: tls_files(&sources, file.tls.cert, file.tls.key, path.as_deref())?,
-            credentials: credentials(&sources, file.credentials, &account_id, path.as_deref())?,
+            credentials: credential::all(&sources, file.credentials, &account_id, path.as_deref())?,
             unknown_variables: unknown_variables(names),
             file: path,
         };
@@ -377,15 +347,7 @@ impl Config {
     /// The system has no randomness.
     pub fn with_function_credential(mut self) -> Result<Config, String> {
         if !self.is_open() {
-            let mut random = [0; 32];
-            getrandom::fill(&mut random).map_err(|error| format!("the system gives no random bytes: {error}"))?;
-            let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.credentials.push(Credential {
-                access_key_id: FUNCTION_ACCESS_KEY_ID.to_owned(),
-                secret_access_key: Secret(secret),
-                account_id: self.account_id.clone(),
-                user: Some(FUNCTION_USER.to_owned()),
-            });
+            self.credentials.push(Credential::for_functions(&self.account_id)?);
         }
         Ok(self)
     }
@@ -429,9 +391,6 @@ impl Config {
     }
 }
 
-/// Nobody else may have it: configured ids are refused when they are this one.
-const FUNCTION_ACCESS_KEY_ID: &str = "WINDLASS-FUNCTIONS";
-const FUNCTION_USER: &str = "windlass-functions";
 const CONNECTIONS_MAX_LIMIT: usize = 1_000_000;
 
 fn default_data(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
@@ -478,7 +437,7 @@ fn parse_listen(source_name: &str, value: &str) -> Result<SocketAddr, ConfigErro
     })
 }
 
-fn parse_account(source_name: String, value: String) -> Result<String, ConfigError> {
+pub(crate) fn parse_account(source_name: String, value: String) -> Result<String, ConfigError> {
     if value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(value);
     }
@@ -515,106 +474,11 @@ fn tls_files(
 }
 
 /// A relative path in the file is meant beside the file.
-fn beside(file: Option<&Path>, path: PathBuf) -> PathBuf {
+pub(crate) fn beside(file: Option<&Path>, path: PathBuf) -> PathBuf {
     match file.and_then(Path::parent) {
         Some(folder) => folder.join(path),
         None => path,
     }
-}
-
-fn credentials(
-    sources: &Sources<'_>,
-    sections: Vec<CredentialSection>,
-    account_id: &str,
-    file: Option<&Path>,
-) -> Result<Vec<Credential>, ConfigError> {
-    let mut credentials = Vec::new();
-    if let Some(access_key_id) = sources.env("WINDLASS_ACCESS_KEY_ID") {
-        let secret = match sources.env("WINDLASS_SECRET_ACCESS_KEY_FILE") {
-            Some(path) => read_secret(Path::new(&path))?,
-            None => sources.env("WINDLASS_SECRET_ACCESS_KEY").map(Secret).ok_or_else(|| {
-                ConfigError::Incomplete(
-                    "WINDLASS_ACCESS_KEY_ID is set, but its secret is not\n\
-                     Set WINDLASS_SECRET_ACCESS_KEY_FILE or WINDLASS_SECRET_ACCESS_KEY too."
-                        .to_owned(),
-                )
-            })?,
-        };
-        credentials.push(Credential {
-            access_key_id,
-            secret_access_key: secret,
-            account_id: account_id.to_owned(),
-            user: None,
-        });
-    }
-    for section in sections {
-        let name = section.access_key_id.clone();
-        let account = section.account_id.clone();
-        let secret = section_secret(sources, &section, file)?;
-        let account_id = match account {
-            Some(account) => parse_account(format!("account_id of the credential {name}"), account)?,
-            None => account_id.to_owned(),
-        };
-        credentials.push(Credential { access_key_id: name, secret_access_key: secret, account_id, user: section.user });
-    }
-    for (index, credential) in credentials.iter().enumerate() {
-        check_credential(credential)?;
-        if credentials[..index].iter().any(|earlier| earlier.access_key_id == credential.access_key_id) {
-            return Err(ConfigError::Incomplete(format!(
-                "the access key id {} is there twice\nRemove one of the two.",
-                credential.access_key_id
-            )));
-        }
-    }
-    Ok(credentials)
-}
-
-fn section_secret(
-    sources: &Sources<'_>,
-    section: &CredentialSection,
-    file: Option<&Path>,
-) -> Result<Secret, ConfigError> {
-    let name = &section.access_key_id;
-    match (&section.secret_access_key, &section.secret_access_key_file, &section.secret_access_key_env) {
-        (Some(secret), None, None) => Ok(Secret(secret.clone())),
-        (None, Some(path), None) => read_secret(&beside(file, path.clone())),
-        (None, None, Some(variable)) => sources.env(variable).map(Secret).ok_or_else(|| {
-            ConfigError::Incomplete(format!("the secret of {name} should be in {variable}, which is not set"))
-        }),
-        _ => Err(ConfigError::Incomplete(format!(
-            "the credential {name} needs exactly one of secret_access_key_file, secret_access_key_env and \
-             secret_access_key"
-        ))),
-    }
-}
-
-fn check_credential(credential: &Credential) -> Result<(), ConfigError> {
-    let id = &credential.access_key_id;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if id == FUNCTION_ACCESS_KEY_ID {
-        return Err(ConfigError::Incomplete(format!("the access key id {id} is the server's own\nChoose another.")));
-    }
-    if id.is_empty() || !id.bytes().all(plain) {
-        return Err(ConfigError::Value {
-            source_name: "access_key_id".to_owned(),
-            value: id.clone(),
-            expected: "it may have letters, digits, '_' and '-' only",
-        });
-    }
-    if credential.secret_access_key.0.is_empty() {
-        return Err(ConfigError::Incomplete(format!("the secret of {id} is empty")));
-    }
-    Ok(())
-}
-
-fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-        what: "the secret access key in",
-        path: path.to_owned(),
-        error,
-        next: "The file must hold the secret alone, and be readable by the server's user.",
-    })?;
-    Ok(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Kubernetes sets WINDLASS_PORT…, WINDLASS_SERVICE_… for a service of our

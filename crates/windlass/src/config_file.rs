@@ -74,8 +74,15 @@ impl std::fmt::Debug for CredentialSection {
 
 impl ConfigFile {
     /// # Errors
-    /// The parser's text: line, column, the line itself and what is wrong.
+    /// Line, column, the line itself and what is wrong. A line that may hold a
+    /// secret is not repeated, for errors end up in logs.
     pub(crate) fn parse(text: &str) -> Result<ConfigFile, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let before = text.get(..start).unwrap_or_default();
+            let line = before.matches('\n').count();
+            let holds_secret = text.lines().nth(line).is_some_and(|line| line.contains("secret"));
+            if holds_secret { format!("line {}: {}", line + 1, error.message()) } else { error.to_string() }
+        })
     }
 }

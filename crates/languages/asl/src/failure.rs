@@ -1,5 +1,7 @@
 use std::fmt;
 
+use windlass_value::Value;
+
 /// Why an evaluation failed, as Retry, Catch and the history see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -35,3 +37,15 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Bytes of a value that a failure shows at most: the largest payload of AWS.
+const SHOWN_BYTES_MAX: usize = 262_144;
+
+/// A value as a failure's cause shows it. Values share subtrees, so one that
+/// nobody could store may get here; its text must not be made.
+pub(crate) fn shown(value: &Value) -> String {
+    match value.text_len_within(SHOWN_BYTES_MAX) {
+        Some(_) => value.to_text(),
+        None => format!("({} of more than {SHOWN_BYTES_MAX} bytes)", value.kind()),
+    }
+}

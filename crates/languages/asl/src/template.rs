@@ -4,7 +4,7 @@ use windlass_jsonata::Expression;
 use windlass_value::{Object, Text, Value};
 
 use crate::evaluate::{Location, expression};
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::intrinsic::Intrinsic;
 use crate::jsonpath::{NoResult, Path, Reason};
 use crate::scope::Scope;
@@ -76,8 +76,9 @@ pub(crate) fn path_failure(path: &Path, error: &NoResult, scope: &Scope<'_>, fie
         Reason::NotFound | Reason::NoVariable => {
             let input = path.document(scope).unwrap_or(scope.input);
             Failure::runtime(format!(
-                "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{input}'",
-                path.text()
+                "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
+                path.text(),
+                shown(input)
             ))
         }
     }

@@ -14,6 +14,31 @@ use windlass_value::{Timestamp, Value, object};
 
 use surroundings::Fixed;
 
+/// A value of a few kilobytes whose text would have some 2^64 bytes.
+fn enormous() -> Value {
+    (0..64).fold(Value::from("x"), |inner, _| Value::from(vec![inner.clone(), inner]))
+}
+
+#[test]
+fn failures_do_not_write_enormous_values() {
+    let surroundings = Fixed::new();
+    let input = object! { "all" => enormous() };
+    let scope = Scope::new(&input, &surroundings);
+    let missing = Template::Object(vec![("a".into(), Template::Path(Path::parse("$.absent").unwrap()))]);
+    let failure = missing.evaluate(&scope, "Parameters").unwrap_err();
+    assert!(
+        failure.cause.ends_with("could not be found in the input '(object of more than 262144 bytes)'"),
+        "{failure}"
+    );
+    let call = Intrinsic::parse("States.ArrayLength($.absent)").unwrap();
+    assert!(call.evaluate(&scope).unwrap_err().cause.len() < 1_000);
+    let number = Quantity::Path(Path::parse("$.all").unwrap());
+    assert!(number.evaluate(&scope, QuantityField::TimeoutSeconds).unwrap_err().cause.len() < 1_000);
+    let text = StringField::Path(Path::parse("$.all").unwrap());
+    assert!(text.evaluate(&scope, "Error").unwrap_err().cause.len() < 1_000);
+    assert!(Path::parse("$.concat($.all)").unwrap().evaluate(&scope).is_err());
+}
+
 /// Collects what differs, so that one run shows all of it.
 #[derive(Default)]
 struct Report {

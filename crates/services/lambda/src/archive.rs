@@ -126,18 +126,6 @@ pub fn unpack(mut archive: impl Read + Seek, packed_bytes: u64, folder: &Path) -
         }
         symlink(text, &target)?;
     }
-    // Links to links may still lead out together; what the system resolves decides.
-    let root = folder.canonicalize()?;
-    for (path, _) in &links {
-        if let Ok(resolved) = folder.join(path).canonicalize()
-            && !resolved.starts_with(&root)
-        {
-            return Err(ArchiveError::Entry {
-                name: path.display().to_string(),
-                reason: "a link that leaves the package",
-            });
-        }
-    }
     Ok(())
 }
 
@@ -226,18 +214,21 @@ fn is_device(part: &str) -> bool {
     }
 }
 
-/// Whether a link at `path` with that text points into the package by its words.
+/// Whether a link at `path` with that text stays in the package.
+///
+/// Steps upwards are taken only at the beginning, from the link's own folder,
+/// which is no link itself (see [`Seen`]). All further steps go down, or through
+/// links of which the same holds: so no chain of links can leave.
 fn stays_inside(path: &Path, text: &str) -> bool {
-    let mut depth = path.components().count() as isize - 1;
+    let mut depth = path.components().count().saturating_sub(1);
+    let mut goes_down = false;
     for component in Path::new(text).components() {
         match component {
             Component::CurDir => {}
-            Component::Normal(_) => depth += 1,
+            Component::Normal(_) => goes_down = true,
+            Component::ParentDir if goes_down || depth == 0 => return false,
             Component::ParentDir => depth -= 1,
             Component::RootDir | Component::Prefix(_) => return false,
-        }
-        if depth < 0 {
-            return false;
         }
     }
     !text.is_empty()

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -170,6 +170,13 @@ impl Catalogue {
             .take_while(|(name, _)| name.account == account && name.region == region)
             .map(|(_, function)| function.clone())
             .collect()
+    }
+
+    /// The SHA-256 of all code in use, in hex.
+    pub(crate) fn code_hashes(&self) -> HashSet<String> {
+        let functions = self.functions.read();
+        let versions = functions.values().flat_map(|function| function.versions.values().chain([&function.latest]));
+        versions.map(|configuration| configuration.code_sha256.clone()).collect()
     }
 
     /// Changes one function, durably, before it answers.

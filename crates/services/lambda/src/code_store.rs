@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::archive::{ArchiveError, UNPACKED_BYTES_MAX, unpack};
 use crate::faults;
 
 /// AWS's bound on a zip that is sent inside a request.
-const ZIP_BYTES_MAX: usize = 50 * 1024 * 1024;
+pub(crate) const ZIP_BYTES_MAX: usize = 50 * 1024 * 1024;
 
 /// Zips by their content (`blobs/sha256/ab/abcd…`) and each unpacked once
 /// (`functions/abcd…`). Both appear whole or not at all, also after power loss.
@@ -37,14 +38,22 @@ impl CodeStore {
         let store = CodeStore { blobs: data.join("blobs/sha256"), functions: data.join("functions") };
         fs::create_dir_all(&store.blobs)?;
         fs::create_dir_all(&store.functions)?;
-        // What a crash left half unpacked.
-        for entry in fs::read_dir(&store.functions)? {
+        Ok(store)
+    }
+
+    /// Removes what is unpacked but in no use, and what a crash left half
+    /// unpacked. Only before the first request. Zips stay.
+    ///
+    /// # Errors
+    /// A folder cannot be read or removed.
+    pub(crate) fn forget_unpacked(&self, used: &HashSet<String>) -> io::Result<()> {
+        for entry in fs::read_dir(&self.functions)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+            if !entry.file_name().to_str().is_some_and(|name| used.contains(name)) {
                 fs::remove_dir_all(entry.path())?;
             }
         }
-        Ok(store)
+        Ok(())
     }
 
     /// The size and hash of a zip, without storing it.

@@ -1,8 +1,9 @@
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How the service runs on this machine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LambdaConfig {
     /// The server's data folder; code, unpacked functions and logs live in it.
     pub data: PathBuf,
@@ -47,6 +48,23 @@ impl LambdaConfig {
             code_location_base: None,
             path: None,
         }
+    }
+}
+
+impl fmt::Debug for LambdaConfig {
+    /// Without the secrets: a configuration is printed into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LambdaConfig")
+            .field("data", &self.data)
+            .field("account_endpoint_url", &self.account_endpoint_url)
+            .field("concurrency_max", &self.concurrency_max)
+            .field("access_key_id", &self.access_key_id)
+            .field("init_timeout", &self.init_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("event_retry_delays", &self.event_retry_delays)
+            .field("code_location_base", &self.code_location_base)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

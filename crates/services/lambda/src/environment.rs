@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -318,6 +318,32 @@ async fn own(
     };
     // Closes the pipe: what the process left behind is killed by the watch.
     drop(server_end);
+    if std::process::id() == INIT {
+        reap_group(pid).await;
+    }
+}
+
+/// The process that orphans are handed to.
+const INIT: u32 = 1;
+const REAP_INTERVAL: Duration = Duration::from_millis(20);
+const REAP_TRIES_MAX: u32 = 500;
+
+/// As process 1 (in a container) we inherit the watch and whatever the process
+/// left in its group; nobody else takes note of their end.
+async fn reap_group(pid: u32) {
+    let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    for _ in 0..REAP_TRIES_MAX {
+        loop {
+            match waitpgid(group, WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // None left.
+                Err(_) => return,
+            }
+        }
+        tokio::time::sleep(REAP_INTERVAL).await;
+    }
+    tracing::warn!(pid, "a function's processes do not end");
 }
 
 fn kill_group(pid: u32) {

@@ -47,6 +47,13 @@ pub(crate) struct Invocation {
     pub(crate) client_context: Option<String>,
 }
 
+/// What came of the start of a process.
+enum Started {
+    Running(Environment),
+    /// The package has nothing to start, in AWS's words.
+    Invalid(String),
+}
+
 /// What an invocation ended in.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
@@ -129,7 +136,7 @@ impl Shared {
     /// # Errors
     /// There is no such function, version or alias.
     pub(crate) fn resolve(&self, name: &FunctionName, qualifier: Option<&str>) -> Result<Destination, Fault> {
-        let function = self.catalogue.find(name, qualifier)?;
+        let function = self.catalogue.find(name, Some(qualifier.unwrap_or("$LATEST")))?;
         let mut configuration = function.qualified(qualifier)?.clone();
         let alias = qualifier.and_then(|qualifier| function.aliases.get(qualifier));
         if let Some(alias) = alias.filter(|alias| !alias.weights.is_empty()) {
@@ -161,9 +168,16 @@ impl Shared {
             return Err(faults::service("the service is ending"));
         }
         let permit = self.concurrency.acquire(&target.function, target.reserved).await?;
-        match target.configuration.url().and_then(Target::read) {
-            Some(url) => self.run_url(&url, &target, invocation, permit).await,
-            None => self.run_process(&target, invocation, permit).await,
+        let running = async {
+            match target.configuration.url().and_then(Target::read) {
+                Some(url) => self.run_url(&url, &target, invocation, permit).await,
+                None => self.run_process(&target, invocation, permit).await,
+            }
+        };
+        tokio::select! {
+            ended = running => ended,
+            // Dropped where it stands, with its process.
+            () = self.cut_off() => Err(faults::service("the service ended during the invocation")),
         }
     }
 
@@ -173,10 +187,20 @@ impl Shared {
             version: target.configuration.version.clone(),
             revision_id: target.configuration.revision_id.clone(),
         };
-        for _ in 0..STARTS_MAX {
+        let mut starts = 0;
+        loop {
             let environment = match self.pool.take(&key) {
                 Some(environment) => environment,
-                None => self.start_environment(target).await?,
+                None if starts == STARTS_MAX => break,
+                None => match self.start_environment(target).await? {
+                    Started::Running(environment) => {
+                        starts += 1;
+                        environment
+                    }
+                    Started::Invalid(text) => {
+                        return Ok(self.broken(target, &invocation, "Runtime.InvalidEntrypoint", &text, Vec::new()));
+                    }
+                },
             };
             if let Some(ended) = self.run_in(&environment, target, &invocation).await {
                 if ended.1 && environment.is_alive() && self.is_current(&key) && !self.is_draining() {
@@ -263,13 +287,19 @@ impl Shared {
         }
     }
 
-    async fn start_environment(&self, target: &Destination) -> Result<Environment, Fault> {
+    async fn start_environment(&self, target: &Destination) -> Result<Started, Fault> {
         let configuration = &target.configuration;
         // A machine has room for so many processes, busy and idle together.
         let busy = self.concurrency.running();
         self.pool.shrink_to(self.config.concurrency_max.saturating_sub(busy));
         let folder = self.code.unpacked(&configuration.code_sha256).await?;
-        let program = self.runtimes.program(&configuration.runtime, &folder).await?;
+        let program = self.runtimes.program(&configuration.runtime, &folder).await.map_err(|gone| {
+            // It was there when the function was made.
+            Fault::new("InvalidRuntimeException", gone.message).with_status(502).with_member("Type", "User")
+        })?;
+        if let Some(reason) = program.invalid_entrypoint() {
+            return Ok(Started::Invalid(reason));
+        }
         let stream = log_stream(&configuration.version)?;
         let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
         for (name, value) in self.standard_variables(target, &stream) {
@@ -290,7 +320,8 @@ impl Shared {
             stream,
             log: self.logs.of(&target.function),
         };
-        Environment::start(start).await.map_err(|error| faults::service(format!("cannot start a process: {error}")))
+        let environment = Environment::start(start).await;
+        environment.map(Started::Running).map_err(|error| faults::service(format!("cannot start a process: {error}")))
     }
 
     fn standard_variables(&self, target: &Destination, stream: &str) -> Vec<(&'static str, String)> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use windlass_protocol::{Call, Fault, Outcome, Service};
 use windlass_store::Store;
 
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) concurrency: Arc<Concurrency>,
     pub(crate) events: EventQueue,
     draining: AtomicBool,
+    cut_off: watch::Sender<bool>,
 }
 
 impl Lambda {
@@ -50,7 +52,8 @@ impl Lambda {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(store: Store, config: LambdaConfig) -> Result<Arc<Lambda>, OpenError> {
-        let folder = |source| OpenError::Folder { path: config.data.clone(), source };
+        let path = config.data.clone();
+        let folder = |source| OpenError::Folder { path: path.clone(), source };
         fs::create_dir_all(&config.data).map_err(folder)?;
         // Interpreters resolve links; paths are compared with what they print.
         let data = config.data.canonicalize().map_err(folder)?;
@@ -63,9 +66,11 @@ impl Lambda {
             concurrency: Concurrency::new(config.concurrency_max),
             events: EventQueue::default(),
             draining: AtomicBool::new(false),
+            cut_off: watch::Sender::new(false),
             store,
             config,
         });
+        shared.code.forget_unpacked(&shared.catalogue.code_hashes()).map_err(folder)?;
         shared.resume_events()?;
         let weak = Arc::downgrade(&shared);
         let idle_timeout = shared.config.idle_timeout;
@@ -96,6 +101,7 @@ impl Lambda {
                 "invocations were cut off by the end of the service"
             );
         }
+        self.shared.cut_off.send_replace(true);
         self.shared.pool.shrink_to(0);
     }
 
@@ -155,6 +161,8 @@ impl Lambda {
             "PutFunctionConcurrency" => self.put_concurrency(&call).await,
             "GetFunctionConcurrency" => self.get_concurrency(&call),
             "DeleteFunctionConcurrency" => self.delete_concurrency(&call).await,
+            "GetFunctionCodeSigningConfig" => self.get_code_signing(&call),
+            "GetAccountSettings" => self.get_account_settings(&call),
             "TagResource" => self.tag_resource(&call).await,
             "UntagResource" => self.untag_resource(&call).await,
             "ListTags" => self.list_tags(&call),
@@ -167,6 +175,13 @@ impl Shared {
     /// Whether the service takes no more invocations.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Comes when the time for what still runs is over.
+    pub(crate) async fn cut_off(&self) {
+        let mut cut_off = self.cut_off.subscribe();
+        // The sender lives as long as this.
+        let _is_over = cut_off.wait_for(|cut_off| *cut_off).await;
     }
 }
 

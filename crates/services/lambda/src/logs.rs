@@ -14,7 +14,7 @@ use crate::function_name::FunctionName;
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// How much of a log is looked through for its last lines.
 const RECENT_BYTES_MAX: u64 = 1024 * 1024;
-/// How many functions' files are held open.
+/// How many functions' files are held open that nobody writes to.
 const OPEN_FILES_MAX: usize = 256;
 
 /// The logs of all functions: `logs/lambda/ACCOUNT/REGION/NAME/log.txt`.
@@ -42,8 +42,8 @@ impl Logs {
             return log.clone();
         }
         if open.len() >= OPEN_FILES_MAX {
-            // Those in use stay open through their own handles.
-            open.clear();
+            // Those in use stay: two writers of one file would not see each other's rotation.
+            open.retain(|_, log| Arc::strong_count(log) > 1);
         }
         let log = Arc::new(FunctionLog { folder: self.folder(function), file: Mutex::new(None) });
         open.insert(function.clone(), log.clone());

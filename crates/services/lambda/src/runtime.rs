@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -31,6 +32,20 @@ const PROVIDED: &[&str] = &["provided.al2023", "provided.al2", "provided"];
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) arguments: Vec<OsString>,
+}
+
+impl Program {
+    /// Why a `bootstrap` cannot be started, in AWS's words; `None` for what can.
+    pub(crate) fn invalid_entrypoint(&self) -> Option<String> {
+        if !self.arguments.is_empty() {
+            return None;
+        }
+        match self.path.metadata() {
+            Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => None,
+            Ok(file) if file.is_file() => Some("fork/exec /var/task/bootstrap: permission denied".to_owned()),
+            _ => Some("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()),
+        }
+    }
 }
 
 /// The interpreters of this machine, looked for once each.
@@ -68,9 +83,9 @@ impl Runtimes {
             return Ok(Program { path: folder.join("bootstrap"), arguments: Vec::new() });
         }
         let (interpreter, shim) = if PYTHON.contains(&runtime) {
-            (self.interpreter(&[runtime, "python3"], runtime, probe_python).await?, "python_runtime.py")
+            (self.interpreter(&[runtime, "python3"], runtime, &PYTHON_PROBE).await?, "python_runtime.py")
         } else if NODE.contains(&runtime) {
-            (self.interpreter(&["node"], runtime, probe_node).await?, "node_runtime.mjs")
+            (self.interpreter(&["node"], runtime, &NODE_PROBE).await?, "node_runtime.mjs")
         } else {
             return Err(unknown(runtime, "Windlass runs no other runtime."));
         };
@@ -88,12 +103,7 @@ impl Runtimes {
         }
     }
 
-    async fn interpreter(
-        &self,
-        names: &[&str],
-        runtime: &str,
-        probe: fn(&str) -> (&'static [&'static str], fn(&str) -> Option<PathBuf>),
-    ) -> Result<PathBuf, Fault> {
+    async fn interpreter(&self, names: &[&str], runtime: &str, probe: &Probe) -> Result<PathBuf, Fault> {
         let mut found = self.found.lock().await;
         if let Some(interpreter) = found.get(runtime).filter(|path| path.exists()) {
             return Ok(interpreter.clone());
@@ -104,8 +114,9 @@ impl Runtimes {
                 if !candidate.is_file() {
                     continue;
                 }
-                let (arguments, read) = probe(name);
-                if let Some(interpreter) = self.ask(&candidate, arguments).await.and_then(|answer| read(&answer)) {
+                if let Some(interpreter) =
+                    self.ask(&candidate, probe.arguments).await.and_then(|answer| (probe.read)(&answer))
+                {
                     // A wrapper that chooses among versions names the real one: it starts faster.
                     let interpreter = if interpreter.as_os_str().is_empty() { candidate } else { interpreter };
                     tracing::info!(runtime, interpreter = %interpreter.display(), "found an interpreter");
@@ -126,24 +137,32 @@ impl Runtimes {
     }
 }
 
-type Probe = (&'static [&'static str], fn(&str) -> Option<PathBuf>);
+/// How to ask an interpreter what it is.
+struct Probe {
+    arguments: &'static [&'static str],
+    /// The interpreter's own path from its answer, empty where it does not say;
+    /// `None` for one that is too old.
+    read: fn(&str) -> Option<PathBuf>,
+}
 
-fn probe_python(_: &str) -> Probe {
-    (&["-c", "import sys; print(sys.version_info[0], sys.version_info[1], sys.executable)"], |answer| {
+const PYTHON_PROBE: Probe = Probe {
+    arguments: &["-c", "import sys; print(sys.version_info[0], sys.version_info[1], sys.executable)"],
+    read: |answer| {
         let mut parts = answer.splitn(3, ' ');
         let major: u32 = parts.next()?.parse().ok()?;
         let minor: u32 = parts.next()?.parse().ok()?;
         (major == 3 && minor >= PYTHON_MINOR_MIN).then(|| PathBuf::from(parts.next().unwrap_or_default()))
-    })
-}
+    },
+};
 
-fn probe_node(_: &str) -> Probe {
-    (&["-p", "process.versions.node + ' ' + process.execPath"], |answer| {
+const NODE_PROBE: Probe = Probe {
+    arguments: &["-p", "process.versions.node + ' ' + process.execPath"],
+    read: |answer| {
         let (version, path) = answer.split_once(' ')?;
         let major: u32 = version.split('.').next()?.parse().ok()?;
         (major >= NODE_MAJOR_MIN).then(|| PathBuf::from(path))
-    })
-}
+    },
+};
 
 fn unknown(runtime: &str, reason: &str) -> Fault {
     let known = [NODE, PYTHON, PROVIDED].concat().join(", ");

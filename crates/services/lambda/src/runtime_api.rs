@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -127,7 +127,12 @@ impl Bridge {
         if !is_current() {
             return error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID");
         }
-        let content = read(request).await;
+        let content = match read(request).await {
+            Ok(content) => Ok(content),
+            Err(refusal) if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(refusal),
+            // The rest never came: the process may send it again, or ends.
+            Err(refusal) => return refusal,
+        };
         let held = self.current.lock().take_if(|(current, _)| current == request_id);
         let Some((_, answer)) = held else {
             return error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID");
@@ -145,6 +150,9 @@ impl Bridge {
 async fn read(request: Request<Incoming>) -> Result<Bytes, Response<Full<Bytes>>> {
     match Limited::new(request.into_body(), RESPONSE_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
+        Err(failed) if !failed.is::<LengthLimitError>() => {
+            Err(error(StatusCode::BAD_REQUEST, "InvalidRequest", &failed.to_string()))
+        }
         Err(_) => Err(error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
@@ -206,6 +214,7 @@ pub(crate) async fn serve(listener: TcpListener, bridge: Arc<Bridge>) {
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(None)
+                .title_case_headers(true)
                 .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
                 tracing::debug!(%error, "a Runtime API connection ended");

@@ -99,7 +99,7 @@ fn open(key: &[u8; 32], query: Query<'_>, token: &str, now: Timestamp) -> Result
 }
 
 fn mac(key: &[u8; 32], query: Query<'_>, expiry: &[u8], position: &str) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
     let parts = [query.operation, query.account, query.region].into_iter().chain(query.arguments.iter().copied());
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());

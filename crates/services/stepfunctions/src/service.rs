@@ -9,7 +9,7 @@ use windlass_store::Store;
 use crate::activity::{self, Activities, Queues};
 use crate::environment::Environment;
 use crate::execution;
-use crate::integration::Integrations;
+use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
 use crate::page::Pages;
 use crate::request::Request;
@@ -20,6 +20,7 @@ pub struct StepFunctions {
     machines: Arc<Machines>,
     activities: Activities,
     queues: Queues,
+    depths: Depths,
     journal: Journal,
     environment: Environment,
     pages: Pages,
@@ -43,6 +44,7 @@ impl StepFunctions {
             machines: Arc::new(Machines::new(store.clone())),
             activities: Activities::new(store.clone()),
             queues: integrations.queues().clone(),
+            depths: integrations.depths().clone(),
             journal,
             pages: Pages::open_with(store, &environment)?,
             environment,
@@ -60,7 +62,7 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, journal, environment, pages, dispatcher } = self;
+        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -70,7 +72,7 @@ impl StepFunctions {
             "ListStateMachines" => machine::list(machines, pages, request),
             "ValidateStateMachineDefinition" => machine::validate(request),
             "StartExecution" => execution::start(machines, journal, environment, request).await,
-            "StartSyncExecution" => execution::start_sync(machines, journal, environment, request).await,
+            "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
             "DescribeExecution" => execution::describe(journal, request),
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),

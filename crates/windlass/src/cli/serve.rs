@@ -13,6 +13,7 @@ use crate::access_log::{AccessLog, LogFormat};
 use crate::config::{Config, Flags};
 use crate::log_sink::LogSink;
 use crate::meters::Meters;
+use crate::open_files;
 use crate::server::Server;
 use crate::services::build_services;
 
@@ -97,6 +98,9 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     start_logging(&config, format, sink.clone())?;
     if !config.unknown_variables.is_empty() {
         tracing::warn!(names = ?config.unknown_variables, "environment variables that mean nothing to windlass");
+    }
+    if let Err(fit) = open_files::allow(config.connections_max) {
+        tracing::debug!(fit, connections_max = config.connections_max, "the limit of open files is lower (ulimit -n)");
     }
     let access_log = if config.access_log { AccessLog::new(sink.clone(), format) } else { AccessLog::off() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("windlass").build()?;

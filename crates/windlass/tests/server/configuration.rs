@@ -75,10 +75,11 @@ fn the_file_in_the_data_folder_comes_before_the_one_here() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let cases: [(Option<&str>, Env<'_>, &str, &[&str]); 13] = [
+    let cases: [(Option<&str>, Env<'_>, &str, &[&str]); 14] = [
         (None, &[], "drain_ms = 1\nlissten = \"x\"", &["line 2", "lissten", "windlass.toml"]),
         (None, &[], "[tls]\ncertificate = \"x\"", &["line 2", "certificate"]),
-        (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret = \"b\"", &["line 3", "secret"]),
+        (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret = \"planted\"", &["line 3", "secret"]),
+        (None, &[], "[[credentials]]\naccess_key_id = \"a\"\nsecret_access_key = \"planted", &["line 3"]),
         (None, &[], "drain_ms = \"soon\"", &["line 1", "drain_ms"]),
         (None, &[], "drain_ms =", &["line 1"]),
         (None, &[], "listen = \"here\"", &["listen in", "windlass.toml", "here", "127.0.0.1:4566"]),
@@ -95,6 +96,7 @@ fn what_is_wrong_is_named() {
         for part in expected {
             assert!(error.contains(part), "{part:?} is missing in: {error}");
         }
+        assert!(!error.contains("planted"), "{error}");
     }
 }
 

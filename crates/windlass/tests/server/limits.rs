@@ -1,4 +1,4 @@
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::harness::{START, TestServer, call, exchange, is_closed, one};
 
@@ -76,4 +76,35 @@ async fn a_client_that_leaves_drops_reads_and_not_writes() {
     drop(starting);
     server.puppet.released.add_permits(1);
     one(&server.puppet.finished).await;
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let server = TestServer::open().await;
+    let stop = call("StopExecution", r#"{"executionArn":"arn:aws:states:eu-west-1:000000000000:execution:m:x"}"#);
+    let list = call("ListStateMachines", "{}");
+    let mut stream = server.connect().await;
+    stream.write_all(format!("{list}{stop}{list}").as_bytes()).await.unwrap();
+    let mut received = Vec::new();
+    let mut buffer = [0; 4096];
+    while received.windows(9).filter(|window| window == b"HTTP/1.1 ").count() < 3 || !received.ends_with(b"}") {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(read > 0);
+        received.extend_from_slice(&buffer[..read]);
+    }
+    let text = String::from_utf8(received).unwrap();
+    let statuses: Vec<&str> = text.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "400", "200"]);
+}
+
+#[tokio::test]
+async fn a_body_that_will_be_refused_is_not_asked_for() {
+    let server = TestServer::open().await;
+    let head =
+        call("ListStateMachines", "").replace("Content-Length: 0", "Expect: 100-continue\r\nContent-Length: 1048577");
+    let mut stream = server.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 413");
 }

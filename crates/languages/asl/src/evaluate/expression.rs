@@ -1,7 +1,7 @@
 use windlass_jsonata::{Expression, Limits, World};
 use windlass_value::{Object, Value};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::scope::Scope;
 
 /// Where a value stands in a state, as a chain that is only written out when
@@ -96,8 +96,9 @@ fn names_all_states(source: &str) -> bool {
 /// The failure of an expression that gave a value of the wrong type.
 pub(crate) fn unexpected(source: &Expression, location: &Location<'_>, expected: &str, value: &Value) -> Failure {
     let tail = format!(
-        "returned an unexpected result type. Expected '{expected}', but was '{}' for value: {value}",
-        value.kind()
+        "returned an unexpected result type. Expected '{expected}', but was '{}' for value: {}",
+        value.kind(),
+        shown(value)
     );
     failed(source, location, &tail)
 }

@@ -2,7 +2,7 @@ use windlass_value::Value;
 
 use super::expression::{Location, expression, unexpected};
 use super::path_field::invalid_path;
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::program::Quantity;
 use crate::scope::Scope;
 
@@ -99,7 +99,7 @@ impl Quantity {
             Quantity::Path(path) => {
                 let value = path.evaluate(scope).map_err(|error| invalid_path(path, &error))?;
                 fitting(&value, field).ok_or_else(|| {
-                    let text = value.as_str().map_or_else(|| value.to_text(), str::to_owned);
+                    let text = value.as_str().map_or_else(|| shown(&value), str::to_owned);
                     let kind = if field.is_integer() { "integer" } else { "float" };
                     Failure::runtime(format!(
                         "The {}Path field refers to value \"{text}\" which is not a valid {kind}: {}",

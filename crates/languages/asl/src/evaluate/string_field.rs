@@ -1,7 +1,7 @@
 use windlass_value::Text;
 
 use super::expression::{Location, expression, unexpected};
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::program::StringField;
 use crate::scope::Scope;
 use crate::template::path_failure;
@@ -35,6 +35,7 @@ impl StringField {
 
 fn not_text(field: &str, written: &str, value: &windlass_value::Value) -> Failure {
     Failure::runtime(format!(
-        "The {field}Path field refers to value \"{value}\" which is not a valid string: {written}"
+        "The {field}Path field refers to value \"{}\" which is not a valid string: {written}",
+        shown(value)
     ))
 }

@@ -1,7 +1,7 @@
 use windlass_value::{Timestamp, Value};
 
 use super::expression::{Location, expression, unexpected};
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::program::{Quantity, Wait};
 use crate::scope::Scope;
 
@@ -97,7 +97,7 @@ impl Wait {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_text(), str::to_owned)
+    value.as_str().map_or_else(|| shown(value), str::to_owned)
 }
 
 fn after(now: Timestamp, seconds: i64) -> Result<Timestamp, Failure> {

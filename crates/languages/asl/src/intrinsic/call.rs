@@ -2,7 +2,7 @@ use windlass_value::{Text, Value, uuid_v4};
 
 use super::format::Template;
 use super::{Function, arrays, encoding, json, math, text};
-use crate::failure::Failure;
+use crate::failure::{Failure, shown};
 use crate::jsonpath::Path;
 use crate::scope::Scope;
 
@@ -67,8 +67,9 @@ impl Call {
         path.evaluate_present(scope).map_err(|_| {
             let input = path.document(scope).unwrap_or(scope.input);
             let message = format!(
-                "The JsonPath argument for the field '{}' could not be found in the input '{input}'",
-                path.text()
+                "The JsonPath argument for the field '{}' could not be found in the input '{}'",
+                path.text(),
+                shown(input)
             );
             Failure::runtime(self.framed(&message))
         })

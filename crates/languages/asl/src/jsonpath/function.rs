@@ -1,8 +1,9 @@
 use windlass_value::{Number, Value};
 
-use super::NoResult;
 use super::evaluate::{Fuel, select};
 use super::filter::InnerPath;
+use super::{FUEL_MAX, NoResult};
+use crate::failure::shown;
 
 /// A call at the end of a path.
 #[derive(Debug)]
@@ -96,7 +97,14 @@ impl Call {
                 Value::Object(object) => Value::array(object.keys().map(Value::from).collect()),
                 _ => Value::Null,
             }),
-            Function::Concat => Ok(Value::from(concat(value, &arguments))),
+            Function::Concat => {
+                // Values share subtrees: what they are as text is counted before it is made.
+                for argument in &arguments {
+                    let bytes = argument.text_len_within(FUEL_MAX as usize).map_or(u64::MAX, |bytes| bytes as u64);
+                    fuel.burn(bytes)?;
+                }
+                Ok(Value::from(concat(value, &arguments)))
+            }
             Function::Append => match value {
                 Value::Array(items) => Ok(Value::array(items.iter().cloned().chain(arguments).collect())),
                 other => Ok(other.clone()),
@@ -133,7 +141,7 @@ fn concat(value: &Value, arguments: &[Value]) -> String {
 
 fn element(value: &Value, index: i64) -> Result<Value, NoResult> {
     let Value::Array(items) = value else {
-        return Err(NoResult::unsuitable(format!("Attempted to get an element of {}", value.to_text())));
+        return Err(NoResult::unsuitable(format!("Attempted to get an element of {}", shown(value))));
     };
     let at = if index < 0 { index + items.len() as i64 } else { index };
     Ok(usize::try_from(at).ok().and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null))

@@ -49,6 +49,10 @@ pub struct Options {
     pub workflow_type: WorkflowType,
 }
 
+/// State name → names of the variables it reads, without `$`, in the order of the
+/// definition. States that read none are absent.
+pub type VariableReferences = Vec<(Text, Vec<Text>)>;
+
 /// What became of a definition.
 #[derive(Clone, Debug)]
 pub struct Definition {
@@ -56,9 +60,8 @@ pub struct Definition {
     pub machine: Option<Arc<Machine>>,
     /// All findings, in AWS's order.
     pub diagnostics: Vec<Diagnostic>,
-    /// State name → names of the variables it reads, without `$`, in the order of
-    /// the definition. States that read none are absent.
-    pub variable_references: Vec<(Text, Vec<Text>)>,
+    /// What each state reads.
+    pub variable_references: VariableReferences,
 }
 
 /// What became of the definition of one state.
@@ -68,8 +71,8 @@ pub struct StateDefinition {
     pub state: Option<Arc<State>>,
     /// All findings; locations start at the state.
     pub diagnostics: Vec<Diagnostic>,
-    /// As in [`Definition::variable_references`].
-    pub variable_references: Vec<(Text, Vec<Text>)>,
+    /// What the state and those inside it read.
+    pub variable_references: VariableReferences,
 }
 
 /// Why a stored definition cannot be read at all.
@@ -173,7 +176,7 @@ fn read(text: &str) -> Result<(Value, SpanMap), Box<Diagnostic>> {
 }
 
 /// Adds what only the text tells, and looks up where each finding stands.
-fn finish(mut walk: Walk, text: &str, spans: &SpanMap) -> (Vec<Diagnostic>, Vec<(Text, Vec<Text>)>, bool) {
+fn finish(mut walk: Walk, text: &str, spans: &SpanMap) -> (Vec<Diagnostic>, VariableReferences, bool) {
     walk.duplicates(spans);
     let sound = !walk.has_errors();
     let lines = LineIndex::new(text);

@@ -127,14 +127,13 @@ impl Walk {
         place: &Place<'_>,
     ) -> &mut Finding {
         self.refused |= severity == Severity::Error;
-        let (noted, noted_max) = match severity {
-            Severity::Error => (&mut self.errors, ERRORS_MAX),
-            Severity::Warning => (&mut self.warnings, WARNINGS_MAX),
-        };
-        if *noted == noted_max || self.findings_bytes > FINDINGS_BYTES_MAX {
+        if self.is_full(severity) {
             return &mut self.beyond;
         }
-        *noted += 1;
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+        }
         let message = message.into();
         let location = place.location();
         let pointer = place.pointer();
@@ -153,6 +152,15 @@ impl Walk {
         });
         let last = self.findings.len() - 1;
         &mut self.findings[last]
+    }
+
+    /// Whether a bound on findings is reached.
+    fn is_full(&self, severity: Severity) -> bool {
+        let full = match severity {
+            Severity::Error => self.errors >= ERRORS_MAX,
+            Severity::Warning => self.warnings >= WARNINGS_MAX,
+        };
+        full || self.findings_bytes > FINDINGS_BYTES_MAX
     }
 
     /// The name that was meant, in words. Looked for only while there are few
@@ -176,6 +184,10 @@ impl Walk {
         record: &Record<'_>,
         name: &str,
     ) -> &mut Finding {
+        if self.is_full(severity) {
+            self.refused |= severity == Severity::Error;
+            return &mut self.beyond;
+        }
         let finding = self.note(severity, SCHEMA, message, record.place);
         finding.pointer = record.place.member(name).pointer();
         finding.at_name = true;

@@ -1,6 +1,6 @@
 //! How branches and iterations end, for the Parallel or Map they belong to.
 
-use windlass_asl::StateKind;
+use windlass_asl::{Failure, StateKind};
 use windlass_value::Payload;
 
 use super::map::collect;
@@ -47,8 +47,7 @@ impl Turn<'_> {
             (StateKind::Map(map), Phase::Map(_)) => self.start_iterations(parent, state, map, chain),
             (_, Phase::Parallel(run)) if running == 0 => {
                 let result = collect(&run.results);
-                self.write(closing, EventType::ParallelStateSucceeded, || Details::None);
-                self.leave_with_result(parent, state, result).and_then(|leaving| self.exit(parent, state, leaving))
+                self.container_succeeded(parent, EventType::ParallelStateSucceeded, result)
             }
             _ => Ok(()),
         };
@@ -57,8 +56,23 @@ impl Turn<'_> {
         }
     }
 
+    /// All branches or iterations are done: the container has its result.
+    pub(crate) fn container_succeeded(&mut self, id: FrameId, event_type: EventType, result: Payload) -> Result<(), Failure> {
+        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return Ok(()) };
+        let previous = frame.previous_event_id;
+        let succeeded = self.write(previous, event_type, || Details::None);
+        let left = self.leave_with_result(id, state, result).and_then(|leaving| self.exit(id, state, leaving));
+        if left.is_err()
+            && let Some(frame) = self.frame_mut(id)
+        {
+            // Measured: a failure behind the marker chains to it; Exited skips it.
+            frame.previous_event_id = succeeded;
+        }
+        left
+    }
+
     /// An evaluation of a container failed while others of its frames may run.
-    fn container_evaluation_failed(&mut self, parent: FrameId, failure: windlass_asl::Failure) {
+    fn container_evaluation_failed(&mut self, parent: FrameId, failure: Failure) {
         self.release(parent);
         if let Some(frame) = self.frame_mut(parent) {
             frame.phase = Phase::Work;

@@ -96,14 +96,10 @@ impl Turn<'_> {
 
     /// All iterations are done.
     pub(crate) fn map_succeeded(&mut self, id: FrameId) -> Result<(), Failure> {
-        let Some(state) = self.state(id) else { return Ok(()) };
         let Some(frame) = self.frame(id) else { return Ok(()) };
         let Phase::Map(run) = &frame.phase else { return Ok(()) };
         let result = collect(&run.results);
-        let previous = frame.previous_event_id;
-        self.write(previous, EventType::MapStateSucceeded, || Details::None);
-        let leaving = self.leave_with_result(id, state, result)?;
-        self.exit(id, state, leaving)
+        self.container_succeeded(id, EventType::MapStateSucceeded, result)
     }
 }
 

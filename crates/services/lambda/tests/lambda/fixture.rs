@@ -156,7 +156,7 @@ pub(crate) fn has_node() -> bool {
 }
 
 #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn skipped(reason: &str) {
+pub(crate) fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 

@@ -456,3 +456,18 @@ async fn functions_outlive_the_server() {
     assert_eq!(fixture.ok("ListFunctions", object! { "FunctionVersion" => "ALL" }).await, before);
     assert_eq!(fixture.invoke("f:live", "1").await.0, "\"1\"");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_knows_its_functions() {
+    let fixture = with_function().await;
+    fixture.ok("PutFunctionConcurrency", object! { "FunctionName" => "f", "ReservedConcurrentExecutions" => 4 }).await;
+    let settings = fixture.ok("GetAccountSettings", Value::empty_object()).await;
+    assert_eq!(settings.pointer("/AccountUsage/FunctionCount").and_then(Value::as_i64), Some(1));
+    assert_eq!(settings.pointer("/AccountLimit/UnreservedConcurrentExecutions").and_then(Value::as_i64), Some(60));
+    assert_eq!(
+        fixture.ok("GetFunctionConcurrency", object! { "FunctionName" => "f" }).await.to_text(),
+        r#"{"ReservedConcurrentExecutions":4}"#
+    );
+    let signing = fixture.ok("GetFunctionCodeSigningConfig", object! { "FunctionName" => "f" }).await;
+    assert_eq!(signing.to_text(), r#"{"CodeSigningConfigArn":"","FunctionName":"f"}"#);
+}

@@ -335,6 +335,18 @@ async fn provided_runtimes_speak_the_runtime_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_package_without_bootstrap_is_named() {
+    let fixture = open().await;
+    fixture.create("f", "provided.al2023", "x", &[("other", "x")], timeout(60)).await;
+    let (answer, failed, _) = fixture.invoke("f", "1").await;
+    assert!(failed);
+    assert_eq!(
+        answer,
+        r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: 8f9c1f5e-0000-4000-8000-000000000001 Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}"#
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_outlives_its_time_is_ended() {
     let fixture = open().await;
     let code = "import time\ndef handler(event, context):\n    if event == 'sleep':\n        time.sleep(600)\n    return 'fine'\n";

@@ -126,6 +126,26 @@ async fn a_process_ends_with_all_it_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drain_ends_what_takes_too_long() {
+    let fixture = open().await;
+    let file = fixture.folder.path().join("pid");
+    let code = format!(
+        "import os, time\ndef handler(event, context):\n    open({file:?} + '.new', 'w').write(str(os.getpid()))\n    os.rename({file:?} + '.new', {file:?})\n    time.sleep(600)\n"
+    );
+    fixture.create("f", "python3.12", "handler.handler", &[("handler.py", &code)], timeout(600)).await;
+    let lambda = fixture.lambda.clone();
+    let task =
+        tokio::spawn(async move { lambda.call(call_of("Invoke", object! { "FunctionName" => "f" }, "1")).await });
+    eventually("it runs", || file.exists()).await;
+    fixture.lambda.drain(Duration::from_millis(50)).await;
+    let fault = task.await.expect("an answer").expect_err("it was cut off");
+    assert_eq!((fault.code.as_str(), fault.status), ("ServiceException", 500));
+    let pid: i64 = std::fs::read_to_string(&file).expect("a number").parse().expect("a number");
+    eventually("it ends", || !is_alive(pid)).await;
+    assert_eq!(fixture.fault("Invoke", object! { "FunctionName" => "f" }).await.code, "ServiceException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_leaves_behind_ends() {
     let fixture = open().await;
     let code = "import os, subprocess\ndef handler(event, context):\n    child = subprocess.Popen(['sleep', '600'])\n    open(event, 'w').write(str(child.pid))\n    os._exit(1)\n";
@@ -194,4 +214,39 @@ async fn processes_end_with_a_killed_server() {
     server.kill().expect("SIGKILL");
     server.wait().expect("it ends");
     eventually("all end", || !all.iter().any(|pid| is_alive(*pid))).await;
+}
+
+/// Run as process 1 by the next test.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "only as process 1 of a namespace"]
+async fn server_as_process_1() {
+    assert_eq!(std::process::id(), 1);
+    let fixture = open().await;
+    fixture.python("f", &FAMILY.replace("return", "os._exit(1) if event == 'crash' else None; return")).await;
+    for _ in 0..5 {
+        fixture.invoke("f", "1").await;
+        assert!(fixture.invoke("f", "\"crash\"").await.1);
+    }
+    eventually("every orphan is reaped", || {
+        let entries = std::fs::read_dir("/proc").expect("/proc");
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| *pid != 1).count() == 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_process_1_the_server_reaps_orphans() {
+    let namespace = |command: &mut Command| {
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let flags = ["--pid", "--fork", "--mount-proc"];
+    if !namespace(Command::new("unshare").args(flags).arg("true")) {
+        crate::fixture::skipped("no namespaces of processes here");
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let arguments = ["--ignored", "--exact", "processes::server_as_process_1"];
+    assert!(namespace(Command::new("unshare").args(flags).arg(program).args(arguments)));
 }

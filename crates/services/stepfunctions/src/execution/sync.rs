@@ -8,6 +8,7 @@ use super::details;
 use super::start::{new_execution, runnable};
 use crate::environment::Environment;
 use crate::fault::machine_type_not_supported;
+use crate::integration::Depths;
 use crate::machine::{Machines, Named};
 use crate::request::Request;
 
@@ -16,6 +17,7 @@ pub(crate) async fn start_sync(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    depths: &Depths,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
@@ -29,6 +31,7 @@ pub(crate) async fn start_sync(
     };
     let identity = new.identity.clone();
     let trace_header = details::trace_header(&new.details).cloned();
+    let _entered = depths.enter(&identity.arn, request.call.depth);
     let outcome = journal.run_express(new, false).await;
     let mut out = Object::new();
     out.insert("executionArn", &identity.arn);

@@ -29,6 +29,11 @@ const SERVICES: &[SdkService] = &[SdkService {
 }];
 
 impl SdkService {
+    /// Whether this is Step Functions itself.
+    pub(super) fn is_own(self) -> bool {
+        self.name == "states"
+    }
+
     /// The service of a resource's `aws-sdk:<name>`; `None` where this build has none.
     pub(super) fn of(sdk: &str) -> Option<SdkService> {
         SERVICES.iter().find(|service| service.sdk == sdk).copied()

@@ -2,6 +2,7 @@
 //! dispatcher, and the queues of activities.
 
 mod aws_sdk;
+mod depth;
 mod failure;
 mod http_metadata;
 mod lambda;
@@ -21,6 +22,7 @@ use windlass_store::Store;
 use windlass_value::Text;
 use windlass_workflow::{TaskCall, TaskFailure, TaskId};
 
+pub(crate) use self::depth::Depths;
 use self::failure::Failure;
 use self::plan::Plan;
 use self::running::Running;
@@ -38,6 +40,7 @@ pub struct Integrations {
     activities: Activities,
     queues: Queues,
     slots: Arc<Semaphore>,
+    depths: Depths,
     running: Running,
 }
 
@@ -51,8 +54,13 @@ impl Integrations {
             activities: Activities::new(store.clone()),
             queues: Queues::default(),
             slots: Arc::new(Semaphore::new(OUTGOING_CALLS_MAX)),
+            depths: Depths::default(),
             running: Running::default(),
         }
+    }
+
+    pub(crate) fn depths(&self) -> &Depths {
+        &self.depths
     }
 
     pub(crate) fn queues(&self) -> &Queues {
@@ -120,15 +128,25 @@ impl Integrations {
         let permit: Permit = match started {
             Some(permit) => permit,
             None => {
-                // The semaphore is never closed.
-                let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
+                let permit: Permit = if plan.is_outgoing() {
+                    // The semaphore is never closed.
+                    let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
+                    Box::new(permit)
+                } else {
+                    Box::new(())
+                };
                 if !answers.started(None).await {
                     return;
                 }
-                Box::new(permit)
+                permit
             }
         };
-        let caller = TaskCaller { dispatcher: &self.dispatcher, environment: &self.environment, identity: &identity };
+        let caller = TaskCaller {
+            dispatcher: &self.dispatcher,
+            environment: &self.environment,
+            identity: &identity,
+            depths: &self.depths,
+        };
         let answered = plan.perform(caller, &call).await;
         drop(permit);
         match answered {
@@ -154,6 +172,9 @@ impl Tasks for Integrations {
         let plan = self.plan(call)?;
         if plan.refusal(call.parameters.value()).is_some() {
             return None;
+        }
+        if !plan.is_outgoing() {
+            return Some(Box::new(()));
         }
         let permit = self.slots.clone().try_acquire_owned().ok()?;
         Some(Box::new(permit))

@@ -38,6 +38,16 @@ impl Plan {
         }
     }
 
+    /// Whether the call takes a slot. Calls to our own service do not: they hold
+    /// nothing outside, and one may wait for another that would need a slot too.
+    pub(super) fn is_outgoing(&self) -> bool {
+        match self {
+            Plan::Function | Plan::LambdaInvoke { .. } => true,
+            Plan::StartExecution { .. } => false,
+            Plan::AwsSdk { service, .. } => !service.is_own(),
+        }
+    }
+
     /// Why these parameters cannot start the task; `None` when they can.
     pub(super) fn refusal(&self, parameters: &Value) -> Option<String> {
         match self {

@@ -3,6 +3,7 @@ use windlass_protocol::{Call, Dispatcher, Principal};
 use windlass_value::{Arn, Payload, Text, Value};
 use windlass_workflow::{Identity, TaskCall};
 
+use super::depth::Depths;
 use crate::environment::Environment;
 
 /// What a call ended in.
@@ -19,6 +20,7 @@ pub(super) struct TaskCaller<'a> {
     pub(super) dispatcher: &'a Dispatcher,
     pub(super) environment: &'a Environment,
     pub(super) identity: &'a Identity,
+    pub(super) depths: &'a Depths,
 }
 
 impl TaskCaller<'_> {
@@ -42,7 +44,7 @@ impl TaskCaller<'_> {
             cancellation_id: Some(id.clone()),
             idempotency_key: Some(id),
             trace: None,
-            depth: 1,
+            depth: self.depths.of_calls(&identity.arn),
             request_id: self.environment.uuid(),
         }
     }

@@ -46,7 +46,10 @@ pub(crate) async fn update(
         find_destinations(&new.settings.logging, request.call, dispatcher).await?;
     }
     new.updated_at = environment.now();
-    if is_changed(&old, &new) {
+    // Recorded: the first update that names a role makes a revision even when it
+    // changes nothing; one that names only an equal definition does not.
+    let first_role = new.revision_id.is_none() && role.is_some();
+    if first_role || is_changed(&old, &new) {
         new.revision_id = Some(environment.uuid());
         machines.put(&new).await?;
     }

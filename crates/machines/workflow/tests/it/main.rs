@@ -1,0 +1,6 @@
+//! The workflow machine against data-driven cases and generated definitions.
+
+mod cases;
+mod invariants;
+mod script;
+mod world;

@@ -1,0 +1,103 @@
+//! A whole service over stores in memory, with a clock that follows tokio's
+//! paused time and a Lambda service made of a few behaviours.
+
+mod lambda;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use windlass_journal::{Clock, Journal, JournalConfig};
+use windlass_protocol::{Call, Dispatcher, Outcome, Principal};
+use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
+use windlass_store::{MemoryFaults, Store, Table};
+use windlass_value::{Timestamp, Value};
+
+pub(crate) use lambda::FakeLambda;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+const START_MS: i64 = 1_700_000_000_000;
+
+struct TestClock {
+    start: Instant,
+    seed: AtomicU64,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(START_MS + self.start.elapsed().as_millis() as i64)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+    }
+}
+
+/// The service, and what it runs on.
+pub(crate) struct World {
+    dispatcher: Dispatcher,
+    clock: Arc<dyn Clock>,
+    pub(crate) disk: MemoryFaults,
+    pub(crate) lambda: Arc<FakeLambda>,
+    journal: Journal,
+}
+
+fn tables() -> Vec<&'static Table> {
+    windlass_journal::TABLES.iter().chain(windlass_stepfunctions::TABLES).copied().collect()
+}
+
+impl World {
+    /// A new world with an empty disk.
+    pub(crate) async fn new() -> World {
+        let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
+        World::on(MemoryFaults::new(), clock).await
+    }
+
+    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>) -> World {
+        let store = Store::memory(&tables(), disk.clone());
+        let dispatcher = Dispatcher::new();
+        let environment = Environment::new(clock.clone());
+        let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+        let journal =
+            Journal::open(store.clone(), integrations.clone(), clock.clone(), JournalConfig::default()).unwrap();
+        let service =
+            StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment).unwrap();
+        service.resume().unwrap();
+        let lambda = Arc::new(FakeLambda::default());
+        dispatcher.set_services(vec![Arc::new(service), lambda.clone()]);
+        journal.recover().await.unwrap();
+        World { dispatcher, clock, disk, lambda, journal }
+    }
+
+    /// The same disk after the process was killed.
+    pub(crate) async fn restarted(self) -> World {
+        self.journal.stop_accepting();
+        self.disk.crash();
+        World::on(self.disk.clone(), self.clock.clone()).await
+    }
+
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
+        let principal =
+            Principal { arn: "arn:aws:iam::123456789012:user/u".into(), account: ACCOUNT.into(), access_key_id: None };
+        self.dispatcher
+            .call(Call {
+                account: ACCOUNT.into(),
+                region: REGION.into(),
+                service: "states".into(),
+                operation: operation.into(),
+                input,
+                body: Bytes::new(),
+                principal,
+                source_arn: None,
+                deadline: None,
+                cancellation_id: None,
+                idempotency_key: None,
+                trace: None,
+                depth: 0,
+                request_id: "r".into(),
+            })
+            .await
+    }
+}
