@@ -90,7 +90,7 @@ impl Packages {
         Packages { members, uses, names }
     }
 
-    fn name(&self, id: &str) -> &str {
+    fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.names.get(id).map_or(id, String::as_str)
     }
 
