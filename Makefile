@@ -16,8 +16,7 @@ run: build
 test:
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; \
 	else cargo test --workspace --locked; fi
-	cargo build --locked -p windlass --features test-clock
-	tests/run.sh target/debug/windlass
+	tests/run.sh
 
 check:
 	cargo fmt --all --check
