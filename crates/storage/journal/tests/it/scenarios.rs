@@ -13,6 +13,8 @@ pub(crate) struct Scenario {
 
 const FUNCTION: &str = r#""Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f""#;
 const ACTIVITY: &str = r#""Type":"Task","Resource":"arn:aws:states:us-east-1:123456789012:activity:a""#;
+/// A worker whose answer to its poll was lost is only noticed by a time-out.
+const PATIENCE: &str = r#""TimeoutSeconds":30,"Retry":[{"ErrorEquals":["States.Timeout"],"MaxAttempts":3}]"#;
 const CALLBACK: &str = r#""Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","Parameters":{"QueueUrl":"q","MessageBody":"m"},"ResultPath":null"#;
 /// What AWS's consoles put on functions: a call that was cut off is made again.
 const RETRY: &str =
@@ -65,7 +67,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             Some("2"),
             admits,
         );
-        add("activity", machine("A", &format!(r#""A":{{{ACTIVITY},{end}}}"#)), "3", ok, Some("3"), admits);
+        add("activity", machine("A", &format!(r#""A":{{{ACTIVITY},{PATIENCE},{end}}}"#)), "3", ok, Some("3"), admits);
         add("callback", machine("A", &format!(r#""A":{{{CALLBACK},{RETRY},{end}}}"#)), "4", ok, Some("4"), admits);
         add(
             "branches",
@@ -78,7 +80,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                         "Y",
                         &format!(r#""Y":{{"Type":"Wait","Seconds":2,"Next":"Z"}},"Z":{{{FUNCTION},{RETRY},{end}}}"#)
                     ),
-                    machine("W", &format!(r#""W":{{{ACTIVITY},{end}}}"#))
+                    machine("W", &format!(r#""W":{{{ACTIVITY},{PATIENCE},{end}}}"#))
                 ),
             ),
             "5",
