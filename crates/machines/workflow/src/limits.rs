@@ -3,6 +3,8 @@
 pub struct Limits {
     /// Largest input, output or result of a state, in UTF-8 bytes.
     pub payload_bytes_max: usize,
+    /// Largest sum of the variables of one scope, in UTF-8 bytes of JSON text.
+    pub variables_bytes_max: usize,
     /// Events after which the execution fails; AWS: 25,000. `None`: no bound.
     pub history_events_max: Option<u64>,
     /// Iterations of an inline Map that run at once when its author set no
@@ -23,6 +25,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             payload_bytes_max: 262_144,
+            variables_bytes_max: 10 << 20,
             history_events_max: None,
             map_concurrency_default: 40,
             turn_transitions_max: 1_000,

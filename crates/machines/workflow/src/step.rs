@@ -89,10 +89,13 @@ impl Turn<'_> {
     fn run(&mut self) {
         while self.execution.is_running() {
             if self.history_full {
-                let max = self.world.limits.history_events_max.unwrap_or_default();
-                let cause = format!("The execution reached the maximum number of history events ({max}).");
-                self.fail_execution(FrameId::ROOT, Some("States.Runtime".into()), Some(cause.into()));
-                return;
+                return self.fail_execution(FrameId::ROOT, None, None);
+            }
+            // Frames that went while they were queued are no work to continue with.
+            while let Some(id) = self.execution.ready.front()
+                && !self.frame(*id).is_some_and(|frame| matches!(frame.phase, Phase::Enter | Phase::Work))
+            {
+                self.execution.ready.pop_front();
             }
             let limits = self.world.limits;
             if self.transitions >= limits.turn_transitions_max || self.bytes >= limits.turn_bytes_max {

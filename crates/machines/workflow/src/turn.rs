@@ -91,8 +91,9 @@ impl<'a> Turn<'a> {
                     | EventType::ExecutionSucceeded
             )
         {
+            // Nothing is written, so nothing may chain to it.
             self.history_full = true;
-            return event_id;
+            return previous;
         }
         self.execution.next_event_id += 1;
         if let History::On(events) = self.history {
@@ -167,6 +168,14 @@ impl<'a> Turn<'a> {
             self.fail_execution(id, Some(failure.error.into()), Some(cause));
             return;
         }
+        // Branches and iterations that began go with the state, or a retry
+        // would find them still running.
+        if self.frame(id).is_some_and(|frame| matches!(frame.phase, Phase::Parallel(_) | Phase::Map(_))) {
+            self.release(id);
+            if let Some(frame) = self.frame_mut(id) {
+                frame.phase = Phase::Work;
+            }
+        }
         if failure.error == "States.QueryEvaluationError" {
             let Some(frame) = self.frame(id) else { return };
             let state = frame.state.clone();
@@ -196,6 +205,15 @@ impl<'a> Turn<'a> {
         if !self.execution.is_running() {
             return;
         }
+        let (error, cause) = match self.history_full {
+            // The event that would explain another error is not there.
+            true => {
+                let max = self.world.limits.history_events_max.unwrap_or_default();
+                let cause = format!("The execution reached the maximum number of history events ({max}).");
+                (Some("States.Runtime".into()), Some(cause.into()))
+            }
+            false => (error, cause),
+        };
         let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
         self.write(previous, EventType::ExecutionFailed, || Details::Failure {
             error: error.clone(),

@@ -52,12 +52,17 @@ impl Turn<'_> {
             _ => Ok(()),
         };
         if let Err(failure) = done {
-            self.container_evaluation_failed(parent, failure);
+            self.evaluation_failed(parent, failure);
         }
     }
 
     /// All branches or iterations are done: the container has its result.
-    pub(crate) fn container_succeeded(&mut self, id: FrameId, event_type: EventType, result: Payload) -> Result<(), Failure> {
+    pub(crate) fn container_succeeded(
+        &mut self,
+        id: FrameId,
+        event_type: EventType,
+        result: Payload,
+    ) -> Result<(), Failure> {
         let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return Ok(()) };
         let previous = frame.previous_event_id;
         let succeeded = self.write(previous, event_type, || Details::None);
@@ -69,15 +74,6 @@ impl Turn<'_> {
             frame.previous_event_id = succeeded;
         }
         left
-    }
-
-    /// An evaluation of a container failed while others of its frames may run.
-    fn container_evaluation_failed(&mut self, parent: FrameId, failure: Failure) {
-        self.release(parent);
-        if let Some(frame) = self.frame_mut(parent) {
-            frame.phase = Phase::Work;
-        }
-        self.evaluation_failed(parent, failure);
     }
 
     /// A branch or iteration failed: its siblings are cut short and the

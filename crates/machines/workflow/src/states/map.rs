@@ -34,11 +34,13 @@ impl Turn<'_> {
             Items::Array(items) => Value::Array(items),
             Items::Object(object) => Value::Object(object),
         };
+        let items = Payload::from_value(items);
+        self.check_parameters(id, &items)?;
         self.emit(id, EventType::MapStateStarted, || Details::MapStarted { length });
         let concurrency_max = if concurrency == 0 { self.world.limits.map_concurrency_default } else { concurrency };
         if let Some(frame) = self.frame_mut(id) {
             frame.phase = Phase::Map(MapRun {
-                items: Payload::from_value(items),
+                items,
                 length,
                 results: vec![None; length as usize],
                 next_index: 0,
@@ -68,6 +70,7 @@ impl Turn<'_> {
             }
             let index = run.next_index;
             let input = self.iteration_input(id, state, map, index)?;
+            self.check_parameters(id, &input)?;
             if let Some(frame) = self.execution.frames.get_mut(&id)
                 && let Phase::Map(run) = &mut frame.phase
             {

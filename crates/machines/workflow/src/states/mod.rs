@@ -88,7 +88,11 @@ impl Turn<'_> {
     ) -> Result<(), Failure> {
         self.check_size(id, &leaving.output)?;
         let Leaving { output, assigned } = leaving;
+        if let Some(assigned) = &assigned {
+            self.check_size_of(id, &Payload::from_value(assigned.clone()), "assigned variables")?;
+        }
         let assigned = assigned.as_ref().and_then(Value::as_object).cloned();
+        let variables = assigned.as_ref().map(|assigned| self.assign(id, assigned)).transpose()?;
         let name = state.name.clone();
         self.emit(id, exited_type(&state.kind), || Details::StateExited {
             name,
@@ -102,11 +106,8 @@ impl Turn<'_> {
         self.release(id);
         let ends = next.is_none();
         if let Some(frame) = self.frame_mut(id) {
-            if let Some(assigned) = assigned {
-                let before = frame.variables.as_ref().and_then(|variables| variables.value().as_object());
-                let mut variables = before.map_or_else(Object::new, |object| Object::clone(object));
-                variables.extend(assigned.iter().map(|(name, value)| (name.clone(), value.clone())));
-                frame.variables = Some(Payload::from_value(variables.into()));
+            if variables.is_some() {
+                frame.variables = variables;
             }
             frame.input = output.clone();
             frame.entered = None;
@@ -130,19 +131,46 @@ impl Turn<'_> {
         if let Some(parent) = frame.parent {
             return self.child_succeeded(parent, id, output);
         }
+        if self.history_full {
+            return;
+        }
         let previous = frame.previous_event_id;
         self.write(previous, EventType::ExecutionSucceeded, || Details::Output { output: output.clone() });
         self.execution.output = Some(output);
         self.close(Status::Succeeded);
     }
 
-    /// Refuses what is larger than a payload may be.
-    pub(crate) fn check_size(&self, id: FrameId, payload: &Payload) -> Result<(), Failure> {
-        if payload.bytes_len() <= self.world.limits.payload_bytes_max {
+    /// Refuses what a state hands on that is larger than a payload may be.
+    fn check_size(&self, id: FrameId, payload: &Payload) -> Result<(), Failure> {
+        self.check_size_of(id, payload, "returned a result")
+    }
+
+    /// Refuses what goes into a task, branch or iteration and is larger than a
+    /// payload may be. Without this a template could make gigabytes of text.
+    pub(crate) fn check_parameters(&self, id: FrameId, payload: &Payload) -> Result<(), Failure> {
+        self.check_size_of(id, payload, "provided parameters")
+    }
+
+    fn check_size_of(&self, id: FrameId, payload: &Payload, what: &str) -> Result<(), Failure> {
+        if payload.bytes_len_within(self.world.limits.payload_bytes_max).is_some() {
             return Ok(());
         }
         let name = self.frame(id).map_or("", |frame| &frame.state);
-        Err(Failure { error: "States.DataLimitExceeded", cause: too_large(name, "returned a result"), location: None })
+        Err(Failure { error: "States.DataLimitExceeded", cause: too_large(name, what), location: None })
+    }
+
+    /// A frame's variables after an assignment.
+    fn assign(&self, id: FrameId, assigned: &Object) -> Result<Payload, Failure> {
+        let frame = self.frame(id);
+        let before = frame.and_then(|frame| frame.variables.as_ref()?.value().as_object());
+        let mut variables = before.map_or_else(Object::new, |object| Object::clone(object));
+        variables.extend(assigned.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let variables = Payload::from_value(variables.into());
+        if variables.bytes_len_within(self.world.limits.variables_bytes_max).is_some() {
+            return Ok(variables);
+        }
+        let name = frame.map_or("", |frame| &frame.state);
+        Err(Failure { error: "States.DataLimitExceeded", cause: too_large(name, "stored variables"), location: None })
     }
 }
 

@@ -11,6 +11,7 @@ impl Turn<'_> {
             let Some(view) = self.view(id) else { return Err(gone()) };
             self.work_input(state, &view)?
         };
+        self.check_parameters(id, &input)?;
         self.check_depth(id)?;
         let started = self.emit(id, EventType::ParallelStateStarted, || Details::None);
         let count = branches.len();

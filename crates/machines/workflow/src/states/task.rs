@@ -37,10 +37,7 @@ impl Turn<'_> {
             let whole = |seconds: f64| seconds as i64;
             (parameters, timeout.map(whole), heartbeat.map(whole), role, view.frame.retries.count)
         };
-        if parameters.bytes_len() > self.world.limits.payload_bytes_max {
-            let cause = too_large(&state.name, "provided parameters");
-            return Err(Failure { error: "States.DataLimitExceeded", cause, location: None });
-        }
+        self.check_parameters(id, &parameters)?;
         let seconds_from_now = |at: Timestamp, seconds: i64| at.plus_ms(seconds.saturating_mul(1000));
         let deadline = timeout_seconds.map(|seconds| seconds_from_now(self.at, seconds));
         let call = TaskCall {
@@ -158,7 +155,7 @@ impl Turn<'_> {
 
     pub(crate) fn task_succeeded(&mut self, task: TaskId, output: Payload) {
         let Some((_, definition, _)) = self.attempt(task) else { return };
-        if output.bytes_len() > self.world.limits.payload_bytes_max {
+        if output.bytes_len_within(self.world.limits.payload_bytes_max).is_none() {
             // Recorded: an integration is named by its service, all else by its ARN.
             let name = match &definition.resource {
                 Resource::Integration { service, .. } => service,

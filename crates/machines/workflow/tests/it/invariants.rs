@@ -32,8 +32,11 @@ impl Watch {
         self.expected = Some(picture(&copy, &effects, &history.take()));
         let mut silent = execution.clone();
         step(program, &mut silent, event, world, &mut History::Off);
-        assert_eq!(silent.next_event_id, copy.next_event_id, "without history the execution goes another way");
-        assert_eq!(silent.status, copy.status, "without history the execution ends another way");
+        // Without history no bytes are counted, so only a turn that came to rest is comparable.
+        if !effects.iter().any(|effect| matches!(effect, Effect::Continue)) {
+            assert_eq!(silent.next_event_id, copy.next_event_id, "without history the execution goes another way");
+            assert_eq!(silent.status, copy.status, "without history the execution ends another way");
+        }
     }
 
     /// Holds a turn to the invariants.
@@ -115,7 +118,10 @@ impl Watch {
             let effects = step(program, &mut copy, &stale, world, &mut history);
             assert!(effects.is_empty(), "a stale event has effects: {stale:?} {effects:?}");
             assert!(history.take().is_empty(), "a stale event writes history: {stale:?}");
-            assert_eq!(before, format!("{copy:?}"), "a stale event changes the execution: {stale:?}");
+            assert!(
+                before == format!("{copy:?}"),
+                "a stale event changes the execution: {stale:?}\n{before}\n{copy:?}"
+            );
         }
     }
 

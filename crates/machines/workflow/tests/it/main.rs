@@ -2,5 +2,6 @@
 
 mod cases;
 mod invariants;
+mod properties;
 mod script;
 mod world;

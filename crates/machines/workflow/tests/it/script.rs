@@ -56,8 +56,10 @@ impl Script {
     /// The answer to a state's next attempt.
     pub(crate) fn next(&mut self, state: &str) -> Answer {
         let echo = Answer { start_ms: Some(0), end: Some((0, End::Echo)), ..Answer::default() };
-        let Some(list) = self.answers.get(state) else { return echo };
-        let taken = self.taken.entry(state.to_owned()).or_default();
+        // `*` answers whatever has no answers of its own.
+        let name = if self.answers.contains_key(state) { state } else { "*" };
+        let Some(list) = self.answers.get(name) else { return echo };
+        let taken = self.taken.entry(name.to_owned()).or_default();
         let answer = list.get((*taken).min(list.len() - 1)).cloned();
         *taken += 1;
         answer.unwrap_or(echo)

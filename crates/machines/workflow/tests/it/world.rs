@@ -76,7 +76,8 @@ pub(crate) fn run(
     for (ms, event) in extra {
         push(&mut queue, START.plus_ms(ms), Due::Event(event));
     }
-    let world = World { limits, token: &token };
+    let refusal = |call: &TaskCall| (call.state.ends_with("Refused")).then(|| format!("{} is refused.", call.arn));
+    let world = World { limits, refusal: &refusal, token: &token };
     let mut run = Run {
         execution: Execution::new(identity(input)),
         events: Vec::new(),
