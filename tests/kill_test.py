@@ -347,6 +347,9 @@ def judge(load, states, found, counters):
             assert applied[answer] == 1, "an acknowledged answer is not in any history: %s" % answer
         if heard == "refused":
             assert applied[answer] == 0, "a refused answer was applied: %s" % answer
+    taken = sum(heard == "taken" for heard in load.answered.values())
+    assert calls and taken, "no function was called or no answer taken, so nothing was shown"
+    assert retried or CYCLES < 10, "no call was cut off, so nothing was shown"
     # A start that nobody heard of happened wholly or not at all.
     for name in load.tried.keys() - found.keys():
         arn = load.machines[load.tried[name]].replace(":stateMachine:", ":execution:") + ":" + name
@@ -364,5 +367,5 @@ def judge(load, states, found, counters):
         assert set(names) <= set(load.tried), kind
     print(
         "%d executions, %d function calls, %d cut off and retried, %d answers taken, %s refused"
-        % (len(found), len(calls), retried, sum(h == "taken" for h in load.answered.values()), dict(load.refused))
+        % (len(found), len(calls), retried, taken, dict(load.refused))
     )
