@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -548,6 +548,22 @@ impl Journal {
         }
     }
 
+    /// Compares an execution at rest in memory with what the store gives back.
+    /// `None` when they are equal, or when it is not at rest in memory; else
+    /// both, for people to read. For simulations and for whoever suspects a bug.
+    ///
+    /// # Errors
+    /// Where storage fails.
+    pub fn compare_with_store(&self, arn: &str) -> Result<Option<(String, String)>, JournalError> {
+        let Some(key) = ExecutionKey::from_arn(arn) else { return Ok(None) };
+        let Some(slot) = self.0.slots.get(key.uid()) else { return Ok(None) };
+        let state = slot.state.lock();
+        let Some(live) = state.live.as_ref().filter(|_| !state.running) else { return Ok(None) };
+        let stored = self.load(&key)?;
+        let (live, stored) = (live.picture(), stored.map(|stored| stored.picture()).unwrap_or_default());
+        Ok((live != stored).then_some((live, stored)))
+    }
+
     /// Whether a task still waits for its answer.
     fn is_waiting(&self, key: &ExecutionKey, task: TaskId) -> Result<bool, JournalError> {
         let slot = self.0.slots.get_or_insert(key.uid());
@@ -669,7 +685,7 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
                 journal.rest(&key, &slot, &mut state);
                 return;
             }
-            let count = state.queue.len().min(TURN_EVENTS_MAX);
+            let count = turn_events(&state.queue, journal.limits().turn_bytes_max);
             (state.live.take(), state.queue.drain(..count).collect::<Vec<_>>())
         };
         let loaded = match live {
@@ -716,6 +732,22 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
         }
         state.live = Some(live);
     }
+}
+
+/// How many deliveries one turn takes: results that come together must still
+/// fit into one batch of the store.
+fn turn_events(queue: &VecDeque<Delivery>, bytes_max: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fitting = queue.iter().take(TURN_EVENTS_MAX).take_while(|delivery| {
+        let before = bytes;
+        if let What::Event(EventKind::TaskSucceeded { output, .. } | EventKind::TaskSubmitted { output, .. }) =
+            &delivery.what
+        {
+            bytes = bytes.saturating_add(output.bytes_len_within(bytes_max).unwrap_or(bytes_max));
+        }
+        before < bytes_max
+    });
+    fitting.count()
 }
 
 /// What a failed turn took in and nobody waits for.

@@ -28,3 +28,26 @@ pub(crate) struct Live {
     /// Whether the outbox says that a turn must go on.
     pub(crate) continue_row: bool,
 }
+
+impl Live {
+    /// Everything that must survive a restart, as text.
+    pub(crate) fn picture(&self) -> String {
+        let execution = &self.execution;
+        let sorted = |mut texts: Vec<String>| {
+            texts.sort_unstable();
+            texts
+        };
+        format!(
+            "turn {} frame {} event {} timer {} timeout {:?} continues {} timers {:?} tasks {:?} frames {:#?}",
+            self.turn,
+            execution.next_frame,
+            execution.next_event_id,
+            execution.next_timer,
+            execution.timeout,
+            self.continue_row,
+            sorted(self.timer_rows.iter().map(|timer| format!("{timer:?}")).collect()),
+            sorted(self.task_rows.iter().map(|task| format!("{task:?}")).collect()),
+            execution.frames,
+        )
+    }
+}

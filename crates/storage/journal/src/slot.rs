@@ -62,6 +62,11 @@ impl Slots {
         self.stripe(uid).lock().entry(uid).or_default().clone()
     }
 
+    /// The slot of an execution, where there is one.
+    pub(crate) fn get(&self, uid: u128) -> Option<Arc<Slot>> {
+        self.stripe(uid).lock().get(&uid).cloned()
+    }
+
     /// A new slot whose turn is running; `None` when there is one already.
     pub(crate) fn claim(&self, uid: u128) -> Option<Arc<Slot>> {
         let mut stripe = self.stripe(uid).lock();

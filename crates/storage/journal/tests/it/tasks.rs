@@ -19,6 +19,8 @@ pub(crate) struct Outside {
     by_state: BTreeMap<String, u32>,
     /// Results whose delivery was acknowledged.
     pub(crate) acknowledged: BTreeSet<(String, TaskId)>,
+    /// Tokens of tasks, for those who ask.
+    pub(crate) seen: BTreeMap<TaskId, String>,
     /// Tokens that somebody holds and will answer.
     pub(crate) tokens: Vec<(String, Payload)>,
     /// Calls that were told to stop.
@@ -58,9 +60,10 @@ impl Tasks for FakeTasks {
             };
             let state = call.state.to_string();
             if token_wanted(&call.resource) {
+                let token = call.token.as_ref().map(|token| token.to_string()).unwrap_or_default();
+                self.outside.lock().seen.insert(call.task, token.clone());
                 // What was sent holds the token, whether or not the server hears that it arrived.
                 if !state.starts_with("Silent") || nth > 1 {
-                    let token = call.token.as_ref().map(|token| token.to_string()).unwrap_or_default();
                     self.outside.lock().tokens.push((token, call.parameters.clone()));
                 }
                 if !activity {

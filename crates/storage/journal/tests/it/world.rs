@@ -54,6 +54,7 @@ pub(crate) fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
 /// A server and the world around it. Crashes replace the server.
 pub(crate) struct World {
     pub(crate) faults: MemoryFaults,
+    pub(crate) store: Store,
     pub(crate) outside: Arc<Mutex<Outside>>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) journal: Journal,
@@ -68,21 +69,33 @@ pub(crate) fn arn(name: &str) -> String {
 impl World {
     pub(crate) async fn new(config: JournalConfig, admits: bool) -> World {
         let faults = MemoryFaults::new();
+        let store = Store::memory(TABLES, faults.clone());
+        World { faults, ..World::over(store, config, admits).await }
+    }
+
+    /// A server on a store of any kind.
+    pub(crate) async fn over(store: Store, config: JournalConfig, admits: bool) -> World {
         let outside = Arc::new(Mutex::new(Outside::default()));
         let clock = Arc::new(TestClock {
             began: tokio::time::Instant::now(),
             ahead_ms: AtomicI64::new(0),
             seeds: AtomicU64::new(7),
         });
-        let journal = open(Store::memory(TABLES, faults.clone()), &outside, &clock, &config, admits);
-        journal.recover().await.expect("an empty store");
-        World { faults, outside, clock, journal, config, admits }
+        let journal = open(store.clone(), &outside, &clock, &config, admits);
+        journal.recover().await.expect("the store reads");
+        World { faults: MemoryFaults::new(), store, outside, clock, journal, config, admits }
     }
 
     /// A new process on what survived. Answers how many executions it woke.
     pub(crate) async fn restart(&mut self) -> usize {
+        self.store = self.faults.restart(TABLES);
+        self.reopen().await
+    }
+
+    /// A new journal on the same store.
+    pub(crate) async fn reopen(&mut self) -> usize {
         self.journal.stop_accepting();
-        self.journal = open(self.faults.restart(TABLES), &self.outside, &self.clock, &self.config, self.admits);
+        self.journal = open(self.store.clone(), &self.outside, &self.clock, &self.config, self.admits);
         self.journal.recover().await.expect("the store recovers")
     }
 

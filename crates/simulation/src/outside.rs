@@ -1,0 +1,108 @@
+//! The world that tasks call. It outlives the server's crashes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use windlass_asl::Resource;
+use windlass_journal::{Permit, TaskJob, Tasks};
+use windlass_value::{Payload, Text, Value, object};
+use windlass_workflow::{TaskCall, TaskFailure, TaskId, token_wanted};
+
+use crate::random::Random;
+
+/// What happened outside.
+#[derive(Default)]
+pub(crate) struct Outside {
+    /// How often each attempt was sent.
+    pub(crate) sent: BTreeMap<(String, TaskId), u32>,
+    /// Attempts whose result was taken.
+    pub(crate) taken: BTreeMap<(String, TaskId), bool>,
+    /// Who will answer with a token, and when, in milliseconds from now.
+    pub(crate) tokens: Vec<HeldToken>,
+}
+
+/// A token in somebody's hands.
+#[derive(Clone)]
+pub(crate) struct HeldToken {
+    pub(crate) token: String,
+    pub(crate) execution: String,
+    pub(crate) task: TaskId,
+    pub(crate) after_ms: u64,
+    pub(crate) output: Option<Payload>,
+    pub(crate) beats: bool,
+}
+
+/// One process's way outside. What a task answers follows from the seed and
+/// its id, never from the order in which tasks are called.
+pub(crate) struct SimulatedTasks {
+    pub(crate) seed: u64,
+    pub(crate) outside: Arc<Mutex<Outside>>,
+}
+
+impl SimulatedTasks {
+    fn random(&self, arn: &str, task: TaskId) -> Random {
+        Random::named(self.seed, &format!("{arn} {task}"))
+    }
+}
+
+impl Tasks for SimulatedTasks {
+    fn refusal(&self, _call: &TaskCall) -> Option<String> {
+        None
+    }
+
+    fn admit(&self, call: &TaskCall) -> Option<Permit> {
+        Random::named(self.seed, &format!("admit {}", call.task)).chance(50).then(|| Box::new(()) as Permit)
+    }
+
+    fn perform(self: Arc<Self>, job: TaskJob) {
+        tokio::spawn(async move {
+            let arn = job.identity.arn.to_string();
+            let TaskJob { call, started, answers, .. } = job;
+            let activity = call.resource == Resource::Activity;
+            let mut random = self.random(&arn, call.task);
+            tokio::time::sleep(Duration::from_millis(random.below(300))).await;
+            if started.is_none() && !answers.started(activity.then(|| "worker".into())).await {
+                return;
+            }
+            *self.outside.lock().sent.entry((arn.clone(), call.task)).or_default() += 1;
+            let fails = random.chance(30);
+            let silent = random.chance(15);
+            let output = match call.parameters.value()["Payload"].clone() {
+                Value::Null => Value::from(call.task.event_id),
+                payload => object! { "Payload" => payload },
+            };
+            if token_wanted(&call.resource) {
+                if let Some(token) = call.token.as_ref().filter(|_| !silent) {
+                    self.outside.lock().tokens.push(HeldToken {
+                        token: token.to_string(),
+                        execution: arn,
+                        task: call.task,
+                        after_ms: random.below(8_000),
+                        output: (!fails).then(|| Payload::from_value(output)),
+                        beats: random.chance(70),
+                    });
+                }
+                if !activity {
+                    tokio::time::sleep(Duration::from_millis(random.below(200))).await;
+                    answers.submitted(Payload::from_value(object! { "MessageId" => "m" })).await;
+                }
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(random.below(3_000))).await;
+            if fails {
+                let failure = if random.chance(20) { TaskFailure::Start } else { TaskFailure::Run };
+                answers.failed(Some("Outside".into()), Some("as drawn".into()), failure).await;
+            } else if answers.succeeded(Payload::from_value(output)).await {
+                self.outside.lock().taken.insert((arn, call.task), true);
+            }
+        });
+    }
+
+    fn cancel(&self, _execution_arn: &Text, _task: TaskId) {}
+
+    fn cut_off(&self, _call: &TaskCall) -> (Text, Text) {
+        ("Lambda.SdkClientException".into(), "cut off".into())
+    }
+}
