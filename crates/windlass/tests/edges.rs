@@ -1,6 +1,7 @@
 //! Holds `edges.txt` to what the workspace is: which crate uses which, that
 //! imports only go down, and that the pure floors stay pure.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -109,9 +110,9 @@ impl Packages {
         while let Some((id, path)) = ahead.pop() {
             for next in self.uses.get(&id).into_iter().flatten() {
                 let name = self.name(next).to_owned();
-                if !reached.contains_key(&name) {
-                    let path = format!("{path} -> {name}");
-                    reached.insert(name, path.clone());
+                if let Entry::Vacant(place) = reached.entry(name) {
+                    let path = format!("{path} -> {}", place.key());
+                    place.insert(path.clone());
                     ahead.push((next.clone(), path));
                 }
             }

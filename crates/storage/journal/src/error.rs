@@ -44,6 +44,18 @@ pub enum JournalError {
     Stopping,
 }
 
+impl JournalError {
+    /// Whether the store could not do it now and goes on: nothing was written,
+    /// and the same may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            JournalError::Write(CommitError::Storage(_) | CommitError::Overloaded)
+                | JournalError::Read(StoreError::Storage(_))
+        )
+    }
+}
+
 /// Why an execution was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -26,6 +27,9 @@ use crate::token::TokenKey;
 const TURN_EVENTS_MAX: usize = 256;
 /// Definitions kept compiled.
 const DEFINITIONS_MAX: usize = 1_024;
+/// Pauses before something is stored again that the store could not write.
+const RETRY_MS_MIN: u64 = 100;
+const RETRY_MS_MAX: u64 = 5_000;
 /// How long a look at the free disk space holds.
 const DISK_CHECK_MS: i64 = 1_000;
 
@@ -357,6 +361,46 @@ impl Journal {
         answer.await.unwrap_or(Err(JournalError::Stopping))
     }
 
+    /// Hands a task's answer to its execution, again and again while the store
+    /// cannot write: the work is done, and nobody would tell of it once more.
+    /// Answers whether it was applied.
+    pub(crate) async fn deliver_at_last(&self, key: &ExecutionKey, task: TaskId, event: EventKind) -> bool {
+        let mut event = event;
+        let mut pause_ms = RETRY_MS_MIN;
+        loop {
+            match self.deliver(key, event.clone()).await {
+                Ok(applied) => return applied,
+                Err(error) if error.is_passing() && !self.is_stopping() => {
+                    tracing::warn!(execution = %key.arn(), %task, %error, "a task's answer could not be stored yet");
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                    pause_ms = (pause_ms * 2).min(RETRY_MS_MAX);
+                    event = without_places(event);
+                }
+                Err(error) => {
+                    tracing::error!(execution = %key.arn(), %task, %error, "a task's answer could not be stored");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Delivers again what nobody waits for and nobody else would repeat.
+    fn deliver_later(&self, key: &ExecutionKey, whats: Vec<What>) {
+        if whats.is_empty() {
+            return;
+        }
+        let (journal, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(RETRY_MS_MAX)).await;
+            if journal.is_stopping() {
+                return;
+            }
+            for what in whats {
+                journal.enqueue(&key, Delivery { what, reply: None });
+            }
+        });
+    }
+
     /// Queues a delivery and sees to it that a turn takes it.
     pub(crate) fn enqueue(&self, key: &ExecutionKey, delivery: Delivery) {
         let mut delivery = Some(delivery);
@@ -418,15 +462,24 @@ impl Journal {
         state.running = false;
         state.live = None;
         state.gone = true;
+        let mut again = Vec::new();
         for delivery in state.queue.drain(..) {
-            if let What::Event(EventKind::TimerFired { timer }) = &delivery.what {
-                self.forget_timer(key, *timer);
-            }
-            if let Some(reply) = delivery.reply {
-                let _ = reply.send(answer.clone());
+            match (delivery.reply, &answer) {
+                (Some(reply), _) => {
+                    let _ = reply.send(answer.clone());
+                }
+                (None, Err(error)) if error.is_passing() => again.push(delivery.what),
+                // A row that outlived its execution. After a failure it stays: the wait is not over.
+                (None, Ok(_)) => {
+                    if let What::Event(EventKind::TimerFired { timer }) = &delivery.what {
+                        self.forget_timer(key, *timer);
+                    }
+                }
+                (None, Err(_)) => {}
             }
         }
         self.0.slots.remove(key.uid(), slot);
+        self.deliver_later(key, again);
     }
 
     /// Removes the row of a timer whose execution is closed.
@@ -639,6 +692,7 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
                 return;
             }
         };
+        let unanswered = unanswered(&deliveries);
         let outcome = match journal.make_turn(&mut live, deliveries) {
             Ok(turn) => journal.commit_turn(&mut live, turn).await,
             Err(error) => Err(error),
@@ -646,6 +700,9 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
         if let Err(error) = outcome {
             tracing::error!(execution = %key.arn(), %error, "a turn could not be stored");
             journal.abandon(&key, &slot, &error);
+            if error.is_passing() {
+                journal.deliver_later(&key, unanswered);
+            }
             return;
         }
         let mut state = slot.state.lock();
@@ -658,6 +715,21 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
             state.queue.push_back(Delivery { what: What::Event(EventKind::Continue), reply: None });
         }
         state.live = Some(live);
+    }
+}
+
+/// What a failed turn took in and nobody waits for.
+fn unanswered(deliveries: &[Delivery]) -> Vec<What> {
+    deliveries.iter().filter(|delivery| delivery.reply.is_none()).map(|delivery| delivery.what.clone()).collect()
+}
+
+/// An event whose payloads have forgotten where a turn that failed would have
+/// stored them.
+fn without_places(event: EventKind) -> EventKind {
+    match event {
+        EventKind::TaskSubmitted { task, output } => EventKind::TaskSubmitted { task, output: output.without_place() },
+        EventKind::TaskSucceeded { task, output } => EventKind::TaskSucceeded { task, output: output.without_place() },
+        other => other,
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Delivery {
     pub(crate) reply: Option<oneshot::Sender<Applied>>,
 }
 
+#[derive(Clone)]
 pub(crate) enum What {
     Event(EventKind),
     /// After a restart: tasks the outbox names.

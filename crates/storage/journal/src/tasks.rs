@@ -96,13 +96,7 @@ impl Answers {
     async fn send(&self, event: EventKind) -> bool {
         match &self.to {
             Target::Memory(to) => to.send(event).is_ok(),
-            Target::Durable(journal, key) => match journal.deliver(key, event).await {
-                Ok(applied) => applied,
-                Err(error) => {
-                    tracing::error!(execution = %key.arn(), task = %self.task, %error, "a task's answer could not be stored");
-                    false
-                }
-            },
+            Target::Durable(journal, key) => journal.deliver_at_last(key, self.task, event).await,
         }
     }
 }

@@ -1,0 +1,1 @@
+//! A store that an earlier build wrote.

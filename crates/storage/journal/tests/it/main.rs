@@ -1,0 +1,8 @@
+//! The journal over a store in memory whose faults are driven by hand.
+
+mod crashes;
+mod faults;
+mod golden;
+mod scenarios;
+mod tasks;
+mod world;

@@ -1,0 +1,181 @@
+//! A server on a store in memory, with time that moves only when nothing else does.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use windlass_asl::load_definition;
+use windlass_journal::{
+    Answer, Clock, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Record, StartError, TABLES,
+    TokenError,
+};
+use windlass_store::{MemoryFaults, Store};
+use windlass_value::{Object, Payload, Timestamp};
+use windlass_workflow::{HistoryEvent, Identity, Limits};
+
+use crate::tasks::{FakeTasks, Outside};
+
+/// When the world begins.
+const BEGIN_MS: i64 = 1_735_689_600_000;
+
+/// Tokio's paused time, and how far it was moved by hand.
+pub(crate) struct TestClock {
+    began: tokio::time::Instant,
+    ahead_ms: AtomicI64,
+    seeds: AtomicU64,
+}
+
+impl TestClock {
+    pub(crate) fn move_ahead(&self, ms: i64) {
+        self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = self.began.elapsed().as_millis() as i64;
+        Timestamp(BEGIN_MS + elapsed + self.ahead_ms.load(Ordering::Relaxed))
+    }
+
+    fn seed(&self) -> u64 {
+        self.seeds.fetch_add(0x9e37_79b9, Ordering::Relaxed)
+    }
+}
+
+/// Runs a test in virtual time, on one thread.
+pub(crate) fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    runtime.block_on(test)
+}
+
+/// A server and the world around it. Crashes replace the server.
+pub(crate) struct World {
+    pub(crate) faults: MemoryFaults,
+    pub(crate) outside: Arc<Mutex<Outside>>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) journal: Journal,
+    pub(crate) config: JournalConfig,
+    pub(crate) admits: bool,
+}
+
+pub(crate) fn arn(name: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:execution:m:{name}")
+}
+
+impl World {
+    pub(crate) async fn new(config: JournalConfig, admits: bool) -> World {
+        let faults = MemoryFaults::new();
+        let outside = Arc::new(Mutex::new(Outside::default()));
+        let clock = Arc::new(TestClock {
+            began: tokio::time::Instant::now(),
+            ahead_ms: AtomicI64::new(0),
+            seeds: AtomicU64::new(7),
+        });
+        let journal = open(Store::memory(TABLES, faults.clone()), &outside, &clock, &config, admits);
+        journal.recover().await.expect("an empty store");
+        World { faults, outside, clock, journal, config, admits }
+    }
+
+    /// A new process on what survived. Answers how many executions it woke.
+    pub(crate) async fn restart(&mut self) -> usize {
+        self.journal.stop_accepting();
+        self.journal = open(self.faults.restart(TABLES), &self.outside, &self.clock, &self.config, self.admits);
+        self.journal.recover().await.expect("the store recovers")
+    }
+
+    pub(crate) fn new_execution(&self, name: &str, definition: &str, input: &str) -> NewExecution {
+        new_execution(self.clock.now(), name, definition, input)
+    }
+
+    pub(crate) async fn start(&self, name: &str, definition: &str, input: &str) -> Result<Record, StartError> {
+        self.journal.start(self.new_execution(name, definition, input)).await
+    }
+
+    pub(crate) fn record(&self, name: &str) -> Option<Record> {
+        self.journal.record(&arn(name)).expect("the store reads")
+    }
+
+    pub(crate) fn history(&self, name: &str) -> Vec<HistoryEvent> {
+        let query = HistoryQuery { reverse: false, after: None, limit: 100_000 };
+        self.journal.history(&arn(name), query).expect("the store reads").0
+    }
+
+    /// Answers the tokens that the world holds. What the server could not store is kept.
+    pub(crate) async fn answer_tokens(&self) {
+        let tokens = std::mem::take(&mut self.outside.lock().tokens);
+        for (token, output) in tokens {
+            match self.journal.answer(&token, Answer::Success(output.without_place())).await {
+                Ok(()) | Err(TokenError::TimedOut | TokenError::DoesNotExist) => {}
+                Err(TokenError::Invalid) => panic!("a token did not survive"),
+                Err(TokenError::Unavailable(_)) => self.outside.lock().tokens.push((token, output)),
+            }
+        }
+    }
+
+    /// Lets everything happen that needs no time, then a moment of time.
+    pub(crate) async fn moment(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    /// Waits until an execution is closed.
+    pub(crate) async fn closed(&self, name: &str) -> Record {
+        for _ in 0..100_000 {
+            if let Some(record) = self.record(name)
+                && record.stopped_at.is_some()
+            {
+                return record;
+            }
+            self.answer_tokens().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the execution {name} does not end: {:?}", self.history(name));
+    }
+
+    /// Nothing is left of closed executions: no timer, no task, nothing to wake.
+    pub(crate) async fn check_quiet(&mut self) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let stats = self.journal.stats();
+        assert_eq!((stats.live, stats.timers), (0, 0), "closed executions are still in memory");
+        assert_eq!(self.restart().await, 0, "closed executions are woken");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let stats = self.journal.stats();
+        assert_eq!((stats.live, stats.timers), (0, 0), "a restart finds something to do");
+    }
+}
+
+pub(crate) fn new_execution(now: Timestamp, name: &str, definition: &str, input: &str) -> NewExecution {
+    let program = load_definition(definition).unwrap_or_else(|error| panic!("{error}: {definition}"));
+    NewExecution {
+        identity: Identity {
+            arn: arn(name).into(),
+            name: name.into(),
+            machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".into(),
+            machine_name: "m".into(),
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            region: "us-east-1".into(),
+            started_at: now,
+            input: Payload::from_text(input).expect("JSON"),
+            express: false,
+        },
+        definition: Arc::new(JournalDefinition::new(definition, Arc::new(program))),
+        details: Object::new(),
+    }
+}
+
+fn open(
+    store: Store,
+    outside: &Arc<Mutex<Outside>>,
+    clock: &Arc<TestClock>,
+    config: &JournalConfig,
+    admits: bool,
+) -> Journal {
+    let tasks = Arc::new(FakeTasks { outside: outside.clone(), admits });
+    Journal::open(store, tasks, clock.clone(), config.clone()).expect("the store opens")
+}
+
+pub(crate) fn small_turns() -> JournalConfig {
+    JournalConfig { limits: Limits { turn_transitions_max: 3, ..Limits::default() }, ..JournalConfig::default() }
+}
