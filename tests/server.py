@@ -46,7 +46,7 @@ def environment(**more):
     return {**kept, **more}
 
 
-def client(service, endpoint, key="test", secret="test", **config):
+def client(service, endpoint, key="test", secret="test", verify=None, **config):
     """A boto3 client that waits long and asks once."""
     settings = {
         "inject_host_prefix": False,
@@ -62,6 +62,7 @@ def client(service, endpoint, key="test", secret="test", **config):
         region_name=REGION,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
+        verify=verify,
         config=Config(**settings),
     )
 
