@@ -304,7 +304,12 @@ impl Execution {
         self.ready = self
             .frames
             .values()
-            .filter(|frame| matches!(frame.phase, Phase::Enter | Phase::Work))
+            .filter(|frame| match &frame.phase {
+                Phase::Enter | Phase::Work => true,
+                // Its turn had no room for more iterations.
+                Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
+                _ => false,
+            })
             .map(|frame| frame.id)
             .collect();
     }

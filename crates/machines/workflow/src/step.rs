@@ -93,7 +93,9 @@ impl Turn<'_> {
             }
             // Frames that went while they were queued are no work to continue with.
             while let Some(id) = self.execution.ready.front()
-                && !self.frame(*id).is_some_and(|frame| matches!(frame.phase, Phase::Enter | Phase::Work))
+                && !self
+                    .frame(*id)
+                    .is_some_and(|frame| matches!(frame.phase, Phase::Enter | Phase::Work | Phase::Map(_)))
             {
                 self.execution.ready.pop_front();
             }
@@ -108,6 +110,7 @@ impl Turn<'_> {
             match self.frame(id).map(|frame| &frame.phase) {
                 Some(Phase::Enter) => self.enter(id),
                 Some(Phase::Work) => self.work(id),
+                Some(Phase::Map(_)) => self.start_more_iterations(id),
                 _ => {}
             }
         }

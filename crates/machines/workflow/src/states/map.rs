@@ -1,4 +1,4 @@
-use windlass_asl::{Failure, Items, Map, MapMode, QuantityField, Scope, State};
+use windlass_asl::{Failure, Items, Map, MapMode, QuantityField, Scope, State, StateKind};
 use windlass_value::{Payload, Value};
 
 use super::flow::{gone, path};
@@ -68,9 +68,16 @@ impl Turn<'_> {
             if run.running >= run.concurrency_max || run.next_index >= run.length {
                 return Ok(());
             }
+            if run.running > 0 && self.bytes >= self.world.limits.turn_bytes_max {
+                // What begins at once must fit into one turn; the next one starts more.
+                self.execution.ready.push_back(id);
+                return Ok(());
+            }
             let index = run.next_index;
             let input = self.iteration_input(id, state, map, index)?;
             self.check_parameters(id, &input)?;
+            let bytes = input.bytes_len_within(self.world.limits.payload_bytes_max);
+            self.bytes = self.bytes.saturating_add(bytes.unwrap_or(self.world.limits.payload_bytes_max));
             if let Some(frame) = self.execution.frames.get_mut(&id)
                 && let Phase::Map(run) = &mut frame.phase
             {
@@ -81,6 +88,16 @@ impl Turn<'_> {
             let name = state.name.clone();
             let started = self.write(previous, EventType::MapIterationStarted, || Details::Iteration { name, index });
             self.spawn(Some(id), index, map.processor.start_at.clone(), input, started);
+        }
+    }
+
+    /// Starts the iterations for which the last turn had no room.
+    pub(crate) fn start_more_iterations(&mut self, id: FrameId) {
+        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
+        let previous = frame.previous_event_id;
+        let StateKind::Map(map) = &state.kind else { return };
+        if let Err(failure) = self.start_iterations(id, state, map, previous) {
+            self.evaluation_failed(id, failure);
         }
     }
 

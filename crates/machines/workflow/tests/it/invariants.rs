@@ -110,7 +110,11 @@ impl Watch {
             late.extend([EventKind::Stop { error: None, cause: None }, EventKind::Continue]);
         }
         // A turn that ended on its budget would go on with whatever comes next.
-        let resting = !execution.frames.values().any(|frame| matches!(frame.phase, Phase::Enter | Phase::Work));
+        let resting = !execution.frames.values().any(|frame| match &frame.phase {
+            Phase::Enter | Phase::Work => true,
+            Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
+            _ => false,
+        });
         for kind in late.into_iter().filter(|_| resting) {
             let mut copy = execution.clone();
             let mut history = History::On(Vec::new());
@@ -174,6 +178,8 @@ fn check_tree(execution: &Execution, continues: bool) {
                 assert_eq!(run.running, count);
                 assert!(run.running <= run.concurrency_max);
                 assert!(run.running > 0, "a Map waits for nobody");
+                let room = run.running < run.concurrency_max && run.next_index < run.length;
+                assert!(!room || continues, "a Map has room for an iteration and nobody starts it");
             }
             Phase::Enter | Phase::Work => assert!(continues, "frame {:?} has work and nobody does it", frame.id),
             _ => {}

@@ -176,6 +176,7 @@ proptest! {
         shapes in prop::collection::vec(shape(), 1..5),
         answers in answers(),
         stop in prop::option::weighted(0.2, 0..20_000_i64),
+        turn_bytes_max in prop::sample::select(vec![1, 100, 1 << 20]),
         turn_transitions_max in prop::sample::select(vec![1, 2, 3, 1000]),
         history_events_max in prop::option::weighted(0.2, 3..60_u64),
         timeout in prop::option::weighted(0.1, 1..20_i64),
@@ -188,7 +189,7 @@ proptest! {
         let text = Value::from(definition).to_text();
         let program = load_definition(&text).map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
         let input = object! { "some" => vec![Value::from(1), Value::from("two"), object! { "three" => 3 }], "none" => Vec::<Value>::new() };
-        let limits = Limits { turn_transitions_max, history_events_max, ..Limits::default() };
+        let limits = Limits { turn_bytes_max, turn_transitions_max, history_events_max, ..Limits::default() };
         let script = Script::read(&object! { "*" => answers });
         let extra = stop.map(|ms| (ms, EventKind::Stop { error: None, cause: None })).into_iter().collect();
         let outcome = run(&program, Payload::from_value(input), script, &limits, seed, extra);

@@ -139,21 +139,22 @@ async fn check(world: &mut World, scenario: &Scenario) {
     let output = world.journal.output(&record).expect("the output reads").map(|output| output.value().clone());
     assert_eq!(output, scenario.output.map(|text| parse(text).unwrap()), "{history:?}");
     check_history(&history, record.status);
-    let outside = world.outside.lock();
-    for ((arn, task), sent) in &outside.sent {
-        assert_eq!(*sent, 1, "attempt {task} of {arn} was sent {sent} times");
-    }
-    let ends = ends_of_attempts(&history);
-    for (owner, task) in &outside.acknowledged {
-        assert_eq!(*owner, arn("e"));
-        let end = ends.get(&task.event_id).map(|event| event.event_type.name()).unwrap_or("nothing");
-        assert!(
-            end.ends_with("Succeeded"),
-            "the result of attempt {task} was acknowledged, but {end} is in the history"
-        );
-    }
-    let awaited: Vec<TaskId> = outside.sent.keys().map(|(_, task)| *task).collect();
-    drop(outside);
+    let awaited: Vec<TaskId> = {
+        let outside = world.outside.lock();
+        for ((arn, task), sent) in &outside.sent {
+            assert_eq!(*sent, 1, "attempt {task} of {arn} was sent {sent} times");
+        }
+        let ends = ends_of_attempts(&history);
+        for (owner, task) in &outside.acknowledged {
+            assert_eq!(*owner, arn("e"));
+            let end = ends.get(&task.event_id).map(|event| event.event_type.name()).unwrap_or("nothing");
+            assert!(
+                end.ends_with("Succeeded"),
+                "the result of attempt {task} was acknowledged, but {end} is in the history"
+            );
+        }
+        outside.sent.keys().map(|(_, task)| *task).collect()
+    };
     for task in awaited {
         assert!(history.iter().any(|event| event.id == task.event_id), "attempt {task} was sent but not scheduled");
     }

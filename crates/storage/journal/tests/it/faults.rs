@@ -271,6 +271,28 @@ fn an_asynchronous_express_execution_runs_at_least_once() {
 }
 
 #[test]
+fn a_map_may_begin_with_more_than_a_batch_holds() {
+    // Each of the 280 iterations gets 250 KB of its own: 70 MB.
+    let definition = r#"{"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":1000,"ResultPath":null,"End":true,"ItemsPath":"$.i",
+        "ItemSelector":{"v.$":"$.v","n.$":"$$.Map.Item.Value"},
+        "ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Wait","Seconds":5,"Next":"S"},"S":{"Type":"Pass","Result":1,"End":true}}}}}}"#;
+    in_virtual_time(async {
+        let mut world = World::new(JournalConfig::default(), true).await;
+        let items: Vec<String> = (0..280).map(|at| at.to_string()).collect();
+        let input = format!(r#"{{"i":[{}],"v":"{}"}}"#, items.join(","), "x".repeat(250_000));
+        world.start("e", definition, &input).await.expect("it starts");
+        pass_time(2).await;
+        assert_eq!(
+            world.history("e").iter().filter(|event| event.event_type == EventType::WaitStateEntered).count(),
+            280
+        );
+        world.restart().await;
+        assert_eq!(world.closed("e").await.status, Status::Succeeded);
+        world.check_quiet().await;
+    });
+}
+
+#[test]
 fn many_large_results_at_once_are_stored() {
     // Two hundred results of 250 KB would be 50 MB in one batch, and as much again as states' outputs.
     let definition = r#"{"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":200,"ResultPath":null,"End":true,"ItemsPath":"$.i",
