@@ -32,7 +32,7 @@ async fn a_failed_recovery_is_no_ready_server() {
 
 #[tokio::test]
 async fn a_server_that_became_unfit_is_live_but_not_ready() {
-    let server = TestServer::starting("").await;
+    let mut server = TestServer::starting("").await;
     let mut hosted = Hosted::stateless(Vec::new());
     let broken = Arc::new(AtomicBool::new(false));
     let seen = broken.clone();
