@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 if [ -z "${WINDLASS_BIN:-}" ]; then
-    cargo build --bin windlass --features test-clock
+    cargo build --locked --bin windlass --features test-clock
     export WINDLASS_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/windlass
 fi
 

@@ -1,6 +1,7 @@
 """The real binary as a test sees it: started, asked, stopped, killed."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -35,9 +36,16 @@ def binary():
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that nobody listens on, below those that systems give to outgoing
+    connections: one of these could take it while a server is being restarted."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def environment(**more):
@@ -46,7 +54,7 @@ def environment(**more):
     return {**kept, **more}
 
 
-def client(service, endpoint, key="test", secret="test", **config):
+def client(service, endpoint, key="test", secret="test", verify=None, **config):
     """A boto3 client that waits long and asks once."""
     settings = {
         "inject_host_prefix": False,
@@ -62,6 +70,7 @@ def client(service, endpoint, key="test", secret="test", **config):
         region_name=REGION,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
+        verify=verify,
         config=Config(**settings),
     )
 

@@ -76,6 +76,74 @@ def test_a_session(aws):
     assert "(StateMachineDoesNotExist)" in error and machine in error
 
 
+def test_the_other_operations(aws):
+    machine = aws(
+        "stepfunctions", "create-state-machine", "--name", unique("cli"), "--role-arn", ROLE,
+        "--definition", json.dumps(one_state(Type="Wait", Seconds=3600)),
+    )["stateMachineArn"]  # fmt: skip
+    listed = aws("stepfunctions", "list-state-machines", "--page-size", 1)["stateMachines"]
+    assert machine in [one["stateMachineArn"] for one in listed]
+    execution = aws("stepfunctions", "start-execution", "--state-machine-arn", machine)["executionArn"]
+    used = aws("stepfunctions", "describe-state-machine-for-execution", "--execution-arn", execution)
+    assert used["stateMachineArn"] == machine
+    aws("stepfunctions", "stop-execution", "--execution-arn", execution, "--error", "E", "--cause", "C")
+    found = aws("stepfunctions", "describe-execution", "--execution-arn", execution)
+    assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "E", "C")
+
+    activity = aws("stepfunctions", "create-activity", "--name", unique("cli"))["activityArn"]
+    assert aws("stepfunctions", "describe-activity", "--activity-arn", activity)["activityArn"] == activity
+    assert activity in [one["activityArn"] for one in aws("stepfunctions", "list-activities")["activities"]]
+    aws("stepfunctions", "tag-resource", "--resource-arn", activity, "--tags", "key=a,value=b", "key=c,value=d")
+    aws("stepfunctions", "untag-resource", "--resource-arn", activity, "--tag-keys", "a")
+    tags = aws("stepfunctions", "list-tags-for-resource", "--resource-arn", activity)["tags"]
+    assert tags == [{"key": "c", "value": "d"}]
+    failing = aws(
+        "stepfunctions", "create-state-machine", "--name", unique("cli"), "--role-arn", ROLE,
+        "--definition", json.dumps(one_state(Type="Task", Resource=activity)),
+    )["stateMachineArn"]  # fmt: skip
+    execution = aws("stepfunctions", "start-execution", "--state-machine-arn", failing)["executionArn"]
+    token = aws("stepfunctions", "get-activity-task", "--activity-arn", activity, "--worker-name", "w")["taskToken"]
+    aws("stepfunctions", "send-task-failure", "--task-token", token, "--error", "Bad", "--cause", "luck")
+    while (found := aws("stepfunctions", "describe-execution", "--execution-arn", execution))["status"] not in CLOSED:
+        time.sleep(0.1)
+    assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Bad", "luck")
+    aws("stepfunctions", "delete-activity", "--activity-arn", activity)
+    error = aws("stepfunctions", "describe-activity", "--activity-arn", activity, fails=True)
+    assert "(ActivityDoesNotExist)" in error
+
+
+def test_functions(aws, tmp_path):
+    def archive(word):
+        (tmp_path / "code.zip").write_bytes(zipped(handler_py="def handler(e, c):\n    return %r\n" % word))
+
+    def invoke(*more):
+        aws("lambda", "invoke", "--function-name", name, *more, "answer.json")
+        return json.loads((tmp_path / "answer.json").read_text())
+
+    name = unique("cli")
+    archive("one")
+    aws(
+        "lambda", "create-function", "--function-name", name, "--runtime", "python3.12", "--handler",
+        "handler.handler", "--role", ROLE, "--zip-file", "fileb://code.zip", "--publish",
+    )  # fmt: skip
+    aws("lambda", "wait", "function-active-v2", "--function-name", name)
+    archive("two")
+    aws("lambda", "update-function-code", "--function-name", name, "--zip-file", "fileb://code.zip")
+    aws("lambda", "update-function-configuration", "--function-name", name, "--timeout", 7)
+    assert aws("lambda", "get-function-configuration", "--function-name", name)["Timeout"] == 7
+    assert (invoke(), invoke("--qualifier", "1")) == ("two", "one")
+    assert aws("lambda", "publish-version", "--function-name", name)["Version"] == "2"
+    aws("lambda", "create-alias", "--function-name", name, "--name", "live", "--function-version", "1")
+    assert invoke("--qualifier", "live") == "one"
+    aws("lambda", "update-alias", "--function-name", name, "--name", "live", "--function-version", "2")
+    assert invoke("--qualifier", "live") == "two"
+    versions = aws("lambda", "list-versions-by-function", "--function-name", name)["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST", "1", "2"]
+    assert name in [one["FunctionName"] for one in aws("lambda", "list-functions", "--page-size", 1)["Functions"]]
+    aws("lambda", "delete-function", "--function-name", name)
+    assert "(ResourceNotFoundException)" in aws("lambda", "get-function", "--function-name", name, fails=True)
+
+
 def test_express_and_validate(aws):
     made = aws(
         "stepfunctions", "create-state-machine", "--name", unique("cli"), "--type", "EXPRESS",

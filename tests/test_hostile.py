@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,17 @@ from workflows import PASS, chain, create_machine, ended, history, one_state, ru
 
 def jsonata(expression):
     return {"QueryLanguage": "JSONata", **one_state(Type="Pass", Output="{% " + expression + " %}")}
+
+
+def nested_formats(depth):
+    """Each level is twice as long as the one in it."""
+    inner = nested_formats(depth - 1) if depth else "$.x"
+    return "States.Format('{}{}', %s, %s)" % (inner, inner)
+
+
+def nested_conditions(depth):
+    inner = nested_conditions(depth - 1) if depth else {"Variable": "$.x", "IsString": True}
+    return {"And": [{"Not": inner}, {"Variable": "$.x", "IsPresent": True}]}
 
 
 HOSTILE = {
@@ -33,8 +45,40 @@ HOSTILE = {
     ),
     "a filter that goes deep": one_state(Type="Pass", Parameters={"a.$": "$..[?(@..a == @..b)]..*..*..*..*"}),
     "a path that is nested": one_state(Type="Pass", InputPath="$" + ".a" * 10_000),
+    "descents in descents": one_state(Type="Pass", Parameters={"a.$": "$.tree..*..*..*..*..*"}),
+    "filters in filters": one_state(Type="Pass", Parameters={"a.$": "$..[?(@..a)]..[?(@..a)]..[?(@..a)]"}),
+    "formats in formats": one_state(Type="Pass", Parameters={"a.$": nested_formats(9)}),
+    "a wildcard that goes back": {
+        "StartAt": "Matches",
+        "States": {
+            "Matches": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.x", "StringMatches": "*y" * 40 + "*z", "Next": "Only"}],
+                "Default": "Only",
+            },
+            "Only": {"Type": "Pass", "Result": "went through", "End": True},
+        },
+    },
+    "a choice that is nested": {
+        "StartAt": "Nested",
+        "States": {
+            "Nested": {
+                "Type": "Choice",
+                "Choices": [{**nested_conditions(40), "Next": "Only"}],
+                "Default": "Only",
+            },
+            "Only": {"Type": "Pass", "Result": "went through", "End": True},
+        },
+    },
+    "a template that is nested": one_state(Type="Pass", Parameters=json.loads('{"a":' * 500 + "1" + "}" * 500)),
 }
-DOCUMENT = {"x": "y" * 200_000, "deep": json.loads('{"a":' * 40 + "1" + "}" * 40)}
+DOCUMENT = {
+    "x": "y" * 200_000,
+    "deep": json.loads('{"a":' * 40 + "1" + "}" * 40),
+    "tree": json.loads('{"b":[1,2,3],"a":' * 100 + "1" + "}" * 100),
+}
+# What one hostile expression may take of the memory that all share.
+MEMORY_KIB_MAX = 1 << 20
 
 
 @pytest.fixture
@@ -62,7 +106,7 @@ def others(states):
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_expressions(states, others, case):
+def test_hostile_expressions(server, states, others, case):
     """An error of the language or a result: never a hang, a crash or a stall of others."""
     try:
         express = create_machine(states, HOSTILE[case], type="EXPRESS")
@@ -77,6 +121,10 @@ def test_hostile_expressions(states, others, case):
     histories.check(history(states, execution))
     while len(others) == before:
         threading.Event().wait(0.01)
+    status = Path("/proc/%d/status" % server.process.pid)
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        assert int(peak.split()[1]) < MEMORY_KIB_MAX, peak
 
 
 def judge(found):

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import random
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -144,6 +145,23 @@ def test_archives_cannot_write_elsewhere(awslambda, path):
         Code={"ZipFile": buffer.getvalue()},
     )
     assert code == "InvalidParameterValueException"
+
+
+def test_ten_megabytes_of_code(awslambda):
+    ballast = random.Random(0).randbytes(10_000_000)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("ballast", ballast)
+        archive.writestr("handler.py", "def handler(event, context):\n    return len(open('ballast', 'rb').read())\n")
+    name = unique("large")
+    awslambda.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Handler="handler.handler",
+        Role="arn:aws:iam::%s:role/x" % ACCOUNT,
+        Code={"ZipFile": buffer.getvalue()},
+    )
+    assert invoke(awslambda, name)[1] == len(ballast)
 
 
 def test_many_at_once(awslambda):

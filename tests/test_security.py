@@ -9,9 +9,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, SSLError
 
-from server import REGION, ROLE, STOP_SECONDS_MAX, binary, client, environment
+from server import REGION, ROLE, ROOT, STOP_SECONDS_MAX, binary, client, environment, free_port
 from workflows import PASS, create_machine, ended, start, unique
 
 TARGET = "AWSStepFunctions.ListStateMachines"
@@ -128,6 +128,20 @@ def test_other_machines_need_keys_and_tls(tmp_path, config, needs):
     )
     assert done.returncode == 1
     assert "0.0.0.0:0" in done.stderr and needs.lower() in done.stderr.lower(), done.stderr
+
+
+def test_keys_and_tls_for_other_machines(make_server):
+    folder = ROOT / "crates/windlass/tests/server/tls"
+    tls = '[tls]\ncert = "%s"\nkey = "%s"\n' % (folder / "cert.pem", folder / "key.pem")
+    server = make_server(config=CREDENTIALS + tls, listen="0.0.0.0:%d" % free_port()).start()
+    assert server.endpoint.startswith("https://0.0.0.0:")
+    endpoint = server.endpoint.replace("0.0.0.0", "localhost")
+    states = client("stepfunctions", endpoint, "AKIAWINDLASSTEST", "the right secret", verify=str(folder / "cert.pem"))
+    machine = create_machine(states, PASS)
+    assert ended(states, start(states, machine))["status"] == "SUCCEEDED"
+    with pytest.raises(SSLError):
+        client("stepfunctions", endpoint, "AKIAWINDLASSTEST", "the right secret").list_state_machines()
+    server.stop()
 
 
 def test_large_bodies_are_refused(server):

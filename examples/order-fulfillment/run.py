@@ -9,7 +9,6 @@ import argparse
 import base64
 import io
 import json
-import os
 import shutil
 import sys
 import time
@@ -237,11 +236,16 @@ The workflow is in %(here)s/workflow.asl.json: change it, run this again, and se
             "region": region,
             "machine": machine,
             "execution": execution,
-            "input": os.path.relpath(HERE / "orders" / "small.json"),
-            "here": os.path.relpath(HERE),
+            "input": shown(HERE / "orders" / "small.json"),
+            "here": shown(HERE),
         },
         flush=True,
     )
+
+
+def shown(path):
+    """The path as seen from here, where it lies below; else the whole."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds Windlass, starts it, deploys this example and runs it. Ctrl-C stops all.
 #
-#   WINDLASS_BIN      a windlass that is built already
+#   run.sh [BINARY]   BINARY or WINDLASS_BIN: a windlass that is built already
+#
 #   WINDLASS_LISTEN   where to listen, default 127.0.0.1:4566
 #   WINDLASS_DATA     the folder everything durable is in, default ./data
 #   EXAMPLE_ONCE=1    end after the run instead of keeping the server
@@ -20,19 +21,21 @@ need() {
 }
 need python3 "https://www.python.org/downloads/"
 
-if [ -z "${WINDLASS_BIN:-}" ]; then
+WINDLASS_BIN=${1:-${WINDLASS_BIN:-}}
+if [ -z "$WINDLASS_BIN" ]; then
     need cargo "https://rustup.rs/"
     echo "Building Windlass (the first time takes some minutes)"
-    cargo build --release --bin windlass --manifest-path "$root/Cargo.toml"
+    cargo build --release --locked --bin windlass --manifest-path "$root/Cargo.toml"
     WINDLASS_BIN=${CARGO_TARGET_DIR:-$root/target}/release/windlass
 fi
 
 mkdir -p -m 700 "$WINDLASS_DATA"
 log=$WINDLASS_DATA/windlass.log
+: >"$log"
 echo "Starting the server at http://$WINDLASS_LISTEN, data in $WINDLASS_DATA, log in $log"
 # In a process group of its own, so that Ctrl-C reaches it once and by us.
 set -m
-"$WINDLASS_BIN" serve >"$log" 2>&1 &
+"$WINDLASS_BIN" serve >>"$log" 2>&1 &
 server=$!
 set +m
 

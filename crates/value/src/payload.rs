@@ -20,7 +20,7 @@ struct Inner {
 }
 
 impl Inner {
-    fn payload(text: OnceLock<Arc<str>>, tree: OnceLock<Value>) -> Payload {
+    fn of(text: OnceLock<Arc<str>>, tree: OnceLock<Value>) -> Payload {
         Payload(Arc::new(Inner { text, tree, length: OnceLock::new(), place: OnceLock::new() }))
     }
 }
@@ -38,12 +38,12 @@ impl Payload {
 
     /// A payload from text that this server wrote itself, taken at its word.
     pub fn from_valid_text(text: impl Into<Arc<str>>) -> Payload {
-        Inner::payload(OnceLock::from(text.into()), OnceLock::new())
+        Inner::of(OnceLock::from(text.into()), OnceLock::new())
     }
 
     /// A payload from a tree; its text is written when asked for.
     pub fn from_value(value: Value) -> Payload {
-        Inner::payload(OnceLock::new(), OnceLock::from(value))
+        Inner::of(OnceLock::new(), OnceLock::from(value))
     }
 
     /// The document as text: the caller's own where it came as text, else compact.
@@ -81,7 +81,7 @@ impl Payload {
 
     /// The same document, of which no one has noted a place.
     pub fn without_place(&self) -> Payload {
-        Inner::payload(self.0.text.clone(), self.0.tree.clone())
+        Inner::of(self.0.text.clone(), self.0.tree.clone())
     }
 
     /// Where `owner` has stored this document, so that it is stored once.

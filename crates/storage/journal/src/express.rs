@@ -167,8 +167,16 @@ impl Journal {
         let mut timers: BTreeMap<(Timestamp, TimerId), ()> = BTreeMap::new();
         let mut next = Some(EventKind::Start);
         while execution.is_running() {
+            // What is due and what has come in go before a turn that goes on, or
+            // a loop without end would never time out.
             let kind = match next.take() {
-                Some(kind) => kind,
+                Some(kind) => match self.due(&mut timers).or_else(|| receiver.try_recv().ok()) {
+                    Some(earlier) => {
+                        next = Some(kind);
+                        earlier
+                    }
+                    None => kind,
+                },
                 None => match self.next_event(&mut receiver, &mut timers).await {
                     Some(kind) => kind,
                     None => continue,
@@ -206,24 +214,31 @@ impl Journal {
         execution
     }
 
+    /// A timer whose instant has come.
+    fn due(&self, timers: &mut BTreeMap<(Timestamp, TimerId), ()>) -> Option<EventKind> {
+        let ((at, timer), ()) = timers.first_key_value()?;
+        let (at, timer) = (*at, *timer);
+        if at > self.clock().now() {
+            return None;
+        }
+        timers.remove(&(at, timer));
+        Some(EventKind::TimerFired { timer })
+    }
+
     /// The next thing that happens to an execution in memory.
     async fn next_event(
         &self,
         receiver: &mut mpsc::UnboundedReceiver<EventKind>,
         timers: &mut BTreeMap<(Timestamp, TimerId), ()>,
     ) -> Option<EventKind> {
-        let due = timers.first_key_value().map(|((at, timer), ())| (*at, *timer));
-        let Some((at, timer)) = due else { return receiver.recv().await };
+        if let Some(due) = self.due(timers) {
+            return Some(due);
+        }
+        let Some(((at, _), ())) = timers.first_key_value() else { return receiver.recv().await };
         let wait_ms = (at.as_ms() - self.clock().now().as_ms()).max(0);
         tokio::select! {
             event = receiver.recv() => event,
-            () = tokio::time::sleep(Duration::from_millis(wait_ms as u64)) => {
-                if self.clock().now() < at {
-                    return None;
-                }
-                timers.remove(&(at, timer));
-                Some(EventKind::TimerFired { timer })
-            }
+            () = tokio::time::sleep(Duration::from_millis(wait_ms as u64)) => None,
         }
     }
 }

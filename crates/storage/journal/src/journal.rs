@@ -605,6 +605,18 @@ impl Journal {
         self.read_payload(&key, Place(1, 0))
     }
 
+    /// An execution's input and, of a successful one, its output.
+    ///
+    /// # Errors
+    /// Where storage fails.
+    pub fn data(&self, record: &Record) -> Result<(Payload, Option<Payload>), JournalError> {
+        let (key, _) = record.key()?;
+        match record.output {
+            Some(output) => self.read_payloads(&key, Place(1, 0), output).map(|(input, output)| (input, Some(output))),
+            None => Ok((self.read_payload(&key, Place(1, 0))?, None)),
+        }
+    }
+
     /// A successful execution's output.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use bytes::Bytes;
 use windlass_value::Payload;
 use windlass_workflow::{Phase, TaskId};
 
@@ -11,7 +12,7 @@ use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::live::Live;
 use crate::record::Record;
-use crate::stored::{Place, StoredExecution, StoredTurn};
+use crate::stored::{Place, StoredExecution, StoredTurn, read_payload};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS};
 use crate::turn::{continue_key, needs_row};
 
@@ -110,22 +111,39 @@ impl Journal {
         &self,
         key: &ExecutionKey,
         sequence: u64,
-        value: &bytes::Bytes,
+        value: &Bytes,
     ) -> Result<StoredTurn, JournalError> {
         StoredTurn::read(sequence, value).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })
     }
 
     /// One payload by its place.
     pub(crate) fn read_payload(&self, key: &ExecutionKey, place: Place) -> Result<Payload, JournalError> {
-        let entry = self
-            .store()
-            .read_stream(&key.row(), place.0, 1, false)?
-            .into_iter()
-            .find(|entry| entry.sequence == place.0);
-        let damaged =
-            || JournalError::Record { arn: key.arn().to_string(), reason: format!("turn {} is not there", place.0) };
-        let entry = entry.ok_or_else(damaged)?;
-        let turn = self.read_turn(key, place.0, &entry.value)?;
-        turn.payload(key.uid(), place.1).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })
+        let entry = self.read_entry(key, place.0)?;
+        self.payload_of(key, &entry, place)
+    }
+
+    /// Two payloads, which mostly are of one turn: that is read once.
+    pub(crate) fn read_payloads(
+        &self,
+        key: &ExecutionKey,
+        first: Place,
+        second: Place,
+    ) -> Result<(Payload, Payload), JournalError> {
+        let entry = self.read_entry(key, first.0)?;
+        let other = if second.0 == first.0 { entry.clone() } else { self.read_entry(key, second.0)? };
+        Ok((self.payload_of(key, &entry, first)?, self.payload_of(key, &other, second)?))
+    }
+
+    fn payload_of(&self, key: &ExecutionKey, entry: &Bytes, place: Place) -> Result<Payload, JournalError> {
+        read_payload(entry, key.uid(), place).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })
+    }
+
+    fn read_entry(&self, key: &ExecutionKey, turn: u64) -> Result<Bytes, JournalError> {
+        let entries = self.store().read_stream(&key.row(), turn, 1, false)?;
+        let entry = entries.into_iter().find(|entry| entry.sequence == turn);
+        entry.map(|entry| entry.value).ok_or_else(|| JournalError::Record {
+            arn: key.arn().to_string(),
+            reason: format!("turn {turn} is not there"),
+        })
     }
 }

@@ -4,16 +4,16 @@ use windlass_asl::{Diagnostic, Severity};
 
 use super::terminal::{Palette, Style, printable, width};
 
-/// Columns of source that are shown of one line; of a longer line (a definition
-/// without line breaks) a window around the place.
-const WINDOW_COLUMNS: usize = 100;
-/// Columns shown before the place in such a window.
-const LEAD_COLUMNS: usize = 30;
+/// Most columns of source that are shown of one line; of a longer line (a
+/// definition without line breaks) a window around the place.
+const WINDOW_COLUMNS_MAX: usize = 100;
+/// Fewest, however narrow the terminal.
+const WINDOW_COLUMNS_MIN: usize = 40;
 /// What a tab is shown as.
 const TAB: &str = "    ";
 
-/// The lines that show a finding, each ended.
-pub(super) fn render(finding: &Diagnostic, file: &str, source: &str, palette: Palette) -> String {
+/// The lines that show a finding, each ended, for a terminal of some `columns`.
+pub(super) fn render(finding: &Diagnostic, file: &str, source: &str, palette: Palette, columns: usize) -> String {
     let (word, style) = match finding.severity {
         Severity::Error => ("error", Style::Red),
         Severity::Warning => ("warning", Style::Yellow),
@@ -24,6 +24,8 @@ pub(super) fn render(finding: &Diagnostic, file: &str, source: &str, palette: Pa
         _ => &finding.message,
     };
     let margin = finding.start.line.to_string().len();
+    // Beside it stand the number, the bar and the signs of what was cut.
+    let window = columns.saturating_sub(margin + 5).clamp(WINDOW_COLUMNS_MIN, WINDOW_COLUMNS_MAX);
     let bar = |text: &str| palette.paint(Style::Blue, &format!("{:margin$} {text}", ""));
     let mut out = format!(
         "{}{} {}\n",
@@ -33,7 +35,7 @@ pub(super) fn render(finding: &Diagnostic, file: &str, source: &str, palette: Pa
     );
     let place = format!("{file}:{}:{}", finding.start.line, finding.start.column);
     out += &format!("{}{} {place}\n", " ".repeat(margin), palette.paint(Style::Blue, "-->"));
-    if let Some(Excerpt { before, marked, after, lines_more }) = Excerpt::of(finding, source) {
+    if let Some(Excerpt { before, marked, after, lines_more }) = Excerpt::of(finding, source, window) {
         let number = palette.paint(Style::Blue, &format!("{} |", finding.start.line));
         let carets = palette.paint(style, &"^".repeat(width(&marked).max(1)));
         let more = match lines_more {
@@ -73,7 +75,7 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    fn of(finding: &Diagnostic, source: &str) -> Option<Excerpt> {
+    fn of(finding: &Diagnostic, source: &str, window: usize) -> Option<Excerpt> {
         let (start, end) = (finding.span.start, finding.span.end.max(finding.span.start));
         let line_start = source.get(..start)?.rfind('\n').map_or(0, |at| at + 1);
         let line_end = source.get(start..)?.find('\n').map_or(source.len(), |at| start + at);
@@ -81,16 +83,17 @@ impl Excerpt {
         let before: Vec<char> = source.get(line_start..start.min(line_end))?.chars().collect();
         let marked: Vec<char> = source.get(start.min(line_end)..end.min(line_end))?.chars().collect();
         let after: Vec<char> = source.get(end.min(line_end)..line_end)?.chars().collect();
-        let whole = before.len() + marked.len() + after.len() <= WINDOW_COLUMNS;
+        let whole = before.len() + marked.len() + after.len() <= window;
         let (mut lead, mut tail) = (before.as_slice(), after.as_slice());
         let mut middle = marked.as_slice();
         let (mut cut_lead, mut cut_tail) = ("", "");
         if !whole {
-            if lead.len() > LEAD_COLUMNS {
-                lead = &lead[lead.len() - LEAD_COLUMNS..];
+            // A third of it stands before the place.
+            if lead.len() > window / 3 {
+                lead = &lead[lead.len() - window / 3..];
                 cut_lead = "…";
             }
-            let room = WINDOW_COLUMNS - lead.len();
+            let room = window - lead.len();
             if middle.len() > room {
                 middle = &middle[..room];
                 tail = &[];

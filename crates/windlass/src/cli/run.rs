@@ -24,7 +24,7 @@ use self::mocks::Mocks;
 use self::screen::{Screen, Show};
 use super::terminal::{Palette, plural};
 use super::validate::TypeArg;
-use super::{Failure, excerpt, say, source};
+use super::{Failure, excerpt, say, source, terminal};
 
 /// AWS's longest name of an execution, in characters.
 const NAME_CHARS_MAX: usize = 80;
@@ -164,8 +164,10 @@ fn prepare(args: &RunArgs) -> Result<Option<Prepared>, Failure> {
     let Some(machine) = definition.machine else {
         let file = source::name(&args.definition);
         let palette = Palette::of(&io::stderr());
+        let (columns, _) = terminal::size(&io::stderr());
         let errors = definition.diagnostics.iter().filter(|finding| finding.severity == Severity::Error);
-        let shown: Vec<String> = errors.map(|finding| excerpt::render(finding, &file, &text, palette)).collect();
+        let shown: Vec<String> =
+            errors.map(|finding| excerpt::render(finding, &file, &text, palette, columns)).collect();
         let mut stderr = io::BufWriter::new(io::stderr().lock());
         shown.iter().for_each(|text| say(&mut stderr, text));
         say(&mut stderr, &format!("windlass: {file} has {}, so it does not run", plural(shown.len(), "error")));

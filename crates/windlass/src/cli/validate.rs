@@ -7,7 +7,7 @@ use windlass_asl::{Definition, Diagnostic, Options, Severity, WorkflowType, pars
 use windlass_value::{Object, Value, object};
 
 use super::terminal::{Palette, Style, plural};
-use super::{Failure, excerpt, say, source};
+use super::{Failure, excerpt, say, source, terminal};
 
 const AFTER_HELP: &str = r#"The checks are those of CreateStateMachine: types and fields of states, where states
 lead, paths, intrinsic functions, JSONata expressions, resources. What AWS would refuse
@@ -143,10 +143,11 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<ExitCode, Failure> {
 }
 
 fn report(checked: &Checked, warnings: bool, palette: Palette, output: &mut impl Write) {
+    let (columns, _) = terminal::size(&io::stdout());
     let Ok((text, definition)) = &checked.outcome else { return };
     let shown = definition.diagnostics.iter().filter(|finding| warnings || finding.severity == Severity::Error);
     for finding in shown {
-        say(output, &excerpt::render(finding, &checked.file, text, palette));
+        say(output, &excerpt::render(finding, &checked.file, text, palette, columns));
     }
 }
 

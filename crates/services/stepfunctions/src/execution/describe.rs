@@ -18,12 +18,8 @@ pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply,
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));
     optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
-    let input = journal.input(&record).map_err(|error| of_journal(&error))?;
+    let (input, output) = journal.data(&record).map_err(|error| of_journal(&error))?;
     let details = record.details();
-    let output = match record.status {
-        Status::Succeeded => journal.output(&record).map_err(|error| of_journal(&error))?,
-        _ => None,
-    };
     data_members(request, &mut out, &input, output.as_ref())?;
     // Recorded: outputDetails only with an output, unlike StartSyncExecution.
     if output.is_none() {

@@ -108,48 +108,83 @@ pub(crate) struct StoredTurn {
     bytes: Bytes,
 }
 
+/// Where the header of an entry ends.
+fn header_end(bytes: &Bytes) -> Result<usize, TurnError> {
+    bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| TurnError::Malformed("no header".to_owned()))
+}
+
+/// Refuses a format that this release does not read.
+fn check_format(version: u32) -> Result<(), TurnError> {
+    if version > FORMAT { Err(TurnError::Newer(version)) } else { Ok(()) }
+}
+
+/// Where the payloads of an entry lie, from their lengths.
+fn spans(lengths: &[u64], header_end: usize, bytes: &Bytes) -> Result<Vec<(usize, usize)>, TurnError> {
+    let mut at = header_end + 1;
+    let mut spans = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let next =
+            usize::try_from(*length).ok().and_then(|length| at.checked_add(length)).filter(|next| *next <= bytes.len());
+        let next = next.ok_or_else(|| TurnError::Malformed("a payload is cut off".to_owned()))?;
+        spans.push((at, next));
+        at = next;
+    }
+    Ok(spans)
+}
+
+fn payload_at(bytes: &Bytes, spans: &[(usize, usize)], owner: u128, place: Place) -> Result<Payload, TurnError> {
+    let (start, end) = *spans.get(place.1 as usize).ok_or(TurnError::NoPayload(place.0, place.1))?;
+    let text = std::str::from_utf8(&bytes[start..end]).map_err(|error| TurnError::Malformed(error.to_string()))?;
+    let payload = Payload::from_valid_text(text);
+    mark(&payload, owner, place);
+    Ok(payload)
+}
+
+/// One payload of an entry, without reading its events.
+pub(crate) fn read_payload(bytes: &Bytes, owner: u128, place: Place) -> Result<Payload, TurnError> {
+    #[derive(Deserialize)]
+    struct Lengths {
+        v: u32,
+        #[serde(rename = "pl", default)]
+        payload_bytes: Vec<u64>,
+    }
+    let end = header_end(bytes)?;
+    let lengths: Lengths =
+        serde_json::from_slice(&bytes[..end]).map_err(|error| TurnError::Malformed(error.to_string()))?;
+    check_format(lengths.v)?;
+    payload_at(bytes, &spans(&lengths.payload_bytes, end, bytes)?, owner, place)
+}
+
 impl StoredTurn {
     pub(crate) fn read(turn: u64, bytes: &Bytes) -> Result<StoredTurn, TurnError> {
-        let malformed = |why: &str| TurnError::Malformed(why.to_owned());
-        let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| malformed("no header"))?;
+        let malformed = |error: serde_json::Error| TurnError::Malformed(error.to_string());
         #[derive(Deserialize)]
         struct Version {
             v: u32,
         }
-        let version: Version = serde_json::from_slice(&bytes[..end]).map_err(|error| malformed(&error.to_string()))?;
-        if version.v > FORMAT {
-            return Err(TurnError::Newer(version.v));
-        }
-        let header: Header = serde_json::from_slice(&bytes[..end]).map_err(|error| malformed(&error.to_string()))?;
-        let mut at = end + 1;
-        let mut payload_spans = Vec::with_capacity(header.payload_bytes.len());
-        for length in &header.payload_bytes {
-            let next = usize::try_from(*length)
-                .ok()
-                .and_then(|length| at.checked_add(length))
-                .filter(|next| *next <= bytes.len());
-            let next = next.ok_or_else(|| malformed("a payload is cut off"))?;
-            payload_spans.push((at, next));
-            at = next;
-        }
+        let end = header_end(bytes)?;
+        // The version first: a newer header may not even have today's shape.
+        let header: Header = match serde_json::from_slice(&bytes[..end]) {
+            Ok(header) => header,
+            Err(error) => {
+                let version: Version = serde_json::from_slice(&bytes[..end]).map_err(malformed)?;
+                check_format(version.v)?;
+                return Err(malformed(error));
+            }
+        };
+        check_format(header.v)?;
         Ok(StoredTurn {
             turn,
             at: Timestamp(header.at),
             events: header.events,
             delta: header.delta,
-            payload_spans,
+            payload_spans: spans(&header.payload_bytes, end, bytes)?,
             bytes: bytes.clone(),
         })
     }
 
     /// A payload of this turn, marked with its place.
     pub(crate) fn payload(&self, owner: u128, position: u32) -> Result<Payload, TurnError> {
-        let (start, end) =
-            *self.payload_spans.get(position as usize).ok_or(TurnError::NoPayload(self.turn, position))?;
-        let text =
-            std::str::from_utf8(&self.bytes[start..end]).map_err(|error| TurnError::Malformed(error.to_string()))?;
-        let payload = Payload::from_valid_text(text);
-        mark(&payload, owner, Place(self.turn, position));
-        Ok(payload)
+        payload_at(&self.bytes, &self.payload_spans, owner, Place(self.turn, position))
     }
 }

@@ -82,12 +82,12 @@ impl Node {
         }
     }
 
-    /// A Map's iterations: `4,231 of 10,000 items done`.
+    /// A Map's iterations: `4,231 of 10,000 items`.
     pub(super) fn items_note(&self) -> String {
         let Tally { items, items_done, .. } = self.tally;
         match items == items_done {
             true => plural(items, "item"),
-            false => format!("{} of {} done", count(items_done), plural(items, "item")),
+            false => format!("{} of {}", count(items_done), plural(items, "item")),
         }
     }
 

@@ -14,26 +14,27 @@ use super::progress::Progress;
 /// Says on standard error how it ended. With `quiet` a success is not mentioned.
 pub(super) fn report(execution: &Execution, progress: &Progress, skipped_ms: i64, quiet: bool, palette: Palette) {
     let stopped_at = execution.stopped_at.unwrap_or(execution.identity.started_at);
-    let took = duration(stopped_at.as_ms() - execution.identity.started_at.as_ms());
-    let skipped = match skipped_ms {
+    let took_ms = stopped_at.as_ms() - execution.identity.started_at.as_ms();
+    let took = duration(took_ms);
+    let real = match skipped_ms {
         0 => String::new(),
-        _ => palette.paint(Style::Dim, &format!(" ({} of it skipped)", duration(skipped_ms))),
+        _ => palette.paint(Style::Dim, &format!(" ({} without the waits)", duration(took_ms - skipped_ms))),
     };
     let mut text = String::new();
     match execution.status {
         Status::Succeeded if quiet => return,
         Status::Succeeded => {
-            let _ = write!(text, "{} in {took}{skipped}", palette.paint(Style::Green, "✓ succeeded"));
+            let _ = write!(text, "{} in {took}{real}", palette.paint(Style::Green, "✓ succeeded"));
         }
         Status::Failed | Status::Running => {
-            let _ = write!(text, "{} {}after {took}{skipped}", palette.paint(Style::Red, "✗ failed"), place(progress));
+            let _ = write!(text, "{} {}after {took}{real}", palette.paint(Style::Red, "✗ failed"), place(progress));
         }
         Status::TimedOut => {
-            let _ = write!(text, "{} after {took}{skipped}", palette.paint(Style::Red, "✗ timed out"));
+            let _ = write!(text, "{} after {took}{real}", palette.paint(Style::Red, "✗ timed out"));
             running(progress, &mut text);
         }
         Status::Aborted => {
-            let _ = write!(text, "{} after {took}{skipped}", palette.paint(Style::Yellow, "■ stopped"));
+            let _ = write!(text, "{} after {took}{real}", palette.paint(Style::Yellow, "■ stopped"));
             running(progress, &mut text);
         }
     }

@@ -222,15 +222,15 @@ impl Progress {
     }
 
     /// Says of each Wait state that it waits, once, for a display that only grows.
-    pub(super) fn announce_waits(&mut self, execution: &Execution, now: Timestamp) {
+    pub(super) fn announce_waits(&mut self, execution: &Execution) {
         for frame in execution.frames.values() {
-            let Phase::Wait { until, .. } = frame.phase else { continue };
-            let left_ms = until.as_ms() - now.as_ms();
+            let (Phase::Wait { until, .. }, Some(entered)) = (&frame.phase, frame.entered) else { continue };
+            let wait_ms = until.as_ms() - entered.at.as_ms();
             if let Some(node) = self.outside_maps(frame)
+                && wait_ms >= WAIT_TOLD_MS_MIN
                 && !std::mem::replace(&mut self.nodes[node].announced, true)
-                && left_ms >= WAIT_TOLD_MS_MIN
             {
-                self.line(node, Sign::Running, None, format!("waits {}, until {until}", duration(left_ms)));
+                self.line(node, Sign::Running, None, format!("waits {}, until {until}", duration(wait_ms)));
             }
         }
     }

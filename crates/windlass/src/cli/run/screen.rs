@@ -23,6 +23,12 @@ const LINES_MAX: usize = 1_000;
 const NAME_COLUMNS_MAX: usize = 44;
 const KIND_COLUMNS: usize = 8;
 const DURATION_COLUMNS: usize = 7;
+/// Columns of a line beside the name and the note.
+const FRAME_COLUMNS: usize = 2 + 2 + 2 + KIND_COLUMNS + 1 + DURATION_COLUMNS + 2;
+/// Columns kept for a note where a terminal is narrow.
+const NOTE_COLUMNS_MIN: usize = 18;
+/// Narrowest column of names.
+const NAME_COLUMNS_MIN: usize = 12;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 /// How much is shown.
@@ -56,7 +62,9 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(machine: &Machine, show: Show, keep: bool, started_at: Timestamp) -> Screen {
-        let live = show == Show::States && terminal::is_screen(&io::stderr());
+        // What does not fit on a line cannot be taken away again.
+        let fits = terminal::size(&io::stderr()).0 > FRAME_COLUMNS + NAME_COLUMNS_MIN + NOTE_COLUMNS_MIN;
+        let live = show == Show::States && fits && terminal::is_screen(&io::stderr());
         let progress = Progress::new(machine, live);
         let widest = progress.names().map(|(depth, name)| depth * 2 + terminal::width(name)).max().unwrap_or(0);
         Screen {
@@ -154,17 +162,15 @@ impl Screen {
             Sign::Running => ("…", Style::Blue),
             Sign::Share => (" ", Style::Dim),
         };
-        let guide = "│ ".repeat(line.depth);
-        let name_columns = self.name_columns.saturating_sub(line.depth * 2);
-        let name = pad(&cut(&printable(&line.name), name_columns), name_columns);
+        let columns = if self.live { terminal::size(&io::stderr()).0 } else { usize::MAX };
+        let room = columns.saturating_sub(FRAME_COLUMNS + NOTE_COLUMNS_MIN + 1).max(NAME_COLUMNS_MIN);
+        let name_columns = self.name_columns.min(room);
+        let depth = line.depth.min(name_columns / 4);
+        let guide = "│ ".repeat(depth);
+        let name = cut(&printable(&line.name), name_columns - depth * 2);
+        let name = pad(&name, name_columns - depth * 2);
         let took = line.duration_ms.map(duration).unwrap_or_default();
-        // A line that wraps cannot be taken away again.
-        let used = 4 + self.name_columns + 2 + KIND_COLUMNS + DURATION_COLUMNS + 2;
-        let note = printable(&line.note);
-        let note = match self.live {
-            true => cut(&note, terminal::size(&io::stderr()).0.saturating_sub(used + 1)),
-            false => note,
-        };
+        let note = cut(&printable(&line.note), columns.saturating_sub(FRAME_COLUMNS + name_columns + 1));
         let note = match line.sign {
             Sign::Failed => self.palette.paint(Style::Red, &note),
             Sign::Caught | Sign::Retried => self.palette.paint(Style::Yellow, &note),
@@ -222,7 +228,7 @@ impl Watcher for Screen {
 
     fn idle(&mut self, execution: &Execution, now: Timestamp) {
         if !self.live {
-            self.progress.announce_waits(execution, now);
+            self.progress.announce_waits(execution);
         }
         self.draw(execution, now, self.rows_drawn == 0);
     }

@@ -1,0 +1,28 @@
+# make run    build, start the server with a working example, and say where to look
+# make test   every test: Rust, then the real server driven by real clients
+# make check  format, lints, licences
+# make bench  the table of docs/performance.md
+
+.PHONY: run test check bench build
+
+export CARGO_TERM_COLOR ?= auto
+
+build:
+	cargo build --release --locked -p windlass
+
+run: build
+	examples/order-fulfillment/run.sh target/release/windlass
+
+test:
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; \
+	else cargo test --workspace --locked; fi
+	tests/run.sh
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences were not checked (cargo install --locked cargo-deny)"; fi
+
+bench:
+	cargo bench --locked -p windlass --bench server
