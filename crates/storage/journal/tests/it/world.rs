@@ -112,8 +112,16 @@ impl World {
     }
 
     pub(crate) fn history(&self, name: &str) -> Vec<HistoryEvent> {
-        let query = HistoryQuery { reverse: false, after: None, limit: 100_000 };
-        self.journal.history(&arn(name), query).expect("the store reads").0
+        let (mut after, mut events) = (None::<String>, Vec::new());
+        loop {
+            let query = HistoryQuery { reverse: false, after: after.as_deref(), limit: 100_000 };
+            let (page, next) = self.journal.history(&arn(name), query).expect("the store reads");
+            events.extend(page);
+            after = next;
+            if after.is_none() {
+                return events;
+            }
+        }
     }
 
     /// Answers the tokens that the world holds. What the server could not store is kept.
