@@ -225,7 +225,7 @@ The server keeps running at %(endpoint)s. In another terminal:
   aws stepfunctions describe-execution --execution-arn %(execution)s
   aws stepfunctions get-execution-history --execution-arn %(execution)s
   aws lambda invoke --function-name quote-shipping --cli-binary-format raw-in-base64-out \\
-    --payload '{"country": "DE", "items": [{"quantity": 3}]}' /dev/stdout
+    --payload '{"country": "DE", "items": [{"quantity": 3}]}' quote.json && cat quote.json
   aws stepfunctions start-execution --state-machine-arn %(machine)s --input file://%(input)s
 
 An AWS CLI of version 1 does not know --cli-binary-format: leave it out.
