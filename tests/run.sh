@@ -9,13 +9,17 @@
 #   KILL_SEED      repeats a kill test
 set -euo pipefail
 
+if [ -n "${WINDLASS_BIN:-}" ]; then
+    WINDLASS_BIN=$(realpath "$WINDLASS_BIN")
+fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 if [ -z "${WINDLASS_BIN:-}" ]; then
     cargo build --locked --bin windlass --features test-clock
-    export WINDLASS_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/windlass
+    WINDLASS_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/windlass")
 fi
+export WINDLASS_BIN
 
 venv=$root/.venv
 if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
