@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
@@ -74,6 +75,19 @@ def test_names_are_for_once(states):
     states.stop_execution(executionArn=first["executionArn"])
     code, _ = refusal(states.start_execution, stateMachineArn=machine, name=name, input="{}")
     assert code == "ExecutionAlreadyExists"
+
+
+def test_many_start_one_name(states):
+    machine = create_machine(states, one_state(Type="Wait", Seconds=3600))
+    name = unique("race")
+
+    def begin(_):
+        started = states.start_execution(stateMachineArn=machine, name=name, input="{}")
+        return started["executionArn"], started["startDate"]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(begin, range(40)))) == 1
+    assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
 def test_stop(states):

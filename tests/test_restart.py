@@ -149,6 +149,55 @@ def handler(event, context):
     server.stop()
 
 
+def test_accepted_express_executions_run(make_server):
+    """Each accepted one runs at least once, killed or not."""
+    server = make_server().start()
+    states = server.states()
+    child = create_machine(states, one_state(Type="Pass"))
+    parent = chain(
+        ("Wait", {"Type": "Wait", "Seconds": 1}),
+        (
+            "Start",
+            {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::states:startExecution",
+                "Parameters": {"StateMachineArn": child, "Name.$": "$.name", "Input": {}},
+                # The child of a run that was cut off may be there already.
+                "Catch": [{"ErrorEquals": ["StepFunctions.ExecutionAlreadyExistsException"], "Next": "Start again"}],
+            },
+        ),
+        ("Start again", {"Type": "Pass"}),
+    )
+    machine = create_machine(states, parent, type="EXPRESS")
+    names = ["child-%d" % number for number in range(20)]
+    for name in names:
+        states.start_execution(stateMachineArn=machine, input=json.dumps({"name": name}))
+    server.kill()
+
+    server.start()
+    states = server.states()
+
+    def children():
+        pages = states.get_paginator("list_executions").paginate(stateMachineArn=child, statusFilter="SUCCEEDED")
+        return {one["name"] for page in pages for one in page["executions"]}
+
+    eventually(lambda: children() == set(names))
+    server.stop()
+
+
+def test_accepted_invocations_run(make_server, tmp_path):
+    server = make_server().start()
+    source = "def handler(event, context):\n    open(event, 'a').write('x')\n"
+    name = create_function(server.awslambda(), source)["FunctionName"]
+    files = [tmp_path / ("event%d" % number) for number in range(10)]
+    for file in files:
+        server.awslambda().invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(str(file)))
+    server.kill()
+    server.start()
+    eventually(lambda: all(file.exists() and file.read_text() for file in files))
+    server.stop()
+
+
 def test_one_folder_has_one_server(make_server):
     first = make_server().start()
     second = make_server()

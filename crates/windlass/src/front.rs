@@ -44,11 +44,19 @@ pub(crate) struct Front {
     pub(crate) access_log: AccessLog,
     pub(crate) metrics_public: bool,
     pub(crate) measure: RwLock<Option<Measure>>,
+    pub(crate) unfit: RwLock<Option<Unfit>>,
 }
 
+pub(crate) type Unfit = Box<dyn Fn() -> Option<String> + Send + Sync>;
 pub(crate) type Measure = Box<dyn Fn() -> Vec<Measurement> + Send + Sync>;
 
 impl Front {
+    /// Why calls should go elsewhere, if they should.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        let reason = self.lifecycle.phase().reason().map(str::to_owned);
+        reason.or_else(|| self.unfit.read().as_ref().and_then(|unfit| unfit()))
+    }
+
     pub(crate) fn measurements(&self) -> Vec<Measurement> {
         self.measure.read().as_ref().map_or_else(Vec::new, |measure| measure())
     }

@@ -23,6 +23,8 @@ pub struct Hosted {
     pub recover: Task<Result<(), String>>,
     /// Ends background work and closes the store, after the last call.
     pub close: Close,
+    /// What has made the server unfit to serve since it was ready, if anything.
+    pub unfit: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Values read whenever metrics are asked for (store size, open executions).
     pub measure: Box<dyn Fn() -> Vec<Measurement> + Send + Sync>,
 }
@@ -34,6 +36,7 @@ impl Hosted {
             services,
             recover: Box::pin(async { Ok(()) }),
             close: Box::new(|_| Box::pin(async { Ok(()) })),
+            unfit: Box::new(|| None),
             measure: Box::new(Vec::new),
         }
     }

@@ -4,7 +4,6 @@ use http::{Method, StatusCode};
 
 use crate::answer::{self, Answer};
 use crate::front::{Front, Peer};
-use crate::lifecycle::Phase;
 
 /// Where our own endpoints are.
 pub(crate) const PREFIX: &str = "/_windlass/";
@@ -19,7 +18,7 @@ pub(crate) fn answer(front: &Front, peer: &Peer, method: &Method, path: &str) ->
     }
     match path.strip_prefix(PREFIX) {
         Some("health") => answer::plain(StatusCode::OK, TEXT, "live\n"),
-        Some("ready") => match front.lifecycle.phase().reason() {
+        Some("ready") => match front.not_ready() {
             None => answer::plain(StatusCode::OK, TEXT, "ready\n"),
             Some(reason) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{reason}\n")),
         },
@@ -28,7 +27,7 @@ pub(crate) fn answer(front: &Front, peer: &Peer, method: &Method, path: &str) ->
             answer::plain(StatusCode::FORBIDDEN, TEXT, text)
         }
         Some("metrics") => {
-            let ready = front.lifecycle.phase() == Phase::Ready;
+            let ready = front.not_ready().is_none();
             let text = front.meters.render(front.in_flight.count(), ready, &front.measurements());
             answer::plain(StatusCode::OK, PROMETHEUS, text)
         }

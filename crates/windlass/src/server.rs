@@ -111,6 +111,7 @@ impl Server {
             access_log,
             metrics_public: config.metrics_public,
             measure: RwLock::new(None),
+            unfit: RwLock::new(None),
         });
         let connections_max = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
         let connections = Arc::new(Semaphore::new(connections_max as usize));
@@ -141,6 +142,7 @@ impl Server {
         }
         self.front.dispatcher.set_services(hosted.services);
         *self.front.measure.write() = Some(hosted.measure);
+        *self.front.unfit.write() = Some(hosted.unfit);
         self.close = Some(hosted.close);
         hosted.recover.await.map_err(StartError::Recovery)?;
         self.front.lifecycle.advance(Phase::Ready);

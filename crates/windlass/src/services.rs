@@ -44,7 +44,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let states = Arc::new(states);
     let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone()];
     let (measured, measured_journal) = (store.clone(), journal.clone());
-    let recovered = journal.clone();
+    let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
         services,
         recover: Box::pin(async move {
@@ -61,6 +61,11 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
                 tokio::task::spawn_blocking(move || store.close())
                     .await
                     .map_err(|error| format!("the store did not close: {error}"))
+            })
+        }),
+        unfit: Box::new(move || {
+            watched.stats().poisoned.then(|| {
+                "The store stopped after a failed write: nothing new can be made durable. See the log, mend the disk, and start again.".to_owned()
             })
         }),
         measure: Box::new(move || {
@@ -170,6 +175,11 @@ fn store_measurements(store: &Store) -> Vec<Measurement> {
             stats.checkpoint_ns as f64 / NANOSECONDS_PER_SECOND,
         ),
         ("windlass_store_wal_bytes", "Size of the write-ahead log", stats.wal_bytes as f64),
+        (
+            "windlass_store_poisoned",
+            "1 after a failed sync: the store no longer writes",
+            f64::from(u8::from(stats.poisoned)),
+        ),
         ("windlass_store_queued_batches", "Batches that wait for the writer", stats.queued as f64),
     ]
     .into_iter()

@@ -81,9 +81,7 @@ impl Journal {
     /// # Errors
     /// See [`StartError`].
     pub async fn start_express(&self, new: NewExecution) -> Result<Record, StartError> {
-        if self.is_stopping() {
-            return Err(StartError::Unavailable(JournalError::Stopping));
-        }
+        self.admit_start()?;
         let record = Record::new(&new.identity, &new.definition.hash, &new.details);
         let (key, row) = record.key().map_err(StartError::Unavailable)?;
         let stored = StoredStart {

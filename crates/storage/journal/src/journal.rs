@@ -274,7 +274,7 @@ impl Journal {
         }
     }
 
-    fn admit_start(&self) -> Result<(), StartError> {
+    pub(crate) fn admit_start(&self) -> Result<(), StartError> {
         if self.is_stopping() {
             return Err(StartError::Unavailable(JournalError::Stopping));
         }

@@ -21,4 +21,6 @@ pub struct StoreStats {
     pub wal_bytes: u64,
     /// Batches waiting for the writer now.
     pub queued: u64,
+    /// A sync failed: the store no longer writes until it is opened again.
+    pub poisoned: bool,
 }

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::io::AsyncWriteExt;
 use windlass::Hosted;
 use windlass::server::StartError;
@@ -25,6 +28,21 @@ async fn a_failed_recovery_is_no_ready_server() {
     let error = server.server.host(hosted).await.unwrap_err();
     assert!(matches!(&error, StartError::Recovery(text) if text == "the store is torn"), "{error}");
     assert_eq!(server.get("/_windlass/ready").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_server_that_became_unfit_is_live_but_not_ready() {
+    let mut server = TestServer::starting("").await;
+    let mut hosted = Hosted::stateless(Vec::new());
+    let broken = Arc::new(AtomicBool::new(false));
+    let seen = broken.clone();
+    hosted.unfit = Box::new(move || seen.load(Ordering::Relaxed).then(|| "the store stopped".to_owned()));
+    server.server.host(hosted).await.unwrap();
+    assert_eq!(server.get("/_windlass/ready").await.status, 200);
+    broken.store(true, Ordering::Relaxed);
+    let ready = server.get("/_windlass/ready").await;
+    assert_eq!((ready.status, ready.body.as_str()), (503, "the store stopped\n"));
+    assert_eq!(server.get("/_windlass/health").await.status, 200);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ impl Backend for MemoryStore {
 
     fn stats(&self) -> StoreStats {
         let world = self.shared.world.lock();
-        StoreStats { queued: world.unsynced.len() as u64, ..world.stats }
+        StoreStats { queued: world.unsynced.len() as u64, poisoned: world.poisoned.is_some(), ..world.stats }
     }
 
     fn close(&self) {

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use rusqlite::config::DbConfig;
@@ -37,6 +37,7 @@ pub(super) struct Counters {
     checkpoints: AtomicU64,
     checkpoint_ns: AtomicU64,
     wal_bytes: AtomicU64,
+    poisoned: AtomicBool,
 }
 
 impl Counters {
@@ -53,6 +54,7 @@ impl Counters {
             checkpoint_ns: read(&self.checkpoint_ns),
             wal_bytes: read(&self.wal_bytes),
             queued: 0,
+            poisoned: self.poisoned.load(Ordering::Relaxed),
         }
     }
 }
@@ -312,6 +314,7 @@ impl Writer {
         tracing::error!(error = message, "the store stopped for good");
         let error = CommitError::Poisoned(message);
         self.poisoned = true;
+        self.counters.poisoned.store(true, Ordering::Relaxed);
         self.queue.poison(&error);
         error
     }
