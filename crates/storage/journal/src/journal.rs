@@ -228,13 +228,10 @@ impl Journal {
         let key = ExecutionKey::from_arn(&identity.arn).ok_or_else(|| {
             unavailable(JournalError::Record { arn: identity.arn.to_string(), reason: "not an ARN".into() })
         })?;
-        let Some(slot) = self.0.slots.claim(key.uid()) else {
-            // Somebody runs or starts it: wait until its start is decided.
-            return match self.await_record(&key).await {
-                Ok(Some(record)) => Err(StartError::Exists(Box::new(record))),
-                Ok(None) => Err(unavailable(JournalError::Stopping)),
-                Err(error) => Err(unavailable(error)),
-            };
+        let slot = match self.claim(&key).await {
+            Ok(Ok(slot)) => slot,
+            Ok(Err(record)) => return Err(StartError::Exists(Box::new(record))),
+            Err(error) => return Err(unavailable(error)),
         };
         let record = Record::new(&identity, &new.definition.hash, &new.details);
         let mut live = Box::new(Live {
@@ -338,16 +335,21 @@ impl Journal {
         }
     }
 
-    /// Waits until the start that holds a slot is decided, then reads the record.
-    async fn await_record(&self, key: &ExecutionKey) -> Result<Option<Record>, JournalError> {
+    /// The slot of an execution that is to start, or the record of one that did.
+    /// Somebody else may hold the slot: to start it too, or to find that a late
+    /// event has nobody to go to.
+    async fn claim(&self, key: &ExecutionKey) -> Result<Result<Arc<Slot>, Record>, JournalError> {
         const LOOKS_MAX: usize = 1_000;
         for _ in 0..LOOKS_MAX {
-            if let Some(record) = self.record(key.arn())? {
-                return Ok(Some(record));
+            if let Some(slot) = self.0.slots.claim(key.uid()) {
+                return Ok(Ok(slot));
             }
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            if let Some(record) = self.record(key.arn())? {
+                return Ok(Err(record));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        Ok(None)
+        Err(JournalError::Stopping)
     }
 
     /// Hands an event to an execution. Answers once it is durable: true when it
