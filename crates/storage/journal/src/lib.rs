@@ -5,8 +5,10 @@
 //! again. This crate knows no AWS service and no wire format: what performs a
 //! task comes in as [`Tasks`].
 
+mod answer;
 mod clock;
 mod definition;
+mod drive;
 mod error;
 mod express;
 mod heartbeats;
@@ -20,6 +22,7 @@ mod record;
 mod recovery;
 mod retention;
 mod slot;
+mod start;
 mod stored;
 mod tables;
 mod tasks;
@@ -27,12 +30,13 @@ mod timers;
 mod token;
 mod turn;
 
+pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
 pub use definition::JournalDefinition;
 pub use error::{JournalError, StartError, TokenError};
 pub use express::ExpressOutcome;
 pub use history::HistoryQuery;
-pub use journal::{Answer, Journal, JournalConfig, JournalStats, NewExecution};
+pub use journal::{Journal, JournalConfig, JournalStats, NewExecution};
 pub use key::ExecutionKey;
 pub use query::ExecutionQuery;
 pub use record::Record;

@@ -1,0 +1,291 @@
+//! How events reach an execution: one turn at a time, each durable before its
+//! effects leave.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use windlass_store::Batch;
+use windlass_workflow::{EventKind, TaskId};
+
+use crate::error::JournalError;
+use crate::journal::Journal;
+use crate::key::ExecutionKey;
+use crate::live::Live;
+use crate::slot::{Applied, Delivery, Slot, What};
+
+/// Events of one execution that one turn takes at most.
+const TURN_EVENTS_MAX: usize = 256;
+/// Pauses before something is stored again that the store could not write.
+const RETRY_MS_MIN: u64 = 100;
+const RETRY_MS_MAX: u64 = 5_000;
+
+impl Journal {
+    /// Makes a turn durable, then lets its effects out.
+    pub(crate) async fn commit_turn(
+        &self,
+        live: &mut Box<Live>,
+        mut turn: crate::turn::Turn,
+    ) -> Result<(), JournalError> {
+        let batch = std::mem::take(&mut turn.batch);
+        let finished = turn.finished.is_some();
+        let outcome =
+            if batch.is_empty() { Ok(()) } else { self.0.store.commit(batch).await.map_err(JournalError::from) };
+        if outcome.is_ok() {
+            self.0.turns.fetch_add(1, Ordering::Relaxed);
+            if finished {
+                self.0.closed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        match self.finish_turn(live, turn, outcome) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands an event to an execution. Answers once it is durable: true when it
+    /// was applied, false when it came too late.
+    ///
+    /// # Errors
+    /// Where storage fails.
+    pub async fn deliver(&self, key: &ExecutionKey, event: EventKind) -> Applied {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(key, Delivery { what: What::Event(event), reply: Some(reply) });
+        answer.await.unwrap_or(Err(JournalError::Stopping))
+    }
+
+    /// Hands a task's answer to its execution, again and again while the store
+    /// cannot write: the work is done, and nobody would tell of it once more.
+    /// Answers whether it was applied.
+    pub(crate) async fn deliver_at_last(&self, key: &ExecutionKey, task: TaskId, event: EventKind) -> bool {
+        let mut event = event;
+        let mut pause_ms = RETRY_MS_MIN;
+        loop {
+            match self.deliver(key, event.clone()).await {
+                Ok(applied) => return applied,
+                Err(error) if error.is_passing() && !self.is_stopping() => {
+                    tracing::warn!(execution = %key.arn(), %task, %error, "a task's answer could not be stored yet");
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                    pause_ms = (pause_ms * 2).min(RETRY_MS_MAX);
+                    event = without_places(event);
+                }
+                Err(error) => {
+                    tracing::error!(execution = %key.arn(), %task, %error, "a task's answer could not be stored");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Delivers again what nobody waits for and nobody else would repeat.
+    fn deliver_later(&self, key: &ExecutionKey, whats: Vec<What>) {
+        if whats.is_empty() {
+            return;
+        }
+        let (journal, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(RETRY_MS_MAX)).await;
+            if journal.is_stopping() {
+                return;
+            }
+            for what in whats {
+                journal.enqueue(&key, Delivery { what, reply: None });
+            }
+        });
+    }
+
+    /// Queues a delivery and sees to it that a turn takes it.
+    pub(crate) fn enqueue(&self, key: &ExecutionKey, delivery: Delivery) {
+        let mut delivery = Some(delivery);
+        loop {
+            let slot = self.0.slots.get_or_insert(key.uid());
+            let mut state = slot.state.lock();
+            if state.gone {
+                drop(state);
+                self.0.slots.remove(key.uid(), &slot);
+                continue;
+            }
+            state.queue.extend(delivery.take());
+            if !state.running {
+                state.running = true;
+                drop(state);
+                tokio::spawn(drive(self.clone(), key.clone(), slot));
+            }
+            return;
+        }
+    }
+
+    /// Gives a slot back after a turn: to another turn if something is queued,
+    /// else to rest, in memory or only in the store.
+    pub(crate) fn release(&self, slot: Arc<Slot>, live: Box<Live>, continues: bool) {
+        let key = live.key.clone();
+        let mut state = slot.state.lock();
+        if continues {
+            state.queue.push_back(Delivery { what: What::Event(EventKind::Continue), reply: None });
+        }
+        if !live.execution.is_running() {
+            self.retire(&key, &slot, &mut state, Ok(false));
+            return;
+        }
+        state.live = Some(live);
+        if state.queue.is_empty() {
+            self.rest(&key, &slot, &mut state);
+        } else {
+            drop(state);
+            tokio::spawn(drive(self.clone(), key, slot));
+        }
+    }
+
+    /// Nothing is queued: an execution that only waits leaves memory, unless a
+    /// timer of it is due soon.
+    fn rest(&self, key: &ExecutionKey, slot: &Arc<Slot>, state: &mut crate::slot::SlotState) {
+        state.running = false;
+        let parks = state.live.as_ref().is_none_or(|live| {
+            crate::turn::may_park(live) && !live.timer_rows.iter().any(|timer| self.0.timers.holds(key, *timer))
+        });
+        if parks {
+            state.live = None;
+            state.gone = true;
+            self.0.slots.remove(key.uid(), slot);
+        }
+    }
+
+    /// The execution is closed or gone: whatever is queued came too late.
+    fn retire(&self, key: &ExecutionKey, slot: &Arc<Slot>, state: &mut crate::slot::SlotState, answer: Applied) {
+        state.running = false;
+        state.live = None;
+        state.gone = true;
+        let mut again = Vec::new();
+        for delivery in state.queue.drain(..) {
+            match (delivery.reply, &answer) {
+                (Some(reply), _) => {
+                    let _ = reply.send(answer.clone());
+                }
+                (None, Err(error)) if error.is_passing() => again.push(delivery.what),
+                // A row that outlived its execution. After a failure it stays: the wait is not over.
+                (None, Ok(_)) => {
+                    if let What::Event(EventKind::TimerFired { timer }) = &delivery.what {
+                        self.forget_timer(key, *timer);
+                    }
+                }
+                (None, Err(_)) => {}
+            }
+        }
+        self.0.slots.remove(key.uid(), slot);
+        self.deliver_later(key, again);
+    }
+
+    /// Removes the row of a timer whose execution is closed.
+    fn forget_timer(&self, key: &ExecutionKey, timer: windlass_workflow::TimerId) {
+        let mut batch = Batch::default();
+        batch.delete(&crate::tables::TIMERS, crate::turn::timer_key(&key.row(), timer));
+        // The row is inert; if the store refuses now, the next scan finds it again.
+        drop(self.0.store.commit(batch));
+    }
+
+    /// A start or turn failed to become durable: memory is not to be trusted.
+    pub(crate) fn abandon(&self, key: &ExecutionKey, slot: &Arc<Slot>, error: &JournalError) {
+        let mut state = slot.state.lock();
+        self.retire(key, slot, &mut state, Err(error.clone()));
+    }
+}
+
+/// Runs turns of one execution until nothing is queued for it.
+async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
+    loop {
+        let (live, deliveries) = {
+            let mut state = slot.state.lock();
+            if state.queue.is_empty() {
+                journal.rest(&key, &slot, &mut state);
+                return;
+            }
+            let count = turn_events(&state.queue, journal.limits().turn_bytes_max);
+            (state.live.take(), state.queue.drain(..count).collect::<Vec<_>>())
+        };
+        let loaded = match live {
+            Some(live) => Ok(Some(live)),
+            None => load_blocking(&journal, &key).await,
+        };
+        let mut live = match loaded {
+            Ok(Some(live)) => live,
+            other => {
+                let answer = match other {
+                    Err(error) => {
+                        tracing::error!(execution = %key.arn(), %error, "an execution could not be read");
+                        Err(error)
+                    }
+                    Ok(_) => Ok(false),
+                };
+                let mut state = slot.state.lock();
+                deliveries.into_iter().rev().for_each(|delivery| state.queue.push_front(delivery));
+                journal.retire(&key, &slot, &mut state, answer);
+                return;
+            }
+        };
+        let unanswered = unanswered(&deliveries);
+        let outcome = match journal.make_turn(&mut live, deliveries) {
+            Ok(turn) => journal.commit_turn(&mut live, turn).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(execution = %key.arn(), %error, "a turn could not be stored");
+            journal.abandon(&key, &slot, &error);
+            if error.is_passing() {
+                journal.deliver_later(&key, unanswered);
+            }
+            return;
+        }
+        let mut state = slot.state.lock();
+        if !live.execution.is_running() {
+            journal.0.open.fetch_sub(1, Ordering::Relaxed);
+            journal.retire(&key, &slot, &mut state, Ok(false));
+            return;
+        }
+        if live.continue_row {
+            state.queue.push_back(Delivery { what: What::Event(EventKind::Continue), reply: None });
+        }
+        state.live = Some(live);
+    }
+}
+
+/// How many deliveries one turn takes: results that come together must still
+/// fit into one batch of the store.
+fn turn_events(queue: &VecDeque<Delivery>, bytes_max: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fitting = queue.iter().take(TURN_EVENTS_MAX).take_while(|delivery| {
+        let before = bytes;
+        if let What::Event(EventKind::TaskSucceeded { output, .. } | EventKind::TaskSubmitted { output, .. }) =
+            &delivery.what
+        {
+            bytes = bytes.saturating_add(output.bytes_len_within(bytes_max).unwrap_or(bytes_max));
+        }
+        before < bytes_max
+    });
+    fitting.count()
+}
+
+/// What a failed turn took in and nobody waits for.
+fn unanswered(deliveries: &[Delivery]) -> Vec<What> {
+    deliveries.iter().filter(|delivery| delivery.reply.is_none()).map(|delivery| delivery.what.clone()).collect()
+}
+
+/// An event whose payloads have forgotten where a turn that failed would have
+/// stored them.
+fn without_places(event: EventKind) -> EventKind {
+    match event {
+        EventKind::TaskSubmitted { task, output } => EventKind::TaskSubmitted { task, output: output.without_place() },
+        EventKind::TaskSucceeded { task, output } => EventKind::TaskSucceeded { task, output: output.without_place() },
+        other => other,
+    }
+}
+
+/// Reading an execution may touch the disk, so it leaves the runtime's threads.
+async fn load_blocking(journal: &Journal, key: &ExecutionKey) -> Result<Option<Box<Live>>, JournalError> {
+    let (journal, key) = (journal.clone(), key.clone());
+    match tokio::task::spawn_blocking(move || journal.load(&key)).await {
+        Ok(loaded) => loaded,
+        Err(_) => Err(JournalError::Stopping),
+    }
+}
