@@ -21,7 +21,7 @@ test:
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked --log-level error check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences were not checked (cargo install --locked cargo-deny)"; fi
 
 bench:
