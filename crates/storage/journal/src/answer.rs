@@ -3,6 +3,7 @@
 use windlass_value::{Payload, Text};
 use windlass_workflow::{EventKind, Status, TaskId};
 
+use crate::drive::load_blocking;
 use crate::error::{JournalError, TokenError};
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
@@ -62,7 +63,7 @@ impl Journal {
                 EventKind::TaskFailed { task, error, cause, failure: windlass_workflow::TaskFailure::Run }
             }
             Answer::Heartbeat => {
-                return if self.is_waiting(&key, task).map_err(TokenError::Unavailable)? {
+                return if self.is_waiting(&key, task).await.map_err(TokenError::Unavailable)? {
                     self.0.heartbeats.beat(key.uid(), task, self.clock().now());
                     Ok(())
                 } else {
@@ -78,7 +79,7 @@ impl Journal {
     }
 
     /// Whether a task still waits for its answer.
-    fn is_waiting(&self, key: &ExecutionKey, task: TaskId) -> Result<bool, JournalError> {
+    async fn is_waiting(&self, key: &ExecutionKey, task: TaskId) -> Result<bool, JournalError> {
         let slot = self.0.slots.get_or_insert(key.uid());
         {
             let state = slot.state.lock();
@@ -90,7 +91,7 @@ impl Journal {
                 return Ok(true);
             }
         }
-        let live = self.load(key)?;
+        let live = load_blocking(self, key).await?;
         let mut state = slot.state.lock();
         if !state.running && state.queue.is_empty() && state.live.is_none() {
             state.gone = true;

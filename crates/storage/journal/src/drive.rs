@@ -138,6 +138,19 @@ impl Journal {
         }
     }
 
+    /// Gives a slot back that was claimed for nothing: what is queued goes to
+    /// the execution in the store.
+    pub(crate) fn give_back(&self, key: &ExecutionKey, slot: Arc<Slot>) {
+        let mut state = slot.state.lock();
+        state.live = None;
+        if state.queue.is_empty() {
+            self.rest(key, &slot, &mut state);
+        } else {
+            drop(state);
+            tokio::spawn(drive(self.clone(), key.clone(), slot));
+        }
+    }
+
     /// Nothing is queued: an execution that only waits leaves memory, unless a
     /// timer of it is due soon.
     fn rest(&self, key: &ExecutionKey, slot: &Arc<Slot>, state: &mut crate::slot::SlotState) {
@@ -157,6 +170,9 @@ impl Journal {
         state.running = false;
         state.live = None;
         state.gone = true;
+        if answer.is_ok() {
+            self.0.heartbeats.forget_execution(key.uid());
+        }
         let mut again = Vec::new();
         for delivery in state.queue.drain(..) {
             match (delivery.reply, &answer) {
@@ -282,7 +298,7 @@ fn without_places(event: EventKind) -> EventKind {
 }
 
 /// Reading an execution may touch the disk, so it leaves the runtime's threads.
-async fn load_blocking(journal: &Journal, key: &ExecutionKey) -> Result<Option<Box<Live>>, JournalError> {
+pub(crate) async fn load_blocking(journal: &Journal, key: &ExecutionKey) -> Result<Option<Box<Live>>, JournalError> {
     let (journal, key) = (journal.clone(), key.clone());
     match tokio::task::spawn_blocking(move || journal.load(&key)).await {
         Ok(loaded) => loaded,

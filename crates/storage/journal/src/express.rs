@@ -24,6 +24,10 @@ use crate::tables::OUTBOX;
 use crate::tasks::{Answers, TaskJob};
 use crate::turn::outbox_columns;
 
+/// Pauses before the end of an execution is stored again.
+const FORGET_RETRY_MS_MIN: u64 = 100;
+const FORGET_RETRY_MS_MAX: u64 = 5_000;
+
 /// How a synchronous Express execution ended.
 #[derive(Clone, Debug)]
 pub struct ExpressOutcome {
@@ -117,12 +121,28 @@ impl Journal {
             let mut history = History::Off;
             let execution = journal.run_in_memory(identity, &definition, &mut history).await;
             tracing::debug!(execution = %key.arn(), status = execution.status.as_str(), "an Express execution ended");
+            journal.forget_express(&key).await;
+        });
+    }
+
+    /// Removes the stored start of an execution that ended. What the store
+    /// cannot write now it is asked again, or the execution would run twice.
+    async fn forget_express(&self, key: &ExecutionKey) {
+        let mut pause_ms = FORGET_RETRY_MS_MIN;
+        loop {
             let mut batch = Batch::default();
             batch.delete(&OUTBOX, key.row());
-            if let Err(error) = journal.store().commit(batch).await {
+            let error = match self.store().commit(batch).await {
+                Ok(()) => return,
+                Err(error) => JournalError::from(error),
+            };
+            if !error.is_passing() || self.is_stopping() {
                 tracing::error!(execution = %key.arn(), %error, "the end of an Express execution could not be stored; it will run again");
+                return;
             }
-        });
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            pause_ms = (pause_ms * 2).min(FORGET_RETRY_MS_MAX);
+        }
     }
 
     /// Runs an Express execution again that a crash cut off.

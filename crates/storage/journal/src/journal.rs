@@ -87,6 +87,8 @@ pub(crate) struct Inner {
     pub(crate) heartbeats: Heartbeats,
     pub(crate) definitions: Mutex<HashMap<Text, Arc<JournalDefinition>>>,
     pub(crate) stored_definitions: Mutex<HashSet<Text>>,
+    /// When this journal took up what an earlier one left.
+    pub(crate) recovered_at: AtomicI64,
     pub(crate) stopping: AtomicBool,
     pub(crate) open: AtomicUsize,
     pub(crate) disk_checked_at: AtomicI64,
@@ -120,6 +122,7 @@ impl Journal {
             heartbeats: Heartbeats::default(),
             definitions: Mutex::default(),
             stored_definitions: Mutex::default(),
+            recovered_at: AtomicI64::new(i64::MIN),
             stopping: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             disk_checked_at: AtomicI64::new(i64::MIN),

@@ -1,6 +1,7 @@
 //! What a start of the server takes up again: the outbox and the timers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use windlass_store::{ColumnValue, IndexScan, Key, Row, Scan};
@@ -71,9 +72,12 @@ impl Journal {
         for row in express {
             self.resume_express(row);
         }
-        self.load_timers(true)?;
+        self.0.recovered_at.store(self.clock().now().as_ms(), Ordering::Relaxed);
+        self.load_timers()?;
         let journal = self.clone();
         tokio::spawn(async move { journal.fire_timers().await });
+        let journal = self.clone();
+        tokio::spawn(async move { journal.remove_expired_at_times().await });
         Ok(count)
     }
 
@@ -94,9 +98,9 @@ impl Journal {
     }
 
     /// Takes timers due within the horizon into memory.
-    fn load_timers(&self, first: bool) -> Result<(), JournalError> {
-        let now = self.clock().now();
-        let until = now.plus_ms(HORIZON_MS).as_ms();
+    fn load_timers(&self) -> Result<(), JournalError> {
+        let recovered_at = Timestamp(self.0.recovered_at.load(Ordering::Relaxed));
+        let until = self.clock().now().plus_ms(HORIZON_MS).as_ms();
         let mut after = None;
         loop {
             let mut scan = Scan::index(IndexScan::new("by_due").at_most(ColumnValue::Integer(until)), PAGE_ROWS);
@@ -115,10 +119,11 @@ impl Journal {
                 if self.timers().holds(&key, timer) {
                     continue;
                 }
-                // Beats were in memory: a restart grants one full interval.
+                // Beats were in memory: a restart grants one full interval, also to
+                // those whose row comes near only later.
                 let at = match kind {
-                    TimerKind::Heartbeat { interval_ms, .. } if first => now.plus_ms(interval_ms),
-                    _ => Timestamp(*due),
+                    TimerKind::Heartbeat { interval_ms, .. } => recovered_at.plus_ms(interval_ms).max(Timestamp(*due)),
+                    TimerKind::Deadline => Timestamp(*due),
                 };
                 self.timers().insert(&key, timer, at, kind);
             }
@@ -161,10 +166,13 @@ impl Journal {
                 () = tokio::time::sleep(Duration::from_millis(wait_ms as u64)) => {}
                 () = self.timers().changed.notified() => {}
                 _ = scan.tick() => {
-                    if let Err(error) = self.load_timers(false) {
-                        tracing::error!(%error, "timers could not be read");
+                    // Reading may touch the disk, so it leaves the runtime's threads.
+                    let journal = self.clone();
+                    match tokio::task::spawn_blocking(move || journal.load_timers()).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::error!(%error, "timers could not be read"),
+                        Err(error) => tracing::error!(%error, "timers could not be read"),
                     }
-                    self.remove_expired().await;
                 }
             }
         }

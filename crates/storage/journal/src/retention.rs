@@ -1,14 +1,27 @@
 //! Closed executions are removed by age, and the oldest of them by bytes.
 
+use std::time::Duration;
+
 use windlass_store::{Batch, ColumnValue, IndexScan, Scan};
 
 use crate::journal::Journal;
 use crate::tables::EXECUTIONS;
 
+/// How often retention looks.
+const REMOVE_EVERY_MS: u64 = 30_000;
 /// Executions removed in one batch.
 const REMOVE_MAX: usize = 200;
 
 impl Journal {
+    /// Removes what is past its retention now and then, until the journal stops.
+    /// In a task of its own: timers must not wait for it.
+    pub(crate) async fn remove_expired_at_times(&self) {
+        while !self.is_stopping() {
+            tokio::time::sleep(Duration::from_millis(REMOVE_EVERY_MS)).await;
+            self.remove_expired().await;
+        }
+    }
+
     /// Removes closed executions past their retention, in small batches.
     pub(crate) async fn remove_expired(&self) {
         let before = self.clock().now().plus_ms(-self.config().retention_ms).as_ms();

@@ -61,19 +61,21 @@ impl Journal {
                 self.release(slot, live, continues);
                 Ok(record)
             }
-            Err(error) => {
-                self.abandon(&key, &slot, &error);
-                match error {
-                    JournalError::Write(CommitError::Expectation { .. } | CommitError::Duplicate { .. }) => {
-                        match self.record(key.arn()) {
-                            Ok(Some(record)) => Err(StartError::Exists(Box::new(record))),
-                            Ok(None) => Err(unavailable(error)),
-                            Err(error) => Err(unavailable(error)),
-                        }
+            Err(error) => match error {
+                JournalError::Write(CommitError::Expectation { .. } | CommitError::Duplicate { .. }) => {
+                    // What queued up meanwhile is meant for the execution that is there.
+                    self.give_back(&key, slot);
+                    match self.record(key.arn()) {
+                        Ok(Some(record)) => Err(StartError::Exists(Box::new(record))),
+                        Ok(None) => Err(unavailable(error)),
+                        Err(error) => Err(unavailable(error)),
                     }
-                    error => Err(unavailable(error)),
                 }
-            }
+                error => {
+                    self.abandon(&key, &slot, &error);
+                    Err(unavailable(error))
+                }
+            },
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) async fn call(
     let input = to_api(task.parameters.value(), service.json_members);
     let call = caller.call(task, service.name, &upper_first(action), input, Bytes::new());
     let request_id = call.request_id.clone();
-    match caller.dispatcher.call(call).await {
+    match caller.make(call).await {
         Ok(reply) => Ok(Payload::from_value(from_api(&reply.output, None))),
         Err(fault) => Err(Failure::of_sdk_fault(&fault, service.prefix, &request_id)),
     }

@@ -24,7 +24,7 @@ pub(super) async fn start_execution(caller: TaskCaller<'_>, task: &TaskCall) -> 
     }
     let call = caller.call(task, "states", "StartExecution", input.into(), Bytes::new());
     let request_id = call.request_id.clone();
-    let reply = caller.dispatcher.call(call).await;
+    let reply = caller.make(call).await;
     let reply = reply.map_err(|fault| Failure::of_fault(&fault, STEP_FUNCTIONS, &request_id))?;
     const OK: i64 = 200;
     let mut result = Object::new();

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use windlass_protocol::{Call, Dispatcher, Principal};
+use windlass_protocol::{Call, Dispatcher, Fault, Outcome, Principal};
 use windlass_value::{Arn, Payload, Text, Value};
 use windlass_workflow::{Identity, TaskCall};
 
@@ -24,6 +24,14 @@ pub(super) struct TaskCaller<'a> {
 }
 
 impl TaskCaller<'_> {
+    /// Makes a call that runs to its end even when its task is cancelled: a
+    /// call dropped half-way could leave behind what nobody goes on with.
+    pub(super) async fn make(&self, call: Call) -> Outcome {
+        let dispatcher = self.dispatcher.clone();
+        let made = tokio::spawn(async move { dispatcher.call(call).await }).await;
+        made.unwrap_or_else(|error| Err(Fault::internal(format!("the call ended early: {error}"))))
+    }
+
     /// The API call of a task: made by the execution's role for its machine.
     /// A repeat of the same attempt carries the same idempotency key.
     pub(super) fn call(&self, task: &TaskCall, service: &str, operation: &str, input: Value, body: Bytes) -> Call {

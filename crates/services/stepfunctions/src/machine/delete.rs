@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use windlass_journal::{ExecutionQuery, Journal};
 use windlass_protocol::{Fault, Reply};
@@ -70,10 +71,15 @@ pub(crate) fn resume(machines: &Arc<Machines>, journal: &Journal) -> Result<(), 
 
 fn end_later(machines: Arc<Machines>, journal: Journal, named: Named) {
     tokio::spawn(async move {
-        if let Err(fault) = end(&machines, &journal, &named).await {
-            // The row stays, so that the next start takes the deletion up again.
-            tracing::warn!(machine = named.arn, %fault, "a state machine's deletion stopped half-way");
+        const TRIES_MAX: u32 = 20;
+        const PAUSE_MS: u64 = 500;
+        for _ in 0..TRIES_MAX {
+            let Err(fault) = end(&machines, &journal, &named).await else { return };
+            tracing::warn!(machine = named.arn, %fault, "a state machine's deletion is held up");
+            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
         }
+        // The row stays, so that the next start takes the deletion up again.
+        tracing::error!(machine = named.arn, "a state machine's deletion stopped half-way");
     });
 }
 

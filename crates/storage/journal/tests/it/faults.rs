@@ -107,6 +107,55 @@ fn a_restart_grants_one_interval_of_heartbeats() {
     });
 }
 
+#[test]
+fn a_restart_grants_one_interval_to_heartbeats_that_are_far_off() {
+    in_virtual_time(async {
+        let mut world = World::new(JournalConfig::default(), true).await;
+        let definition = ACTIVITY.replace(r#""HeartbeatSeconds":10,"#, r#""HeartbeatSeconds":7200,"#);
+        world.start("e", &definition, "1").await.expect("it starts");
+        world.moment().await;
+        let (_, task) = world.outside.lock().sent.keys().next().cloned().expect("a worker took it");
+        let token = seal(&world, task);
+        pass_time(3_900).await;
+        world.journal.answer(&token, Answer::Heartbeat).await.expect("it beats");
+        // The row says 7,200 s after the start; it comes near only after the restart.
+        pass_time(2_700).await;
+        world.restart().await;
+        pass_time(7_100).await;
+        assert_eq!(world.record("e").unwrap().status, Status::Running, "a restart counts as a beat");
+        pass_time(200).await;
+        assert_eq!(world.record("e").unwrap().status, Status::Failed);
+    });
+}
+
+#[test]
+fn what_comes_while_a_name_is_refused_reaches_its_execution() {
+    in_virtual_time(async {
+        let world = World::new(JournalConfig::default(), true).await;
+        let definition = ACTIVITY.replace(r#""HeartbeatSeconds":10,"#, "");
+        world.start("e", &definition, "1").await.expect("it starts");
+        world.moment().await;
+        assert_eq!(world.journal.stats().live, 0, "it is parked");
+        let (_, task) = world.outside.lock().sent.keys().next().cloned().expect("a worker took it");
+        let token = seal(&world, task);
+        world.faults.pause_syncs();
+        let again = {
+            let (journal, new) = (world.journal.clone(), world.new_execution("e", &definition, "1"));
+            tokio::spawn(async move { journal.start(new).await })
+        };
+        world.moment().await;
+        let answered = {
+            let journal = world.journal.clone();
+            tokio::spawn(async move { journal.answer(&token, Answer::Success(Payload::from_text("2").unwrap())).await })
+        };
+        world.moment().await;
+        world.faults.release_syncs();
+        assert!(matches!(again.await.unwrap(), Err(StartError::Exists(_))));
+        assert_eq!(answered.await.unwrap(), Ok(()), "the answer was meant for the execution that is there");
+        assert_eq!(world.closed("e").await.status, Status::Succeeded);
+    });
+}
+
 /// The token of a task, from the one place that hands it out.
 fn seal(world: &World, task: windlass_workflow::TaskId) -> String {
     let outside = world.outside.lock();
