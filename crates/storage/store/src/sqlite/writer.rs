@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql};
 
 use super::SqliteOptions;
 use super::queue::Queue;
-use super::schema::PAGE_BYTES;
+use super::schema::page_bytes;
 use super::statements::{APPEND, Statements, TRUNCATE, TRUNCATE_BEFORE};
 use crate::backend::Request;
 use crate::batch::ColumnValue;
@@ -70,6 +70,7 @@ fn elapsed_ns(since: Instant) -> u64 {
 /// The one that writes: takes groups from the queue, commits each under one sync.
 pub(super) struct Writer {
     connection: Connection,
+    page_bytes: u64,
     statements: Arc<Statements>,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
@@ -128,8 +129,11 @@ impl Writer {
         counters: Arc<Counters>,
         options: &SqliteOptions,
     ) -> Writer {
+        // A store whose page size cannot be read cannot be written either.
+        let page_bytes = page_bytes(&connection).unwrap_or(1);
         Writer {
             connection,
+            page_bytes,
             statements,
             queue,
             counters,
@@ -354,13 +358,13 @@ impl Writer {
             Ok((log_pages, moved_pages)) => {
                 let log_pages = log_pages.max(0).cast_unsigned();
                 let moved_pages = moved_pages.max(0).cast_unsigned();
-                self.counters.wal_bytes.store(log_pages * PAGE_BYTES, Ordering::Relaxed);
+                self.counters.wal_bytes.store(log_pages * self.page_bytes, Ordering::Relaxed);
                 if mode != "NOOP" {
                     add(&self.counters.checkpoints, 1);
                     add(&self.counters.checkpoint_ns, elapsed_ns(started));
                 }
                 let pending_pages = log_pages.saturating_sub(moved_pages);
-                Some(Log { bytes: log_pages * PAGE_BYTES, pending_bytes: pending_pages * PAGE_BYTES })
+                Some(Log { bytes: log_pages * self.page_bytes, pending_bytes: pending_pages * self.page_bytes })
             }
             Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy)) => {
                 // Nothing is lost: the log still holds all of it.
