@@ -1,6 +1,6 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::harness::{START, TestServer, call, exchange, is_closed, one};
+use super::harness::{START, TestServer, call, exchange, is_closed, one, read_answer};
 
 #[tokio::test]
 async fn a_body_larger_than_its_operation_takes_is_refused_before_it_is_read() {
@@ -35,6 +35,41 @@ async fn a_chunked_body_is_counted_as_it_comes() {
     assert_eq!(server.puppet.calls.load(std::sync::atomic::Ordering::SeqCst), 0);
     let line = &server.access_lines()[0];
     assert_eq!(line.get("status").and_then(|status| status.as_i64()), Some(413));
+}
+
+/// The most address space this process ever had.
+#[cfg(target_os = "linux")]
+fn peak_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_declared_length_alone_takes_no_memory() {
+    const CLIENTS: usize = 64;
+    const DECLARED_BYTES: usize = 60_000_000;
+    let server = TestServer::open().await;
+    let head = format!(
+        "POST /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n{}Content-Length: {DECLARED_BYTES}\r\n\r\n",
+        super::harness::AUTHORIZATION.replace("/states/", "/lambda/")
+    );
+    let before = peak_bytes();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = server.connect().await;
+        client.write_all(head.as_bytes()).await.unwrap();
+        // More than one read, so that the server gathers.
+        client.write_all(&vec![b' '; 256 * 1024]).await.unwrap();
+        clients.push(client);
+    }
+    for mut client in clients {
+        client.shutdown().await.unwrap();
+        assert!(matches!(read_answer(&mut client).await.status, 400 | 0));
+    }
+    let grown = peak_bytes() - before;
+    assert!(grown < CLIENTS * DECLARED_BYTES / 2, "{grown} bytes for {CLIENTS} clients that sent next to nothing");
 }
 
 #[tokio::test]
