@@ -36,6 +36,12 @@ pub(crate) struct BodyBudget {
     bytes: AtomicUsize,
 }
 
+impl BodyBudget {
+    pub(crate) fn taken_bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
 /// A part of the budget, given back when dropped.
 pub(crate) struct BodyShare {
     budget: Arc<BodyBudget>,

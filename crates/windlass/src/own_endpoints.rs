@@ -28,7 +28,8 @@ pub(crate) fn answer(front: &Front, peer: &Peer, method: &Method, path: &str) ->
         }
         Some("metrics") => {
             let ready = front.not_ready().is_none();
-            let text = front.meters.render(front.in_flight.count(), ready, &front.measurements());
+            let text =
+                front.meters.render(front.in_flight.count(), front.bodies.taken_bytes(), ready, &front.measurements());
             answer::plain(StatusCode::OK, PROMETHEUS, text)
         }
         _ => answer::plain(StatusCode::NOT_FOUND, TEXT, "There is health, ready and metrics.\n"),

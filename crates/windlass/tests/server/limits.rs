@@ -113,6 +113,31 @@ async fn a_client_that_leaves_drops_reads_and_not_writes() {
     one(&server.puppet.finished).await;
 }
 
+/// What the metrics say all bodies take.
+async fn bodies_bytes(server: &TestServer) -> usize {
+    let metrics = server.get("/_windlass/metrics").await.body;
+    metrics.lines().find_map(|line| line.strip_prefix("windlass_bodies_bytes ")).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_alone_keeps_its_share_of_memory() {
+    let server = TestServer::open().await;
+    let mut starting = server.connect().await;
+    starting.write_all(call("StartExecution", START).as_bytes()).await.unwrap();
+    one(&server.puppet.entered).await;
+    assert_eq!(bodies_bytes(&server).await, START.len());
+    drop(starting);
+    while server.access_lines().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bodies_bytes(&server).await, START.len(), "the client is gone, its call is not");
+    server.puppet.released.add_permits(1);
+    one(&server.puppet.finished).await;
+    while bodies_bytes(&server).await > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let server = TestServer::open().await;
