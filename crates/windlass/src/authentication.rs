@@ -13,11 +13,13 @@ use windlass_value::{Text, Timestamp};
 use crate::config::Config;
 use crate::credential::Credential;
 
+/// Characters of a region's name.
+const REGION_CHARACTERS_MAX: usize = 64;
+
 /// How callers are known.
 pub(crate) struct Authentication {
     mode: Mode,
     scheme: &'static str,
-    region: Text,
 }
 
 enum Mode {
@@ -39,7 +41,7 @@ impl Authentication {
             let credentials = config.credentials.iter().map(known).map(|known| (known.access_key_id.clone(), known));
             Mode::Keys { credentials: credentials.collect(), signing_keys: SigningKeys::new() }
         };
-        Authentication { mode, scheme: config.scheme(), region: config.region.as_str().into() }
+        Authentication { mode, scheme: config.scheme() }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
@@ -72,11 +74,15 @@ impl Authentication {
     ///
     /// # Errors
     /// `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
-    /// `UnrecognizedClientException` and their like (403).
+    /// `UnrecognizedClientException` and their like (403); a region that is no
+    /// name, for it becomes part of ARNs and of what is kept under them.
     pub(crate) fn claim(&self, parts: &Parts) -> Result<Claim, Fault> {
         let claim = windlass_identity::claim(parts)
             .and_then(|claim| claim.ok_or_else(SignatureError::missing_token))
             .map_err(fault)?;
+        if !is_region(&claim.region) {
+            return Err(invalid("Credential should be scoped to a valid region."));
+        }
         match &self.mode {
             Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
                 Err(fault(SignatureError::unrecognized()))
@@ -107,11 +113,6 @@ impl Authentication {
             }
         }
     }
-
-    /// The region a call is for.
-    pub(crate) fn region(&self, claim: &Claim) -> Text {
-        if claim.region.is_empty() { self.region.clone() } else { claim.region.as_str().into() }
-    }
 }
 
 fn prove(
@@ -128,7 +129,7 @@ fn prove(
         Ok(PayloadSigning::Unsigned | PayloadSigning::Chunked { .. }) => {
             let message =
                 format!("The request's body must be under the signature for the service '{}'.", claim.service);
-            Err(Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16()))
+            Err(invalid(message))
         }
         Err(error) => Err(fault(error)),
     }
@@ -148,6 +149,15 @@ fn fault(error: SignatureError) -> Fault {
         Some(explanation) => fault.explained(explanation),
         None => fault,
     }
+}
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16())
+}
+
+fn is_region(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=REGION_CHARACTERS_MAX).contains(&name.len()) && name.bytes().all(plain)
 }
 
 fn now() -> Timestamp {

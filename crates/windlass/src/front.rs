@@ -174,7 +174,7 @@ async fn received(
     let trace = parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from);
     let call = Call {
         account: principal.account.clone(),
-        region: front.authentication.region(&claim),
+        region: claim.region.as_str().into(),
         service: resolved.service.name.into(),
         operation: resolved.operation.name.as_str().into(),
         input,

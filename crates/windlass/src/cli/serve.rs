@@ -34,7 +34,7 @@ CONFIGURATION
     listen = "127.0.0.1:4566"      # WINDLASS_LISTEN
     data = "/var/lib/windlass"     # WINDLASS_DATA
     account_id = "000000000000"    # WINDLASS_ACCOUNT_ID
-    region = "us-east-1"           # WINDLASS_REGION, for calls that name none
+    region = "us-east-1"           # WINDLASS_REGION, named in the example shown
     drain_ms = 10000               # WINDLASS_DRAIN_MS, for running calls at the end
     connections_max = 32768        # WINDLASS_CONNECTIONS_MAX
     log = "info"                   # WINDLASS_LOG: error, warn, info, debug, or a filter

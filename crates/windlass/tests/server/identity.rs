@@ -68,6 +68,45 @@ async fn a_call_needs_the_shape_of_a_signature() {
 }
 
 #[tokio::test]
+async fn a_region_is_a_name() {
+    let long = "r".repeat(64);
+    let longer = "r".repeat(65);
+    let cases = [
+        ("us-gov-west-1", 200),
+        (long.as_str(), 200),
+        (longer.as_str(), 403),
+        ("", 403),
+        ("..", 403),
+        ("a:b", 403),
+        ("EU-west-1", 403),
+        ("eu_west_1", 403),
+        ("%00", 403),
+        ("%2e%2e", 403),
+        ("r%C3%A9gion", 403),
+    ];
+    let server = TestServer::open().await;
+    for (region, expected) in cases {
+        let target = format!(
+            "POST /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20201231%2F{region}%2Fstates%2Faws4_request\
+             &X-Amz-Date=20201231T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00 "
+        );
+        let presigned = call("ListStateMachines", "{}").replace(AUTHORIZATION, "").replace("POST / ", &target);
+        let signed = call("ListStateMachines", "{}").replace("/eu-west-1/", &format!("/{region}/"));
+        for request in [presigned, signed] {
+            let answer = server.send(&request).await;
+            assert_eq!(answer.status, expected, "{request}\n{answer:?}");
+            if expected == 403 {
+                assert_eq!(answer.error(), "InvalidSignatureException");
+                assert!(answer.body.contains("Credential should be scoped to a valid region."), "{answer:?}");
+            }
+        }
+    }
+    let keys = TestServer::with(KEYS).await;
+    let answer = keys.send(&ROOT.call("localhost", "{}", &[]).replace("/eu-west-1/", "/../")).await;
+    assert!(answer.body.contains("Credential should be scoped to a valid region."), "{answer:?}");
+}
+
+#[tokio::test]
 async fn the_call_says_who_and_where() {
     let server = TestServer::with("account_id = \"123456789012\"").await;
     let answer = server.send(&call("ListStateMachines", "{}")).await;
