@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{HOST, ORIGIN};
-use http::{StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, request::Parts};
 use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError, SigningKeys};
 use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
@@ -46,14 +46,15 @@ impl Authentication {
 
     /// In open mode any program on this machine may call, but no web page: a
     /// page can send requests to loopback, and by a name that resolves to it
-    /// (DNS rebinding) even read the answers. A page is known by its `Origin`,
+    /// (DNS rebinding) even read the answers. A page is known by its `Origin`
+    /// or, where a browser sends none (an image, a link), by `Sec-Fetch-Site`;
     /// a rebound name by `Host`.
     ///
     /// # Errors
     /// `AccessDeniedException` (403).
     pub(crate) fn check_local(&self, parts: &Parts) -> Result<(), Fault> {
         let Mode::Open(_) = self.mode else { return Ok(()) };
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = host(parts);
         if !is_loopback_name(host) {
             return Err(denied(
                 "Without access keys the server answers to loopback names only: localhost, 127.0.0.1, [::1], \
@@ -65,6 +66,10 @@ impl Authentication {
             if !own.is_some_and(|own| own.eq_ignore_ascii_case(host)) {
                 return Err(denied("Without access keys the server answers no web page of another origin."));
             }
+        }
+        let own = |site: &HeaderValue| site == "none" || site == "same-origin";
+        if !parts.headers.get_all("sec-fetch-site").iter().all(own) {
+            return Err(denied("Without access keys the server answers no web page of another site."));
         }
         Ok(())
     }
@@ -187,6 +192,15 @@ fn root_arn(account: &str) -> Text {
 
 fn denied(message: &str) -> Fault {
     Fault::new("AccessDeniedException", message).with_status(StatusCode::FORBIDDEN.as_u16())
+}
+
+fn host(parts: &Parts) -> &str {
+    parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether a request calls the server by a name that only means this machine.
+pub(crate) fn has_loopback_host(parts: &Parts) -> bool {
+    is_loopback_name(host(parts))
 }
 
 /// `localhost`, `127.0.0.1`, `[::1]`, `*.localhost`, each perhaps with a port

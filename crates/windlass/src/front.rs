@@ -97,7 +97,7 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     }
     if parts.uri.path().starts_with(own_endpoints::PREFIX) {
         record.silent = true;
-        return own_endpoints::answer(&front, &peer, &parts.method, parts.uri.path());
+        return own_endpoints::answer(&front, &peer, &parts);
     }
     let mut share = BodyShare::none(&front.bodies);
     match received(&front, &parts, body, &mut share, &mut record).await {

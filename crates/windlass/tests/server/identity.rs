@@ -15,7 +15,19 @@ async fn open_mode_believes_local_programs_only() {
     let server = TestServer::open().await;
     let host = |host: &str| call("ListStateMachines", "{}").replace("Host: localhost", &format!("Host: {host}"));
     let origin = |origin: &str| call_with("ListStateMachines", &format!("Origin: {origin}\r\n"), "{}");
+    let site = |site: &str| call_with("ListStateMachines", &format!("Sec-Fetch-Site: {site}\r\n"), "{}");
+    let image = "GET /2015-03-31/functions?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20201231%2Feu-west-1\
+                 %2Flambda%2Faws4_request&X-Amz-Date=20201231T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00 \
+                 HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\
+                 Sec-Fetch-Dest: image\r\n\r\n";
     let cases = [
+        (site("none"), 200),
+        (site("same-origin"), 200),
+        (site("same-site"), 403),
+        (site("cross-site"), 403),
+        (site(""), 403),
+        (site("none\r\nSec-Fetch-Site: cross-site"), 403),
+        (image.to_owned(), 403),
         (host("localhost:4566"), 200),
         (host("127.0.0.1:4566"), 200),
         (host("[::1]:4566"), 200),
@@ -207,6 +219,24 @@ async fn with_keys_every_signature_is_checked() {
     assert_eq!((&*call.account, &*call.principal.arn), ("222222222222", "arn:aws:iam::222222222222:user/bob"));
     for secret in ["root-secret", "bobs-secret", "planted-token"] {
         assert!(!server.raw_lines().contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn metrics_answer_to_loopback_names_unless_public() {
+    let narrow = TestServer::with(KEYS).await;
+    let public = TestServer::with(&format!("metrics_public = true\n{KEYS}")).await;
+    let cases = [
+        ("metrics", "localhost:4566", 200, 200),
+        ("metrics", "127.0.0.1:4566", 200, 200),
+        ("metrics", "rebound.example:4566", 403, 200),
+        ("health", "rebound.example:4566", 200, 200),
+        ("ready", "rebound.example:4566", 200, 200),
+    ];
+    for (what, host, in_narrow, in_public) in cases {
+        let request = format!("GET /_windlass/{what} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let statuses = (narrow.send(&request).await.status, public.send(&request).await.status);
+        assert_eq!(statuses, (in_narrow, in_public), "{what} by {host}");
     }
 }
 
