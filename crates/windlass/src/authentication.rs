@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{HOST, ORIGIN};
-use http::{StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, request::Parts};
 use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError, SigningKeys};
 use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
@@ -13,11 +13,13 @@ use windlass_value::{Text, Timestamp};
 use crate::config::Config;
 use crate::credential::Credential;
 
+/// Characters of a region's name.
+const REGION_CHARACTERS_MAX: usize = 64;
+
 /// How callers are known.
 pub(crate) struct Authentication {
     mode: Mode,
     scheme: &'static str,
-    region: Text,
 }
 
 enum Mode {
@@ -39,19 +41,20 @@ impl Authentication {
             let credentials = config.credentials.iter().map(known).map(|known| (known.access_key_id.clone(), known));
             Mode::Keys { credentials: credentials.collect(), signing_keys: SigningKeys::new() }
         };
-        Authentication { mode, scheme: config.scheme(), region: config.region.as_str().into() }
+        Authentication { mode, scheme: config.scheme() }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
     /// page can send requests to loopback, and by a name that resolves to it
-    /// (DNS rebinding) even read the answers. A page is known by its `Origin`,
+    /// (DNS rebinding) even read the answers. A page is known by its `Origin`
+    /// or, where a browser sends none (an image, a link), by `Sec-Fetch-Site`;
     /// a rebound name by `Host`.
     ///
     /// # Errors
     /// `AccessDeniedException` (403).
     pub(crate) fn check_local(&self, parts: &Parts) -> Result<(), Fault> {
         let Mode::Open(_) = self.mode else { return Ok(()) };
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = host(parts);
         if !is_loopback_name(host) {
             return Err(denied(
                 "Without access keys the server answers to loopback names only: localhost, 127.0.0.1, [::1], \
@@ -64,6 +67,10 @@ impl Authentication {
                 return Err(denied("Without access keys the server answers no web page of another origin."));
             }
         }
+        let own = |site: &HeaderValue| site == "none" || site == "same-origin";
+        if !parts.headers.get_all("sec-fetch-site").iter().all(own) {
+            return Err(denied("Without access keys the server answers no web page of another site."));
+        }
         Ok(())
     }
 
@@ -72,11 +79,15 @@ impl Authentication {
     ///
     /// # Errors
     /// `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
-    /// `UnrecognizedClientException` and their like (403).
+    /// `UnrecognizedClientException` and their like (403); a region that is no
+    /// name, for it becomes part of ARNs and of what is kept under them.
     pub(crate) fn claim(&self, parts: &Parts) -> Result<Claim, Fault> {
         let claim = windlass_identity::claim(parts)
             .and_then(|claim| claim.ok_or_else(SignatureError::missing_token))
             .map_err(fault)?;
+        if !is_region(&claim.region) {
+            return Err(invalid("Credential should be scoped to a valid region."));
+        }
         match &self.mode {
             Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
                 Err(fault(SignatureError::unrecognized()))
@@ -107,11 +118,6 @@ impl Authentication {
             }
         }
     }
-
-    /// The region a call is for.
-    pub(crate) fn region(&self, claim: &Claim) -> Text {
-        if claim.region.is_empty() { self.region.clone() } else { claim.region.as_str().into() }
-    }
 }
 
 fn prove(
@@ -128,7 +134,7 @@ fn prove(
         Ok(PayloadSigning::Unsigned | PayloadSigning::Chunked { .. }) => {
             let message =
                 format!("The request's body must be under the signature for the service '{}'.", claim.service);
-            Err(Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16()))
+            Err(invalid(message))
         }
         Err(error) => Err(fault(error)),
     }
@@ -148,6 +154,15 @@ fn fault(error: SignatureError) -> Fault {
         Some(explanation) => fault.explained(explanation),
         None => fault,
     }
+}
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidSignatureException", message).with_status(StatusCode::FORBIDDEN.as_u16())
+}
+
+fn is_region(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=REGION_CHARACTERS_MAX).contains(&name.len()) && name.bytes().all(plain)
 }
 
 fn now() -> Timestamp {
@@ -177,6 +192,15 @@ fn root_arn(account: &str) -> Text {
 
 fn denied(message: &str) -> Fault {
     Fault::new("AccessDeniedException", message).with_status(StatusCode::FORBIDDEN.as_u16())
+}
+
+fn host(parts: &Parts) -> &str {
+    parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether a request calls the server by a name that only means this machine.
+pub(crate) fn has_loopback_host(parts: &Parts) -> bool {
+    is_loopback_name(host(parts))
 }
 
 /// `localhost`, `127.0.0.1`, `[::1]`, `*.localhost`, each perhaps with a port

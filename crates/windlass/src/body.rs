@@ -15,6 +15,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of all bodies that are being received or worked on.
 const BODIES_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// What is set aside for a body before it comes. More would be taken on the
+/// client's word alone: only bytes that came are counted.
+const RESERVED_BYTES_MAX: usize = 64 * 1024;
+
 /// A body's size where the operation is not known from the head.
 const UNKNOWN_BYTES_MAX: usize = 1024 * 1024;
 
@@ -30,6 +34,12 @@ pub(crate) fn bytes_max(meaning: &Meaning) -> usize {
 #[derive(Default)]
 pub(crate) struct BodyBudget {
     bytes: AtomicUsize,
+}
+
+impl BodyBudget {
+    pub(crate) fn taken_bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
 }
 
 /// A part of the budget, given back when dropped.
@@ -102,7 +112,7 @@ async fn collect(mut body: Incoming, meaning: &Meaning, share: &mut BodyShare) -
         }
         gathered
             .get_or_insert_with(|| {
-                let mut start = BytesMut::with_capacity(declared.max(received));
+                let mut start = BytesMut::with_capacity(declared.min(RESERVED_BYTES_MAX).max(received));
                 start.extend_from_slice(&whole);
                 start
             })

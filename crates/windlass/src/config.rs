@@ -17,7 +17,7 @@ pub const ACCOUNT_ID_DEFAULT: &str = "000000000000";
 const RETENTION_DAYS_DEFAULT: u32 = 90;
 /// Free bytes below which new executions are refused.
 const DISK_FREE_BYTES_MIN_DEFAULT: u64 = 256 << 20;
-/// The region of calls that name none.
+/// The region that examples name.
 pub const REGION_DEFAULT: &str = "us-east-1";
 /// How long running calls may finish when the server is told to stop.
 pub const DRAIN_MS_DEFAULT: u64 = 10_000;
@@ -100,7 +100,7 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The account of calls in open mode and of credentials that name none.
     pub account_id: String,
-    /// The region of calls that name none.
+    /// The region that examples name; a call's is in its signature.
     pub region: String,
     /// How long running calls may finish when told to stop, in milliseconds.
     pub drain_ms: u64,

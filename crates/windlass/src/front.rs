@@ -97,7 +97,7 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     }
     if parts.uri.path().starts_with(own_endpoints::PREFIX) {
         record.silent = true;
-        return own_endpoints::answer(&front, &peer, &parts.method, parts.uri.path());
+        return own_endpoints::answer(&front, &peer, &parts);
     }
     let mut share = BodyShare::none(&front.bodies);
     match received(&front, &parts, body, &mut share, &mut record).await {
@@ -112,7 +112,7 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
         }
         Ok((resolved, decoded)) => {
             let outcome = match decoded {
-                Ok(call) => perform(&front, call).await,
+                Ok(call) => perform(&front, call, share).await,
                 Err(fault) => Err(fault),
             };
             if let Err(fault) = &outcome {
@@ -174,7 +174,7 @@ async fn received(
     let trace = parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from);
     let call = Call {
         account: principal.account.clone(),
-        region: front.authentication.region(&claim),
+        region: claim.region.as_str().into(),
         service: resolved.service.name.into(),
         operation: resolved.operation.name.as_str().into(),
         input,
@@ -195,8 +195,9 @@ async fn received(
 ///
 /// A client that goes away drops what only reads: Describe…, List…, Get… and
 /// the long polls among them. Every other call runs to its end without it, for
-/// nobody could tell how far it had come.
-async fn perform(front: &Arc<Front>, call: Call) -> Outcome {
+/// nobody could tell how far it had come; its body's share of memory stays
+/// taken as long.
+async fn perform(front: &Arc<Front>, call: Call, share: BodyShare) -> Outcome {
     let Some(running) = front.in_flight.enter() else {
         return Err(Fault::new("ThrottlingException", "Rate exceeded").explained("too many calls run at once"));
     };
@@ -211,7 +212,7 @@ async fn perform(front: &Arc<Front>, call: Call) -> Outcome {
     let call = ToTheEnd::new(
         async move {
             let outcome = dispatcher.call(call).await;
-            drop(running);
+            drop((running, share));
             outcome
         },
         detaches,

@@ -3,13 +3,20 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that may wait to be written. Beyond it a writer waits: lines are late
-/// rather than lost.
+/// Bytes that may wait to be written. Beyond it a writer waits, at most
+/// [`PUSH_TIMEOUT`]: lines are late rather than lost.
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// How long a writer waits for room. An output that takes nothing for so long
+/// (a stopped terminal, a pipe nobody reads) has stalled: from then on lines
+/// are dropped and counted until it moves, for a log must not stop the server.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long [`LogSink::flush`] waits.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Waiting {
@@ -18,6 +25,10 @@ struct Waiting {
     writing: bool,
     /// The output is gone; lines are dropped from now on.
     broken: bool,
+    /// A writer has waited in vain; nobody waits until the output moves.
+    stalled: bool,
+    /// Lines dropped so far because the output had stalled.
+    lines_dropped: u64,
 }
 
 #[derive(Default)]
@@ -43,13 +54,19 @@ impl LogSink {
         Ok(sink)
     }
 
-    /// Adds whole lines.
+    /// Adds whole lines, or drops and counts them where the output has stalled.
     pub(crate) fn push(&self, lines: &[u8]) {
         let mut waiting = self.0.waiting.lock();
-        while waiting.bytes.len() > WAITING_BYTES_MAX && !waiting.broken {
-            self.0.less.wait(&mut waiting);
+        let deadline = Instant::now() + PUSH_TIMEOUT;
+        while waiting.is_full() && !waiting.broken && !waiting.stalled {
+            let waited = self.0.less.wait_until(&mut waiting, deadline);
+            waiting.stalled |= waited.timed_out() && waiting.is_full();
         }
         if waiting.broken {
+            return;
+        }
+        if waiting.is_full() {
+            waiting.lines_dropped += lines.iter().filter(|byte| **byte == b'\n').count() as u64;
             return;
         }
         let asleep = waiting.bytes.is_empty() && !waiting.writing;
@@ -60,21 +77,47 @@ impl LogSink {
         }
     }
 
-    /// Waits until everything pushed so far is written.
-    pub fn flush(&self) {
+    /// Waits until everything pushed so far is written, at most a second: false
+    /// when the output has not taken it by then.
+    pub fn flush(&self) -> bool {
         let mut waiting = self.0.waiting.lock();
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
         while (!waiting.bytes.is_empty() || waiting.writing) && !waiting.broken {
-            self.0.less.wait(&mut waiting);
+            if self.0.less.wait_until(&mut waiting, deadline).timed_out() {
+                return false;
+            }
         }
+        true
+    }
+
+    /// Lines dropped so far because the output had stalled.
+    pub fn lines_dropped(&self) -> u64 {
+        self.0.waiting.lock().lines_dropped
+    }
+}
+
+impl Waiting {
+    fn is_full(&self) -> bool {
+        self.bytes.len() > WAITING_BYTES_MAX
     }
 }
 
 fn write_all(shared: &Shared, mut output: impl Write) {
     let mut taken = Vec::new();
+    let mut dropped_said = 0;
     loop {
         let mut waiting = shared.waiting.lock();
         waiting.writing = false;
+        waiting.stalled = false;
         shared.less.notify_all();
+        // What is said here comes back as a line, so only where there is room.
+        if waiting.lines_dropped > dropped_said && !waiting.is_full() {
+            let lines = waiting.lines_dropped - dropped_said;
+            dropped_said = waiting.lines_dropped;
+            drop(waiting);
+            tracing::warn!(lines, "log lines were dropped while the output took none");
+            waiting = shared.waiting.lock();
+        }
         while waiting.bytes.is_empty() {
             shared.more.wait(&mut waiting);
         }

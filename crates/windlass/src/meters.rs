@@ -16,6 +16,7 @@ const OTHER: &str = "other";
 const REQUESTS: &str = "windlass_requests_total";
 const DURATION: &str = "windlass_request_duration_seconds";
 const CALLS_IN_FLIGHT: &str = "windlass_calls_in_flight";
+const BODIES: &str = "windlass_bodies_bytes";
 const CONNECTIONS: &str = "windlass_connections";
 const REFUSED: &str = "windlass_requests_refused_total";
 const READY: &str = "windlass_ready";
@@ -45,6 +46,7 @@ pub struct Meters {
     series: RwLock<HashMap<SeriesKey, Arc<Series>, foldhash::fast::RandomState>>,
     refused: Counter,
     in_flight: Gauge,
+    bodies: Gauge,
     connections: Gauge,
     ready: Gauge,
 }
@@ -65,6 +67,8 @@ impl Meters {
         recorder.describe_histogram(name, Some(Unit::Seconds), text("From a request's head to its answer"));
         let (name, unit) = describe(CALLS_IN_FLIGHT);
         recorder.describe_gauge(name, unit, text("Calls that run now"));
+        let name = KeyName::from_const_str(BODIES);
+        recorder.describe_gauge(name, Some(Unit::Bytes), text("Bodies being received or worked on"));
         let (name, unit) = describe(CONNECTIONS);
         recorder.describe_gauge(name, unit, text("Open connections"));
         let (name, unit) = describe(READY);
@@ -72,6 +76,7 @@ impl Meters {
         Ok(Meters {
             refused: recorder.register_counter(&Key::from_static_name(REFUSED), &METADATA),
             in_flight: recorder.register_gauge(&Key::from_static_name(CALLS_IN_FLIGHT), &METADATA),
+            bodies: recorder.register_gauge(&Key::from_static_name(BODIES), &METADATA),
             connections: recorder.register_gauge(&Key::from_static_name(CONNECTIONS), &METADATA),
             ready: recorder.register_gauge(&Key::from_static_name(READY), &METADATA),
             series: RwLock::default(),
@@ -129,10 +134,17 @@ impl Meters {
         self.connections.decrement(1.0);
     }
 
-    /// Everything as Prometheus text. `measured` are values read just now
+    /// Everything as Prometheus text. `bodies_bytes` is what all bodies take, `measured` are values read just now
     /// (name, help, value).
-    pub(crate) fn render(&self, calls_in_flight: usize, ready: bool, measured: &[Measurement]) -> String {
+    pub(crate) fn render(
+        &self,
+        calls_in_flight: usize,
+        bodies_bytes: usize,
+        ready: bool,
+        measured: &[Measurement],
+    ) -> String {
         self.in_flight.set(calls_in_flight as f64);
+        self.bodies.set(bodies_bytes as f64);
         self.ready.set(if ready { 1.0 } else { 0.0 });
         for measurement in measured {
             let name = KeyName::from_const_str(measurement.name);

@@ -2,6 +2,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,6 +17,10 @@ use crate::meters::Meters;
 use crate::open_files;
 use crate::server::Server;
 use crate::services::build_services;
+
+/// How long the end waits for stderr to take a notice. Who reads it may have
+/// stopped reading.
+const NOTICE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The exit code after a second signal, as shells count an interrupt.
 const INTERRUPTED_EXIT_CODE: i32 = 130;
@@ -34,7 +39,7 @@ CONFIGURATION
     listen = "127.0.0.1:4566"      # WINDLASS_LISTEN
     data = "/var/lib/windlass"     # WINDLASS_DATA
     account_id = "000000000000"    # WINDLASS_ACCOUNT_ID
-    region = "us-east-1"           # WINDLASS_REGION, for calls that name none
+    region = "us-east-1"           # WINDLASS_REGION, named in the example shown
     drain_ms = 10000               # WINDLASS_DRAIN_MS, for running calls at the end
     connections_max = 32768        # WINDLASS_CONNECTIONS_MAX
     log = "info"                   # WINDLASS_LOG: error, warn, info, debug, or a filter
@@ -106,9 +111,11 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("windlass").build()?;
     let serving = config.clone().with_function_credential()?;
     let outcome = runtime.block_on(live(&config, &serving, access_log));
+    // Before the runtime ends, so that a second signal is still heard. What an
+    // output that stalled has not taken by then is lost.
+    sink.flush();
     // What still runs was given its time; it is not waited for again.
     runtime.shutdown_background();
-    sink.flush();
     outcome
 }
 
@@ -129,13 +136,19 @@ async fn live(config: &Config, serving: &Config, access_log: AccessLog) -> Resul
     }
     announce(config, &server);
     signals.next().await;
-    tracing::info!(drain_ms = config.drain_ms, "draining: running calls may finish, new ones are refused");
-    say(&mut io::stderr(), "windlass: stopping when running calls are done; once more to stop at once");
+    // First of all, for what follows writes to outputs that may have stalled.
     tokio::spawn(async move {
         signals.next().await;
         // The journal is made for this: what was acknowledged is on disk.
         std::process::exit(INTERRUPTED_EXIT_CODE);
     });
+    tracing::info!(drain_ms = config.drain_ms, "draining: running calls may finish, new ones are refused");
+    let notice = tokio::task::spawn_blocking(|| {
+        say(&mut io::stderr(), "windlass: stopping when running calls are done; once more to stop at once");
+    });
+    if tokio::time::timeout(NOTICE_TIMEOUT, notice).await.is_err() {
+        tracing::debug!("stderr takes no notices");
+    }
     let drained = server.drain(config.drain_ms).await?;
     if drained.calls_dropped > 0 {
         tracing::warn!(calls = drained.calls_dropped, "calls were cut off when the time to drain was up");

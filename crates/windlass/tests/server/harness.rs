@@ -123,6 +123,12 @@ pub(crate) async fn one(semaphore: &Semaphore) {
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
 impl std::io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
@@ -185,14 +191,14 @@ impl TestServer {
 
     /// The access lines so far.
     pub(crate) fn access_lines(&self) -> Vec<Value> {
-        self.sink.flush();
+        while !self.sink.flush() {}
         let bytes = self.lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(|line| parse(line).unwrap()).collect()
     }
 
     pub(crate) fn raw_lines(&self) -> String {
-        self.sink.flush();
-        String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
+        while !self.sink.flush() {}
+        self.lines.text()
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

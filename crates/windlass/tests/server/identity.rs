@@ -15,7 +15,19 @@ async fn open_mode_believes_local_programs_only() {
     let server = TestServer::open().await;
     let host = |host: &str| call("ListStateMachines", "{}").replace("Host: localhost", &format!("Host: {host}"));
     let origin = |origin: &str| call_with("ListStateMachines", &format!("Origin: {origin}\r\n"), "{}");
+    let site = |site: &str| call_with("ListStateMachines", &format!("Sec-Fetch-Site: {site}\r\n"), "{}");
+    let image = "GET /2015-03-31/functions?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20201231%2Feu-west-1\
+                 %2Flambda%2Faws4_request&X-Amz-Date=20201231T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00 \
+                 HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\
+                 Sec-Fetch-Dest: image\r\n\r\n";
     let cases = [
+        (site("none"), 200),
+        (site("same-origin"), 200),
+        (site("same-site"), 403),
+        (site("cross-site"), 403),
+        (site(""), 403),
+        (site("none\r\nSec-Fetch-Site: cross-site"), 403),
+        (image.to_owned(), 403),
         (host("localhost:4566"), 200),
         (host("127.0.0.1:4566"), 200),
         (host("[::1]:4566"), 200),
@@ -65,6 +77,45 @@ async fn a_call_needs_the_shape_of_a_signature() {
         assert_eq!((answer.status, answer.error().as_str()), (status, error), "{request}\n{answer:?}");
     }
     assert!(!server.raw_lines().contains("planted"), "{}", server.raw_lines());
+}
+
+#[tokio::test]
+async fn a_region_is_a_name() {
+    let long = "r".repeat(64);
+    let longer = "r".repeat(65);
+    let cases = [
+        ("us-gov-west-1", 200),
+        (long.as_str(), 200),
+        (longer.as_str(), 403),
+        ("", 403),
+        ("..", 403),
+        ("a:b", 403),
+        ("EU-west-1", 403),
+        ("eu_west_1", 403),
+        ("%00", 403),
+        ("%2e%2e", 403),
+        ("r%C3%A9gion", 403),
+    ];
+    let server = TestServer::open().await;
+    for (region, expected) in cases {
+        let target = format!(
+            "POST /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k%2F20201231%2F{region}%2Fstates%2Faws4_request\
+             &X-Amz-Date=20201231T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00 "
+        );
+        let presigned = call("ListStateMachines", "{}").replace(AUTHORIZATION, "").replace("POST / ", &target);
+        let signed = call("ListStateMachines", "{}").replace("/eu-west-1/", &format!("/{region}/"));
+        for request in [presigned, signed] {
+            let answer = server.send(&request).await;
+            assert_eq!(answer.status, expected, "{request}\n{answer:?}");
+            if expected == 403 {
+                assert_eq!(answer.error(), "InvalidSignatureException");
+                assert!(answer.body.contains("Credential should be scoped to a valid region."), "{answer:?}");
+            }
+        }
+    }
+    let keys = TestServer::with(KEYS).await;
+    let answer = keys.send(&ROOT.call("localhost", "{}", &[]).replace("/eu-west-1/", "/../")).await;
+    assert!(answer.body.contains("Credential should be scoped to a valid region."), "{answer:?}");
 }
 
 #[tokio::test]
@@ -168,6 +219,24 @@ async fn with_keys_every_signature_is_checked() {
     assert_eq!((&*call.account, &*call.principal.arn), ("222222222222", "arn:aws:iam::222222222222:user/bob"));
     for secret in ["root-secret", "bobs-secret", "planted-token"] {
         assert!(!server.raw_lines().contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn metrics_answer_to_loopback_names_unless_public() {
+    let narrow = TestServer::with(KEYS).await;
+    let public = TestServer::with(&format!("metrics_public = true\n{KEYS}")).await;
+    let cases = [
+        ("metrics", "localhost:4566", 200, 200),
+        ("metrics", "127.0.0.1:4566", 200, 200),
+        ("metrics", "rebound.example:4566", 403, 200),
+        ("health", "rebound.example:4566", 200, 200),
+        ("ready", "rebound.example:4566", 200, 200),
+    ];
+    for (what, host, in_narrow, in_public) in cases {
+        let request = format!("GET /_windlass/{what} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let statuses = (narrow.send(&request).await.status, public.send(&request).await.status);
+        assert_eq!(statuses, (in_narrow, in_public), "{what} by {host}");
     }
 }
 

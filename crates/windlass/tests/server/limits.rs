@@ -1,6 +1,6 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::harness::{START, TestServer, call, exchange, is_closed, one};
+use super::harness::{START, TestServer, call, exchange, is_closed, one, read_answer};
 
 #[tokio::test]
 async fn a_body_larger_than_its_operation_takes_is_refused_before_it_is_read() {
@@ -35,6 +35,41 @@ async fn a_chunked_body_is_counted_as_it_comes() {
     assert_eq!(server.puppet.calls.load(std::sync::atomic::Ordering::SeqCst), 0);
     let line = &server.access_lines()[0];
     assert_eq!(line.get("status").and_then(|status| status.as_i64()), Some(413));
+}
+
+/// The most address space this process ever had.
+#[cfg(target_os = "linux")]
+fn peak_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_declared_length_alone_takes_no_memory() {
+    const CLIENTS: usize = 64;
+    const DECLARED_BYTES: usize = 60_000_000;
+    let server = TestServer::open().await;
+    let head = format!(
+        "POST /2015-03-31/functions HTTP/1.1\r\nHost: localhost\r\n{}Content-Length: {DECLARED_BYTES}\r\n\r\n",
+        super::harness::AUTHORIZATION.replace("/states/", "/lambda/")
+    );
+    let before = peak_bytes();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = server.connect().await;
+        client.write_all(head.as_bytes()).await.unwrap();
+        // More than one read, so that the server gathers.
+        client.write_all(&vec![b' '; 256 * 1024]).await.unwrap();
+        clients.push(client);
+    }
+    for mut client in clients {
+        client.shutdown().await.unwrap();
+        assert!(matches!(read_answer(&mut client).await.status, 400 | 0));
+    }
+    let grown = peak_bytes() - before;
+    assert!(grown < CLIENTS * DECLARED_BYTES / 2, "{grown} bytes for {CLIENTS} clients that sent next to nothing");
 }
 
 #[tokio::test]
@@ -76,6 +111,31 @@ async fn a_client_that_leaves_drops_reads_and_not_writes() {
     drop(starting);
     server.puppet.released.add_permits(1);
     one(&server.puppet.finished).await;
+}
+
+/// What the metrics say all bodies take.
+async fn bodies_bytes(server: &TestServer) -> usize {
+    let metrics = server.get("/_windlass/metrics").await.body;
+    metrics.lines().find_map(|line| line.strip_prefix("windlass_bodies_bytes ")).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_alone_keeps_its_share_of_memory() {
+    let server = TestServer::open().await;
+    let mut starting = server.connect().await;
+    starting.write_all(call("StartExecution", START).as_bytes()).await.unwrap();
+    one(&server.puppet.entered).await;
+    assert_eq!(bodies_bytes(&server).await, START.len());
+    drop(starting);
+    while server.access_lines().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bodies_bytes(&server).await, START.len(), "the client is gone, its call is not");
+    server.puppet.released.add_permits(1);
+    one(&server.puppet.finished).await;
+    while bodies_bytes(&server).await > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@ mod gate;
 mod harness;
 mod identity;
 mod limits;
+mod log;
 mod process;
 mod secure;
