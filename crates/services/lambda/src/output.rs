@@ -10,6 +10,10 @@ use crate::logs::FunctionLog;
 const TAIL_BYTES_MAX: usize = 4096;
 /// A longer line is cut into several.
 const LINE_BYTES_MAX: usize = 256 * 1024;
+const READ_BYTES_MAX: usize = 16 * 1024;
+/// What a pipe holds. Taking more at once would wait for what is printed
+/// meanwhile, and a process can print for ever.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
 
 /// What a process prints, on both streams: into its function's log, and the end
 /// of it kept for the answer.
@@ -34,7 +38,7 @@ impl Output {
 
     /// Reads until the process and all it started have closed their ends.
     pub(crate) async fn read_until_closed(self: Arc<Output>) {
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; READ_BYTES_MAX];
         loop {
             if self.receiver.readable().await.is_err() {
                 return;
@@ -53,12 +57,17 @@ impl Output {
     }
 
     /// Takes what has been printed by now, without waiting for the reader's turn:
-    /// what a process prints before it answers belongs to that invocation.
+    /// what a process prints before it answers belongs to that invocation. Takes
+    /// no more than a pipe holds.
     pub(crate) fn drain(&self) {
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; READ_BYTES_MAX];
         let mut state = self.state.lock();
-        while let Ok(read @ 1..) = rustix::io::read(&self.receiver, &mut buffer[..]) {
+        let mut left = DRAIN_BYTES_MAX;
+        while left > 0
+            && let Ok(read @ 1..) = rustix::io::read(&self.receiver, &mut buffer[..left.min(READ_BYTES_MAX)])
+        {
             self.take(&mut state, &buffer[..read]);
+            left -= read;
         }
     }
 
