@@ -34,7 +34,7 @@ pub(crate) struct Work {
     pub(crate) deadline_ms: i64,
     pub(crate) function_arn: String,
     pub(crate) trace: String,
-    /// JSON text without line ends.
+    /// JSON text of printable ASCII.
     pub(crate) client_context: Option<String>,
     /// Set once a process has asked for it: from then on it may have had an effect.
     pub(crate) taken: Arc<AtomicBool>,
@@ -133,8 +133,7 @@ impl Bridge {
             .header("Lambda-Runtime-Invoked-Function-Arn", &work.function_arn)
             .header("Lambda-Runtime-Trace-Id", &work.trace);
         if let Some(context) = &work.client_context {
-            // Bytes, since the JSON may hold characters beyond ASCII.
-            builder = builder.header("Lambda-Runtime-Client-Context", context.as_bytes());
+            builder = builder.header("Lambda-Runtime-Client-Context", context);
         }
         *self.current.lock() = Some((work.request_id, work.answer));
         builder
