@@ -117,3 +117,34 @@ fn keep_tail(tail: &mut VecDeque<u8>, bytes: &[u8]) {
     let excess = tail.len().saturating_sub(TAIL_BYTES_MAX);
     tail.drain(..excess);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::function_name::FunctionName;
+    use crate::logs::Logs;
+
+    #[tokio::test]
+    async fn a_drain_takes_no_more_than_a_pipe_holds() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let function = FunctionName { account: "000000000000".into(), region: "us-east-1".into(), name: "f".into() };
+        // A socket holds more than a pipe, as one does that is filled while it is read.
+        let (mut process_end, output_end) = UnixStream::pair().expect("a pair");
+        for end in [&process_end, &output_end] {
+            end.set_nonblocking(true).expect("it does not block");
+        }
+        let mut printed = 0;
+        while let Ok(written) = process_end.write(&[b'y'; 1000]) {
+            printed += written;
+        }
+        assert!(printed > DRAIN_BYTES_MAX, "{printed}");
+        let receiver = pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(output_end)).expect("a receiver");
+        let output = Output::new(receiver, "stream".into(), Logs::new(folder.path()).of(&function));
+        output.drain();
+        assert_eq!(output.state.lock().partial.len(), DRAIN_BYTES_MAX);
+    }
+}
