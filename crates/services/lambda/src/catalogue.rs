@@ -301,23 +301,36 @@ fn rows<T: DeserializeOwned>(store: &Store, table: &'static Table) -> Result<Vec
         .collect()
 }
 
-/// Every row of a table.
+fn all_rows(store: &Store, table: &'static Table) -> Result<Vec<Row>, OpenError> {
+    let mut all: Vec<Row> = Vec::new();
+    each_page(store, table, SCAN_ROWS, |page| {
+        all.extend(page);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Hands over every row of a table in the order of keys, at most `rows_max` at once.
 ///
 /// # Errors
-/// The store does not answer.
-pub(crate) fn all_rows(store: &Store, table: &'static Table) -> Result<Vec<Row>, OpenError> {
-    let mut all: Vec<Row> = Vec::new();
+/// The store does not answer; `take`'s, which ends it.
+pub(crate) fn each_page(
+    store: &Store,
+    table: &'static Table,
+    rows_max: usize,
+    mut take: impl FnMut(Vec<Row>) -> Result<(), OpenError>,
+) -> Result<(), OpenError> {
     let mut start: Option<Key> = None;
     loop {
         let range = KeyRange { start: start.take(), end: None };
         let page =
-            store.scan(table, Scan::range(range, SCAN_ROWS)).map_err(|error| OpenError::Store(error.to_string()))?;
-        let is_last = page.len() < SCAN_ROWS;
+            store.scan(table, Scan::range(range, rows_max)).map_err(|error| OpenError::Store(error.to_string()))?;
+        let is_last = page.len() < rows_max;
         // The first key after the last one met is that key and a zero byte.
         start = page.last().map(|row| Key::from_bytes([row.key.as_bytes(), &[0]].concat()));
-        all.extend(page);
+        take(page)?;
         if is_last {
-            return Ok(all);
+            return Ok(());
         }
     }
 }

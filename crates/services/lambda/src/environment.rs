@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::logs::FunctionLog;
 use crate::memory;
 use crate::output::Output;
+use crate::random;
 use crate::runtime::Program;
 use crate::runtime_api::{self, Answer, Bridge, Work};
 
@@ -109,6 +110,12 @@ impl Environment {
         let error_end = process_end.try_clone()?;
         let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(output_end))?;
 
+        // Programs with a shim of ours carry a token; others know only the address.
+        let token = match start.program.has_shim() {
+            true => Some(random::uuid().map_err(|fault| io::Error::other(fault.to_string()))?),
+            false => None,
+        };
+
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")
@@ -119,6 +126,7 @@ impl Environment {
             .env_clear()
             .envs(&start.variables)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .envs(token.iter().map(|token| ("WINDLASS_RUNTIME_TOKEN", token)))
             .env("WINDLASS_DATA_KIB", ((u64::from(start.memory_mb) + DATA_ALLOWANCE_MB) * 1024).to_string())
             .current_dir(&start.folder)
             .stdin(Stdio::from(watch_end))
@@ -132,7 +140,7 @@ impl Environment {
         let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
 
         let (work, work_receiver) = mpsc::channel(1);
-        let bridge = Arc::new(Bridge::new(work_receiver));
+        let bridge = Arc::new(Bridge::new(work_receiver, address.to_string(), token));
         let output = Arc::new(Output::new(receiver, start.stream, start.log));
         let (kill, killed) = oneshot::channel();
         let (exit_sender, exited) = watch::channel(None);
@@ -191,7 +199,8 @@ impl Environment {
                 }
             }
             _ = exited.wait_for(Option::is_some) => {}
-            () = tokio::time::sleep(left) => {
+            // What came up wrongly, said so and lingers is told below.
+            () = tokio::time::sleep(left) => if self.bridge.init_error().is_none() {
                 let seconds = self.init_timeout.as_secs_f64();
                 return Err(Done::Broken("Sandbox.Timedout", format!("Task timed out after {seconds:.2} seconds")));
             }
@@ -308,6 +317,9 @@ async fn own(
             () = &mut reading, if is_open => is_open = false,
         }
     };
+    // Closes the pipe: what the process left behind is killed by the watch, and
+    // so cannot print for ever.
+    drop(server_end);
     output.drain();
     match status {
         Ok(status) => exited.send_replace(Some(status)),
@@ -316,8 +328,6 @@ async fn own(
             exited.send_replace(Some(ExitStatus::from_raw(0)))
         }
     };
-    // Closes the pipe: what the process left behind is killed by the watch.
-    drop(server_end);
     if std::process::id() == INIT {
         reap_group(pid).await;
     }

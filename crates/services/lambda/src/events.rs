@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use windlass_protocol::Fault;
 use windlass_store::{Batch, ColumnValue, CommitError, Expect, Key};
 
-use crate::catalogue::all_rows;
+use crate::catalogue::each_page;
 use crate::config::OpenError;
 use crate::faults;
 use crate::function_name::FunctionName;
@@ -25,11 +26,24 @@ const EVENT_AGE_MAX_MS: i64 = 6 * 60 * 60 * 1000;
 const THROTTLE_PAUSE_MIN: Duration = Duration::from_secs(1);
 const THROTTLE_PAUSE_MAX: Duration = Duration::from_secs(300);
 const FORMAT: u32 = 1;
+/// How many stored events are read at once: each may hold a megabyte of payload.
+const RESUME_ROWS: usize = 64;
 
-/// Counts the asynchronous invocations that are accepted and not done.
-#[derive(Default)]
+/// The asynchronous invocations that are accepted and not done.
 pub(crate) struct EventQueue {
     pending: AtomicUsize,
+    /// The right to attempt one. Fewer than there are places for invocations, so
+    /// that a backlog leaves room for callers who wait, and only as many payloads
+    /// are in memory.
+    attempts: Arc<Semaphore>,
+}
+
+impl EventQueue {
+    /// For a service that runs so many invocations at once.
+    pub(crate) fn new(concurrency_max: usize) -> EventQueue {
+        let attempts_max = (concurrency_max / 2).clamp(1, Semaphore::MAX_PERMITS);
+        EventQueue { pending: AtomicUsize::new(0), attempts: Arc::new(Semaphore::new(attempts_max)) }
+    }
 }
 
 /// The stored head of an event; its payload follows after a line end.
@@ -155,23 +169,27 @@ impl Shared {
     /// # Errors
     /// The store does not answer, or a row cannot be read.
     pub(crate) fn resume_events(self: &Arc<Shared>) -> Result<(), OpenError> {
-        for row in all_rows(&self.store, &EVENTS)? {
-            let (head, _) =
-                EventHead::decode(&row.value).map_err(|reason| OpenError::Row { table: EVENTS.name, reason })?;
-            self.spawn_event(row.key, head.due_ms);
-        }
-        Ok(())
+        each_page(&self.store, &EVENTS, RESUME_ROWS, |page| {
+            for row in page {
+                let (head, _) =
+                    EventHead::decode(&row.value).map_err(|reason| OpenError::Row { table: EVENTS.name, reason })?;
+                self.spawn_event(row.key, head.due_ms);
+            }
+            Ok(())
+        })
     }
 
     fn spawn_event(self: &Arc<Shared>, key: Key, due_ms: i64) {
         self.events.pending.fetch_add(1, Ordering::Relaxed);
         let weak = Arc::downgrade(self);
+        let attempts = self.events.attempts.clone();
         tokio::spawn(async move {
             let mut pause = Duration::from_millis((due_ms - now_ms()).max(0).unsigned_abs());
             let mut throttles = 0;
             loop {
                 tokio::time::sleep(pause).await;
-                // Weak while it sleeps: a waiting event does not hold the service open.
+                let Ok(_attempt) = attempts.acquire().await else { return };
+                // Weak while it waits: a waiting event does not hold the service open.
                 let Some(shared) = weak.upgrade() else { return };
                 if shared.is_draining() {
                     return;

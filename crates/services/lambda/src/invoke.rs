@@ -465,7 +465,24 @@ fn checked_payload(body: &Bytes) -> Result<Bytes, Fault> {
     Ok(body.clone())
 }
 
-/// The client context as JSON on one line.
+/// JSON text of printable ASCII, the same document: what else a header may not
+/// hold stands within strings, where it can be escaped.
+fn ascii_json(value: &Value) -> String {
+    let text = value.to_text();
+    let mut ascii = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, ' '..='~') {
+            ascii.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            ascii.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    ascii
+}
+
+/// The client context as JSON that a header can hold.
 fn client_context(document: &Value) -> Result<Option<String>, Fault> {
     let Some(encoded) = input::text(document, "ClientContext")?.filter(|encoded| !encoded.is_empty()) else {
         return Ok(None);
@@ -480,7 +497,7 @@ fn client_context(document: &Value) -> Result<Option<String>, Fault> {
     let text = std::str::from_utf8(&decoded).map_err(|_| refused())?;
     let value = windlass_value::parse(text).map_err(|_| refused())?;
     match value {
-        Value::Object(_) => Ok(Some(value.to_text())),
+        Value::Object(_) => Ok(Some(ascii_json(&value))),
         _ => Err(refused()),
     }
 }

@@ -64,7 +64,7 @@ impl Lambda {
             logs: Logs::new(&data),
             pool: Pool::default(),
             concurrency: Concurrency::new(config.concurrency_max),
-            events: EventQueue::default(),
+            events: EventQueue::new(config.concurrency_max),
             draining: AtomicBool::new(false),
             cut_off: watch::Sender::new(false),
             store,

@@ -10,6 +10,10 @@ use crate::logs::FunctionLog;
 const TAIL_BYTES_MAX: usize = 4096;
 /// A longer line is cut into several.
 const LINE_BYTES_MAX: usize = 256 * 1024;
+const READ_BYTES_MAX: usize = 16 * 1024;
+/// What a pipe holds. Taking more at once would wait for what is printed
+/// meanwhile, and a process can print for ever.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
 
 /// What a process prints, on both streams: into its function's log, and the end
 /// of it kept for the answer.
@@ -34,7 +38,7 @@ impl Output {
 
     /// Reads until the process and all it started have closed their ends.
     pub(crate) async fn read_until_closed(self: Arc<Output>) {
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; READ_BYTES_MAX];
         loop {
             if self.receiver.readable().await.is_err() {
                 return;
@@ -53,12 +57,17 @@ impl Output {
     }
 
     /// Takes what has been printed by now, without waiting for the reader's turn:
-    /// what a process prints before it answers belongs to that invocation.
+    /// what a process prints before it answers belongs to that invocation. Takes
+    /// no more than a pipe holds.
     pub(crate) fn drain(&self) {
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; READ_BYTES_MAX];
         let mut state = self.state.lock();
-        while let Ok(read @ 1..) = rustix::io::read(&self.receiver, &mut buffer[..]) {
+        let mut left = DRAIN_BYTES_MAX;
+        while left > 0
+            && let Ok(read @ 1..) = rustix::io::read(&self.receiver, &mut buffer[..left.min(READ_BYTES_MAX)])
+        {
             self.take(&mut state, &buffer[..read]);
+            left -= read;
         }
     }
 
@@ -107,4 +116,35 @@ fn keep_tail(tail: &mut VecDeque<u8>, bytes: &[u8]) {
     tail.extend(bytes);
     let excess = tail.len().saturating_sub(TAIL_BYTES_MAX);
     tail.drain(..excess);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::function_name::FunctionName;
+    use crate::logs::Logs;
+
+    #[tokio::test]
+    async fn a_drain_takes_no_more_than_a_pipe_holds() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let function = FunctionName { account: "000000000000".into(), region: "us-east-1".into(), name: "f".into() };
+        // A socket holds more than a pipe, as one does that is filled while it is read.
+        let (mut process_end, output_end) = UnixStream::pair().expect("a pair");
+        for end in [&process_end, &output_end] {
+            end.set_nonblocking(true).expect("it does not block");
+        }
+        let mut printed = 0;
+        while let Ok(written) = process_end.write(&[b'y'; 1000]) {
+            printed += written;
+        }
+        assert!(printed > DRAIN_BYTES_MAX, "{printed}");
+        let receiver = pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(output_end)).expect("a receiver");
+        let output = Output::new(receiver, "stream".into(), Logs::new(folder.path()).of(&function));
+        output.drain();
+        assert_eq!(output.state.lock().partial.len(), DRAIN_BYTES_MAX);
+    }
 }

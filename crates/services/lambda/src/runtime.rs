@@ -35,9 +35,14 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Whether it is an interpreter with a shim of ours, and no `bootstrap`.
+    pub(crate) fn has_shim(&self) -> bool {
+        !self.arguments.is_empty()
+    }
+
     /// Why a `bootstrap` cannot be started, in AWS's words; `None` for what can.
     pub(crate) fn invalid_entrypoint(&self) -> Option<String> {
-        if !self.arguments.is_empty() {
+        if self.has_shim() {
             return None;
         }
         match self.path.metadata() {

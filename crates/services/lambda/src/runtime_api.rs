@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,6 +22,10 @@ pub(crate) const RESPONSE_BYTES_MAX: usize = 6_291_556;
 /// A process has one connection, some clients a few; more is an attack or a leak.
 const CONNECTIONS_MAX: usize = 32;
 const VERSION_PATH: &str = "/2018-06-01/runtime/";
+/// Where our own shims carry the environment's token.
+const TOKEN_HEADER: &str = "windlass-runtime-token";
+/// What browsers put on every request of a page, and pages cannot take off.
+const FETCH_SITE_HEADER: &str = "sec-fetch-site";
 
 /// One invocation on its way to a process.
 pub(crate) struct Work {
@@ -29,7 +34,7 @@ pub(crate) struct Work {
     pub(crate) deadline_ms: i64,
     pub(crate) function_arn: String,
     pub(crate) trace: String,
-    /// JSON text without line ends.
+    /// JSON text of printable ASCII.
     pub(crate) client_context: Option<String>,
     /// Set once a process has asked for it: from then on it may have had an effect.
     pub(crate) taken: Arc<AtomicBool>,
@@ -54,11 +59,17 @@ pub(crate) struct Bridge {
     /// True once the process has asked for its first work.
     ready: watch::Sender<bool>,
     init_error: Mutex<Option<Bytes>>,
+    /// `127.0.0.1:port`, the only `Host` that is answered.
+    host: String,
+    /// What only the process knows; `None` for runtimes that cannot carry one.
+    token: Option<String>,
 }
 
 impl Bridge {
-    pub(crate) fn new(work: mpsc::Receiver<Work>) -> Bridge {
+    pub(crate) fn new(work: mpsc::Receiver<Work>, host: String, token: Option<String>) -> Bridge {
         Bridge {
+            host,
+            token,
             work: tokio::sync::Mutex::new(work),
             current: Mutex::new(None),
             ready: watch::Sender::new(false),
@@ -76,7 +87,21 @@ impl Bridge {
         self.init_error.lock().clone()
     }
 
+    /// Whether a request may be the process's own. The port can be reached by
+    /// whatever runs on the machine, web pages in a browser too.
+    fn is_admitted(&self, headers: &HeaderMap) -> bool {
+        let is_host = headers.get(HOST).is_some_and(|host| host.as_bytes() == self.host.as_bytes());
+        let is_page = headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE_HEADER);
+        let has_token = self.token.as_ref().is_none_or(|token| {
+            headers.get(TOKEN_HEADER).is_some_and(|sent| is_equal(sent.as_bytes(), token.as_bytes()))
+        });
+        is_host && !is_page && has_token
+    }
+
     async fn answer(self: Arc<Bridge>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        if !self.is_admitted(request.headers()) {
+            return Ok(error(StatusCode::FORBIDDEN, "Forbidden", "Only the environment's own process is answered."));
+        }
         let path = request.uri().path().to_owned();
         let Some(route) = path.strip_prefix(VERSION_PATH) else { return Ok(not_found(&path)) };
         let response = match (request.method(), route.split('/').collect::<Vec<_>>().as_slice()) {
@@ -108,8 +133,7 @@ impl Bridge {
             .header("Lambda-Runtime-Invoked-Function-Arn", &work.function_arn)
             .header("Lambda-Runtime-Trace-Id", &work.trace);
         if let Some(context) = &work.client_context {
-            // Bytes, since the JSON may hold characters beyond ASCII.
-            builder = builder.header("Lambda-Runtime-Client-Context", context.as_bytes());
+            builder = builder.header("Lambda-Runtime-Client-Context", context);
         }
         *self.current.lock() = Some((work.request_id, work.answer));
         builder
@@ -147,6 +171,11 @@ impl Bridge {
     }
 }
 
+/// Compares in a time that tells nothing of where the two differ.
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
+}
+
 async fn read(request: Request<Incoming>) -> Result<Bytes, Response<Full<Bytes>>> {
     match Limited::new(request.into_body(), RESPONSE_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
@@ -179,8 +208,9 @@ fn error(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>>
 }
 
 /// A port of its own on the loopback for one environment; the process gets the
-/// port's address and knows no other. A request counts only with the id of the
-/// invocation under way, which cannot be guessed.
+/// port's address and knows no other. A request counts only with that address
+/// as its host, from our own shims with the environment's token, and an answer
+/// with the id of the invocation under way, which cannot be guessed.
 ///
 /// # Errors
 /// No port is free.

@@ -9,17 +9,30 @@ import util from 'node:util';
 const api = process.env.AWS_LAMBDA_RUNTIME_API;
 const root = process.env.LAMBDA_TASK_ROOT;
 const [host, port] = [api.slice(0, api.lastIndexOf(':')), Number(api.slice(api.lastIndexOf(':') + 1))];
+const token = process.env.WINDLASS_RUNTIME_TOKEN ?? '';
+// What the function starts has no business with it.
+delete process.env.WINDLASS_RUNTIME_TOKEN;
+// The client context alone can be longer than Node's own bound on a head.
+const maxHeaderSize = 64 * 1024;
 // One connection: the Runtime API answers one request at a time.
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1, timeout: 0 });
 // What the process may do with the streams is the function's business, so the real exit is kept.
 const exit = process.exit.bind(process);
 let requestId = '';
+// Whether work has been asked for: from then on an error is none of the initialisation.
+let isUp = false;
+// Whether the process is about to exit, so that it must not take more work.
+let isEnding = false;
 
 function request(method, path, body = '', headers = {}) {
   return new Promise((done, failed) => {
     const content = Buffer.from(body);
     const call = http.request(
-      { host, port, agent, method, path: `/2018-06-01/runtime/${path}`, headers: { ...headers, 'Content-Length': content.length } },
+      {
+        host, port, agent, method, maxHeaderSize,
+        path: `/2018-06-01/runtime/${path}`,
+        headers: { ...headers, 'Windlass-Runtime-Token': token, 'Content-Length': content.length },
+      },
       (answer) => {
         const chunks = [];
         answer.on('data', (chunk) => chunks.push(chunk));
@@ -164,13 +177,30 @@ function run(handler, event, headers) {
   });
 }
 
+function logError(title, document) {
+  console.error(title, JSON.stringify({ ...document, stack: document.trace, trace: undefined }));
+}
+
+// An error may have any name, a header only printable ASCII.
+const headerText = (text) => String(text).replace(/[^ -~]/g, '?');
+
 async function postError(path, error) {
   const document = errorDocument(error);
-  console.error(path === 'init/error' ? 'Uncaught Exception' : 'Invoke Error', JSON.stringify({ ...document, stack: document.trace, trace: undefined }));
-  await request('POST', path, JSON.stringify(document), { 'Lambda-Runtime-Function-Error-Type': document.errorType });
+  logError(path === 'init/error' ? 'Uncaught Exception' : 'Invoke Error', document);
+  await request('POST', path, JSON.stringify(document), { 'Lambda-Runtime-Function-Error-Type': headerText(document.errorType) });
 }
 
 const fatal = (wrap, status) => (reason) => {
+  isEnding = true;
+  if (isUp && !requestId) {
+    // Left over from an invocation that has its answer: a post would wait
+    // behind the request for work, and the next caller would pay for it.
+    try {
+      logError('Uncaught Exception', errorDocument(wrap(reason)));
+    } finally {
+      exit(status);
+    }
+  }
   const path = requestId ? `invocation/${requestId}/error` : 'init/error';
   postError(path, wrap(reason)).finally(() => exit(status));
 };
@@ -188,7 +218,10 @@ try {
 // A chain of callbacks, not a top-level await: the loop must be able to run
 // empty, which is how a function without promise or callback ends.
 function next() {
-  request('GET', 'invocation/next').then(async ({ headers, body }) => {
+  if (isEnding) return;
+  isUp = true;
+  request('GET', 'invocation/next').then(async ({ status, headers, body }) => {
+    if (status !== 200) exit(1);
     requestId = headers['lambda-runtime-aws-request-id'];
     if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
     const answering = requestId;
@@ -198,6 +231,7 @@ function next() {
     } catch (error) {
       await postError(`invocation/${answering}/error`, error);
     }
+    requestId = '';
     setImmediate(next);
   }, () => exit(0));
 }

@@ -31,6 +31,8 @@ class RuntimeApi:
         host, _, port = address.rpartition(":")
         self.address, self.peer = address, (host, int(port))
         self.socket = self.reader = None
+        # What the function starts has no business with it.
+        self.token = os.environ.pop("WINDLASS_RUNTIME_TOKEN", "")
 
     def request(self, method, path, body=b"", headers=()):
         if self.socket is None:
@@ -38,8 +40,9 @@ class RuntimeApi:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.reader = self.socket.makefile("rb")
         lines = ["%s /2018-06-01/runtime/%s HTTP/1.1" % (method, path), "Host: " + self.address]
+        lines.append("Windlass-Runtime-Token: " + self.token)
         lines.append("Content-Length: %d" % len(body))
-        lines.extend("%s: %s" % header for header in headers)
+        lines.extend("%s: %s" % (name, header_text(value)) for name, value in headers)
         self.socket.sendall("\r\n".join(lines + ["", ""]).encode("latin-1") + body)
         status_line = self.reader.readline()
         if not status_line:
@@ -56,6 +59,11 @@ class RuntimeApi:
         if status >= 500:
             sys.exit(1)
         return status, answer, content
+
+
+def header_text(value):
+    """A class may have any name, a header only printable ASCII."""
+    return "".join(character if " " <= character <= "~" else "?" for character in value)
 
 
 class ClientContext:
@@ -223,7 +231,9 @@ def main():
         sys.exit(1)
 
     while True:
-        _, headers, body = api.request("GET", "invocation/next")
+        status, headers, body = api.request("GET", "invocation/next")
+        if status != 200:
+            sys.exit(1)
         request_id = headers["lambda-runtime-aws-request-id"]
         LogHandler.request_id = request_id
         trace_id = headers.get("lambda-runtime-trace-id")

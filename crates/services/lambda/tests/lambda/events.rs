@@ -5,7 +5,7 @@ use windlass_protocol::Service;
 use windlass_store::{KeyRange, Scan};
 use windlass_value::object;
 
-use crate::fixture::{Fixture, call_of, eventually, open, open_with, reopen};
+use crate::fixture::{Fixture, call_of, eventually, open, open_with, reopen, timeout};
 
 /// Notes every call in a file; fails the first `failures` times.
 fn noting(file: &Path, failures: u32) -> String {
@@ -106,4 +106,56 @@ async fn a_repeated_event_is_one() {
         fixture.lambda.call(call).await.expect("it is accepted");
     }
     assert_eq!(pending(&fixture), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_of_events_leaves_room_for_callers() {
+    let fixture = open_with(|config| config.concurrency_max = 4).await;
+    let folder = fixture.folder.path().to_owned();
+    let code = format!(
+        "import os, time\ndef handler(event, context):\n    open({folder:?} + '/here-%d' % event, 'w').close()\n    while not os.path.exists({folder:?} + '/go'):\n        time.sleep(0.01)\n"
+    );
+    fixture.create("f", "python3.12", "handler.handler", &[("handler.py", &code)], timeout(600)).await;
+    fixture.python("g", "def handler(event, context):\n    return event\n").await;
+    for at in 0..12 {
+        let call = call_of("Invoke", object! { "FunctionName" => "f", "InvocationType" => "Event" }, &at.to_string());
+        fixture.lambda.call(call).await.expect("it is accepted");
+    }
+    let begun = || {
+        let entries = std::fs::read_dir(&folder).expect("the folder");
+        entries
+            .filter(|entry| entry.as_ref().is_ok_and(|e| e.file_name().to_string_lossy().starts_with("here-")))
+            .count()
+    };
+    eventually("half of the places are taken", || begun() == 2).await;
+    for _ in 0..3 {
+        assert_eq!(fixture.invoke("g", "1").await.0, "1");
+    }
+    assert_eq!(begun(), 2);
+    std::fs::write(folder.join("go"), "").expect("a file");
+    eventually("all are done", || pending(&fixture) == 0).await;
+    assert_eq!(begun(), 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_events_than_a_page_are_taken_up_again() {
+    // Two full pages and one row.
+    const EVENTS: usize = 129;
+    let fixture = open().await;
+    let file = fixture.folder.path().join("calls");
+    fixture.python("f", &noting(&file, 0)).await;
+    fixture.ok("PutFunctionConcurrency", object! { "FunctionName" => "f", "ReservedConcurrentExecutions" => 0 }).await;
+    for at in 0..EVENTS {
+        send(&fixture, &at.to_string()).await;
+    }
+    fixture.ok("DeleteFunctionConcurrency", object! { "FunctionName" => "f" }).await;
+    fixture.lambda.drain(Duration::ZERO).await;
+    let Fixture { lambda, folder, memory, .. } = fixture;
+    drop(lambda);
+    let (lambda, store) = reopen(&folder, &memory, |_| {}).await;
+    let fixture = Fixture { lambda, store, folder, memory };
+    eventually("all are done", || pending(&fixture) == 0).await;
+    let numbers: std::collections::BTreeSet<String> =
+        lines(&file).iter().filter_map(|line| line.split(' ').nth(1).map(str::to_owned)).collect();
+    assert_eq!(numbers.len(), EVENTS);
 }

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use windlass_protocol::Service;
 use windlass_value::object;
 
-use crate::fixture::{call_of, has_node, json, open, open_with, timeout};
+use crate::fixture::{call_of, eventually, has_node, json, open, open_with, timeout};
 
 /// (code of handler.py, handler, payload, expected payload, whether it is an error)
 const PYTHON: &[(&str, &str, &str, &str, bool)] = &[
@@ -580,4 +580,78 @@ async fn a_web_address_is_a_function() {
     assert_eq!(output["ExecutedVersion"].as_str(), Some("$LATEST"));
     let (answer, failed, _) = fixture.invoke("f", "\"fail end\"").await;
     assert!(failed && answer.contains("500"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_context_of_any_characters_reaches_the_function() {
+    let del = "\u{7f}".repeat(2600);
+    for text in ["ü € 😀 \u{7f} \u{80} \\n \\u0001", del.as_str()] {
+        let document = format!(r#"{{"custom":{{"k":"{text}"}}}}"#);
+        let encoded = STANDARD.encode(&document);
+        let expected = json(&document)["custom"]["k"].clone();
+        let mut cases = vec![(
+            "python3.12",
+            "handler.py",
+            "def handler(event, context):\n    return context.client_context.custom['k']\n",
+        )];
+        if has_node() {
+            cases.push((
+                "nodejs20.x",
+                "handler.js",
+                "exports.handler = async (e, context) => context.clientContext.custom.k;",
+            ));
+        }
+        for (runtime, file, code) in cases {
+            let fixture = open().await;
+            fixture.create("f", runtime, "handler.handler", &[(file, code)], timeout(60)).await;
+            let input = object! { "FunctionName" => "f", "ClientContext" => encoded.as_str() };
+            let (answer, failed, _) = fixture.invoke_with(input, "1").await;
+            assert!(!failed, "{runtime} {answer}");
+            assert_eq!(json(&answer), expected, "{runtime}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_may_have_any_name() {
+    let mut cases = vec![(
+        "python3.12",
+        "handler.py",
+        "def handler(event, context):\n    if event == 1:\n        raise type('Ошибка\\r\\nHost: x', (Exception,), {})('x')\n    return 'well'\n",
+    )];
+    if has_node() {
+        cases.push((
+            "nodejs20.x",
+            "handler.js",
+            "exports.handler = async (event) => { if (event !== 1) return 'well'; const e = new Error('x'); e.name = 'Ошибка\\r\\nHost: x'; throw e; };",
+        ));
+    }
+    for (runtime, file, code) in cases {
+        let fixture = open().await;
+        fixture.create("f", runtime, "handler.handler", &[(file, code)], timeout(60)).await;
+        let (answer, failed, _) = fixture.invoke("f", "1").await;
+        assert!(failed);
+        assert_eq!(json(&answer)["errorType"].as_str(), Some("Ошибка\r\nHost: x"), "{runtime} {answer}");
+        assert_eq!(fixture.invoke("f", "2").await.0, "\"well\"", "{runtime}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_exception_in_node_is_not_the_next_callers() {
+    if !has_node() {
+        return;
+    }
+    let code = "exports.handler = async (event) => { setTimeout(() => { throw new Error('late'); }, 20); return process.pid; };";
+    let fixture = open().await;
+    fixture.create("f", "nodejs20.x", "index.handler", &[("index.js", code)], timeout(60)).await;
+    for _ in 0..3 {
+        let (answer, failed, _) = fixture.invoke("f", "1").await;
+        assert!(!failed, "{answer}");
+        let pid: i64 = answer.parse().expect("a number");
+        // It ends by itself, without waiting for a caller to harm.
+        let process = std::path::PathBuf::from(format!("/proc/{pid}"));
+        eventually("the process ends", || !process.exists()).await;
+        // The server has its status, and takes note in its next step.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }

@@ -6,3 +6,4 @@ mod fixture;
 mod functions;
 mod invocations;
 mod processes;
+mod runtime_api;
