@@ -334,3 +334,21 @@ async fn load_blocking(journal: &Journal, key: &ExecutionKey) -> Result<Option<B
         Err(_) => Err(JournalError::Stopping),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_continue_waits_at_most() {
+        let mut queue = VecDeque::new();
+        queue_continue(&mut queue);
+        let late = EventKind::Stop { error: None, cause: None };
+        queue.push_back(Delivery { what: What::Event(late), reply: None });
+        queue_continue(&mut queue);
+        assert_eq!(queue.len(), 2);
+        queue.pop_front();
+        queue_continue(&mut queue);
+        assert_eq!(queue.len(), 2);
+    }
+}
