@@ -13,4 +13,6 @@ pub trait Surroundings {
     fn now(&self) -> Timestamp;
     /// The next 64 random bits of the event's seed.
     fn random(&self) -> u64;
+    /// Notes the fuel an expression burned, whether it succeeded or not.
+    fn spend(&self, _fuel: u64) {}
 }

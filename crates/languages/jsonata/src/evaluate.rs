@@ -35,13 +35,14 @@ const STACK_MESSAGE: &str =
 const MEMORY_MESSAGE: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 const FUEL_MESSAGE: &str = "Expression evaluation timeout: Check for infinite loop";
 
+/// The answer, and the fuel it took.
 pub(crate) fn run(
     program: &Program,
     context: Option<&Value>,
     bindings: &[(&str, Value)],
     world: &World,
     limits: &Limits,
-) -> Result<Option<Value>, EvaluationError> {
+) -> (Result<Option<Value>, EvaluationError>, u64) {
     let root = Rc::new(Frame::default());
     for (name, value) in bindings {
         root.variables.borrow_mut().push((Text::from(*name), Item::from_value(value)));
@@ -60,7 +61,10 @@ pub(crate) fn run(
     root.variables.borrow_mut().push((Text::from("$"), input.clone()));
     if let Item::Array(_) = &input {
         let wrapped = evaluator.array(vec![input]).map(|array| Array { sequence: true, wraps_input: true, ..array });
-        input = Item::Array(wrapped.map_err(|error| *error)?);
+        input = match wrapped {
+            Ok(wrapped) => Item::Array(wrapped),
+            Err(error) => return (Err(*error), limits.fuel_max - evaluator.fuel),
+        };
     }
     let frame = Frame::inside(&root);
     let result = evaluator.evaluate(&program.root, &input, &frame);
@@ -77,7 +81,7 @@ pub(crate) fn run(
         frame.variables.take();
         frame.parent.take();
     }
-    answer
+    (answer, limits.fuel_max - evaluator.fuel)
 }
 
 pub(crate) struct Evaluator<'a> {

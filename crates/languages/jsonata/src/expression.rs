@@ -65,6 +65,17 @@ impl Expression {
         world: &World,
         limits: &Limits,
     ) -> Result<Option<Value>, EvaluationError> {
+        evaluate::run(&self.0.program, None, bindings, world, limits).0
+    }
+
+    /// As [`evaluate`](Expression::evaluate), with the fuel it burned, at most
+    /// `limits.fuel_max`: the same for the same arguments, success or not.
+    pub fn evaluate_counted(
+        &self,
+        bindings: &[(&str, Value)],
+        world: &World,
+        limits: &Limits,
+    ) -> (Result<Option<Value>, EvaluationError>, u64) {
         evaluate::run(&self.0.program, None, bindings, world, limits)
     }
 
@@ -79,6 +90,6 @@ impl Expression {
         world: &World,
         limits: &Limits,
     ) -> Result<Option<Value>, EvaluationError> {
-        evaluate::run(&self.0.program, Some(context), bindings, world, limits)
+        evaluate::run(&self.0.program, Some(context), bindings, world, limits).0
     }
 }

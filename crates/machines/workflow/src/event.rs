@@ -77,4 +77,11 @@ pub enum EventKind {
         /// The caller's cause.
         cause: Option<Text>,
     },
+    /// The server cannot go on with the execution: it fails.
+    Fail {
+        /// Error name.
+        error: Text,
+        /// Cause.
+        cause: Text,
+    },
 }

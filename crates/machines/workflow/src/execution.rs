@@ -249,6 +249,20 @@ pub struct MapRun {
     pub running: u32,
     /// Bound of those.
     pub concurrency_max: u32,
+    /// The event that the next iteration's first one chains to.
+    pub chain_event_id: u64,
+}
+
+impl Frame {
+    /// Whether a turn can do something for it without an event from outside.
+    pub(crate) fn has_work(&self) -> bool {
+        match &self.phase {
+            Phase::Enter | Phase::Work => true,
+            // Its turn had no room for more iterations.
+            Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
+            _ => false,
+        }
+    }
 }
 
 impl MapRun {
@@ -301,17 +315,12 @@ impl Execution {
     /// Finds the frames that have work after the execution was read from
     /// storage, where the queue is not kept.
     pub fn rebuild_ready(&mut self) {
-        self.ready = self
-            .frames
-            .values()
-            .filter(|frame| match &frame.phase {
-                Phase::Enter | Phase::Work => true,
-                // Its turn had no room for more iterations.
-                Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
-                _ => false,
-            })
-            .map(|frame| frame.id)
-            .collect();
+        self.ready = self.frames.values().filter(|frame| frame.has_work()).map(|frame| frame.id).collect();
+    }
+
+    /// Whether a frame waits for nothing but a turn: `Continue` must come.
+    pub fn has_work(&self) -> bool {
+        self.is_running() && self.ready.iter().any(|id| self.frames.get(id).is_some_and(Frame::has_work))
     }
 
     /// The timers that are set, as the frames know them.

@@ -183,6 +183,21 @@ pub enum Details {
 }
 
 impl Details {
+    /// Bytes of what is stored beside the payloads and has no small bound.
+    pub(crate) fn texts_bytes(&self) -> usize {
+        let length = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.len());
+        match self {
+            Details::StateExited { assigned, .. } => {
+                assigned.iter().map(|(name, value)| name.len() + value.len()).sum()
+            }
+            Details::Failure { error, cause } | Details::TaskFailure { error, cause, .. } => {
+                length(error) + length(cause)
+            }
+            Details::EvaluationFailed { error, cause, location, .. } => error.len() + cause.len() + length(location),
+            _ => 0,
+        }
+    }
+
     /// The payloads in here, for whoever stores them once.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
         match self {

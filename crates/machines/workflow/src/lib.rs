@@ -5,6 +5,7 @@
 //! nothing. Standard, Express, tests of one state, simulation and replay all
 //! run this one function.
 
+mod budget;
 mod changes;
 mod effect;
 mod event;
@@ -18,6 +19,7 @@ mod step;
 mod surroundings;
 mod turn;
 
+pub use budget::Budget;
 pub use changes::Changes;
 pub use effect::{Effect, TaskCall, TimerKind};
 pub use event::{Event, EventKind, TaskFailure};
@@ -28,5 +30,5 @@ pub use execution::{
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
 pub use states::token_wanted;
-pub use step::{World, step};
+pub use step::{World, step, step_within};
 pub use turn::state_of;

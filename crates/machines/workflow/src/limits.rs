@@ -13,8 +13,15 @@ pub struct Limits {
     /// State transitions after which a turn ends and the execution continues
     /// in the next, so that a loop cannot hold its shard.
     pub turn_transitions_max: u32,
-    /// Payload bytes of history after which a turn ends.
+    /// Bytes of history and variables after which a turn ends.
     pub turn_bytes_max: usize,
+    /// Fuel of expressions after which a turn ends, so that heavy ones cannot
+    /// hold their thread; one expression burns 10,000,000 at most.
+    pub turn_fuel_max: u64,
+    /// Characters of an error's name; the rest is cut off. AWS: 256.
+    pub error_chars_max: usize,
+    /// Characters of a cause; the rest is cut off. AWS: 32,768.
+    pub cause_chars_max: usize,
     /// Longest run of an Express execution, in seconds.
     pub express_seconds_max: u64,
     /// Machines nested in machines (branches, iterations).
@@ -30,6 +37,9 @@ impl Default for Limits {
             map_concurrency_default: 40,
             turn_transitions_max: 1_000,
             turn_bytes_max: 1 << 20,
+            turn_fuel_max: 30_000_000,
+            error_chars_max: 256,
+            cause_chars_max: 32_768,
             express_seconds_max: 300,
             depth_max: 64,
         }

@@ -46,7 +46,7 @@ impl Turn<'_> {
 
     /// A catcher that cannot be evaluated is not asked again.
     fn catch_failed(&mut self, id: FrameId, failure: Failure) {
-        let cause: Text = self.prefixed(id, &failure.cause).into();
+        let cause: Text = self.prefixed(id, &failure.cause);
         if failure.error == "States.Runtime" {
             return self.fail_execution(id, Some(failure.error.into()), Some(cause));
         }

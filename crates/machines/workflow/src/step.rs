@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use windlass_asl::Machine;
 use windlass_value::Text;
 
+use crate::budget::Budget;
 use crate::effect::{Effect, TaskCall, TimerKind};
 use crate::event::{Event, EventKind};
-use crate::execution::{Execution, FrameId, Phase, Status, TaskId, TimerId};
+use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
 use crate::random::Random;
@@ -33,6 +36,19 @@ pub fn step(
     world: &World<'_>,
     history: &mut History,
 ) -> Vec<Effect> {
+    step_within(program, execution, event, world, history, &mut Budget::default())
+}
+
+/// As [`step`], for an event that shares its turn with others: `budget` is what
+/// they have spent, and then what this one has spent too.
+pub fn step_within(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+) -> Vec<Effect> {
     if !execution.is_running() {
         return Vec::new();
     }
@@ -44,12 +60,17 @@ pub fn step(
         world,
         history,
         effects: Vec::new(),
-        transitions: 0,
-        bytes: 0,
+        budget,
+        variables_bytes: BTreeMap::new(),
         history_full: false,
     };
     turn.take(event.kind.clone());
-    turn.run();
+    match event.kind {
+        // It may share its turn with the event that scheduled the task: if it
+        // ran what that one left for the next turn, no budget would hold.
+        EventKind::TaskStarted { .. } => turn.pause(),
+        _ => turn.run(),
+    }
     turn.effects
 }
 
@@ -64,6 +85,7 @@ impl Turn<'_> {
             EventKind::TaskFailed { task, error, cause, failure } => self.task_failed(task, error, cause, failure),
             EventKind::TimerFired { timer } => self.timer_fired(timer),
             EventKind::Stop { error, cause } => self.stop(error, cause),
+            EventKind::Fail { error, cause } => self.fail_execution(FrameId::ROOT, Some(error), Some(cause)),
         }
     }
 
@@ -91,20 +113,8 @@ impl Turn<'_> {
             if self.history_full {
                 return self.fail_execution(FrameId::ROOT, None, None);
             }
-            // Frames that went while they were queued are no work to continue with.
-            while let Some(id) = self.execution.ready.front()
-                && !self
-                    .frame(*id)
-                    .is_some_and(|frame| matches!(frame.phase, Phase::Enter | Phase::Work | Phase::Map(_)))
-            {
-                self.execution.ready.pop_front();
-            }
-            let limits = self.world.limits;
-            if self.transitions >= limits.turn_transitions_max || self.bytes >= limits.turn_bytes_max {
-                if !self.execution.ready.is_empty() {
-                    self.effects.push(Effect::Continue);
-                }
-                return;
+            if self.budget.is_spent(self.world.limits) {
+                return self.pause();
             }
             let Some(id) = self.execution.ready.pop_front() else { return };
             match self.frame(id).map(|frame| &frame.phase) {
@@ -113,6 +123,25 @@ impl Turn<'_> {
                 Some(Phase::Map(_)) => self.start_more_iterations(id),
                 _ => {}
             }
+        }
+    }
+
+    /// Leaves what is ready to the next turn.
+    fn pause(&mut self) {
+        if !self.execution.is_running() {
+            return;
+        }
+        if self.history_full {
+            return self.fail_execution(FrameId::ROOT, None, None);
+        }
+        // Frames that went while they were queued are no work to continue with.
+        while let Some(id) = self.execution.ready.front()
+            && !self.frame(*id).is_some_and(Frame::has_work)
+        {
+            self.execution.ready.pop_front();
+        }
+        if !self.execution.ready.is_empty() {
+            self.effects.push(Effect::Continue);
         }
     }
 
@@ -138,6 +167,7 @@ impl Turn<'_> {
     }
 
     fn stop(&mut self, error: Option<Text>, cause: Option<Text>) {
+        let (error, cause) = (self.error_cut(error), self.cause_cut(cause));
         let containers = self.execution.frames.get(&FrameId::ROOT).map(|root| root.previous_event_id);
         if containers.is_some() {
             self.write_aborted(FrameId::ROOT, None);

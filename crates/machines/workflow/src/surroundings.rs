@@ -1,4 +1,4 @@
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use windlass_asl::Surroundings;
 use windlass_value::{Object, Text, Timestamp, Value, object};
@@ -12,6 +12,8 @@ pub(crate) struct View<'a> {
     pub(crate) frame: &'a Frame,
     pub(crate) at: Timestamp,
     pub(crate) random: &'a Random,
+    /// Fuel the turn has spent.
+    pub(crate) fuel: &'a Cell<u64>,
     /// `State.RetryCount`, on the states that have one.
     pub(crate) retry_count: Option<u32>,
     /// `Task.Token`, in callback tasks.
@@ -116,5 +118,9 @@ impl Surroundings for View<'_> {
 
     fn random(&self) -> u64 {
         self.random.next()
+    }
+
+    fn spend(&self, fuel: u64) {
+        self.fuel.set(self.fuel.get().saturating_add(fuel));
     }
 }

@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use windlass_asl::{Failure, Machine, State, StateKind};
 use windlass_value::{Payload, Text, Timestamp};
 
+use crate::budget::Budget;
 use crate::effect::{Effect, TimerKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerId};
 use crate::history::{Details, EventType, History, HistoryEvent};
@@ -16,8 +19,9 @@ pub(crate) struct Turn<'a> {
     pub(crate) world: &'a World<'a>,
     pub(crate) history: &'a mut History,
     pub(crate) effects: Vec<Effect>,
-    pub(crate) transitions: u32,
-    pub(crate) bytes: usize,
+    pub(crate) budget: &'a mut Budget,
+    /// Variables that `budget` counts, by frame: only the last ones are stored.
+    pub(crate) variables_bytes: BTreeMap<FrameId, usize>,
     /// The history is full: nothing more is written but the failure.
     pub(crate) history_full: bool,
 }
@@ -51,6 +55,18 @@ pub(crate) fn machine_of<'p>(program: &'p Machine, execution: &Execution, frame:
 /// The state a frame is in.
 pub fn state_of<'p>(program: &'p Machine, execution: &Execution, frame: &Frame) -> Option<&'p State> {
     machine_of(program, execution, frame)?.states.get(&frame.state)
+}
+
+/// The first characters of a text.
+fn cut(text: Text, chars_max: usize) -> Text {
+    // No character is shorter than a byte, so most texts need no count.
+    if text.len() <= chars_max {
+        return text;
+    }
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => text[..end].into(),
+        None => text,
+    }
 }
 
 impl<'a> Turn<'a> {
@@ -98,10 +114,26 @@ impl<'a> Turn<'a> {
         self.execution.next_event_id += 1;
         if let History::On(events) = self.history {
             let details = details();
-            self.bytes += details.payloads().map(Payload::bytes_len).sum::<usize>();
+            self.budget.add_bytes(details.payloads().map(Payload::bytes_len).sum::<usize>() + details.texts_bytes());
             events.push(HistoryEvent { id: event_id, previous_event_id: previous, at: self.at, event_type, details });
         }
         event_id
+    }
+
+    /// Counts the variables a frame now has.
+    pub(crate) fn count_variables(&mut self, id: FrameId, bytes: usize) {
+        let before = self.variables_bytes.insert(id, bytes).unwrap_or(0);
+        self.budget.bytes = self.budget.bytes.saturating_sub(before).saturating_add(bytes);
+    }
+
+    /// An error's name, no longer than may be.
+    pub(crate) fn error_cut(&self, error: Option<Text>) -> Option<Text> {
+        error.map(|error| cut(error, self.world.limits.error_chars_max))
+    }
+
+    /// A cause, no longer than may be.
+    pub(crate) fn cause_cut(&self, cause: Option<Text>) -> Option<Text> {
+        cause.map(|cause| cut(cause, self.world.limits.cause_chars_max))
     }
 
     pub(crate) fn set_timer(&mut self, frame: FrameId, at: Timestamp, kind: TimerKind) -> TimerId {
@@ -152,18 +184,20 @@ impl<'a> Turn<'a> {
     }
 
     /// AWS's prefix of causes that the interpreter itself finds.
-    pub(crate) fn prefixed(&self, id: FrameId, cause: &str) -> String {
+    pub(crate) fn prefixed(&self, id: FrameId, cause: &str) -> Text {
         let frame = self.frame(id);
         let name = frame.map_or("", |frame| &frame.state);
         let event = frame.and_then(|frame| frame.entered).map_or(0, |entered| entered.event_id);
-        format!("An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}")
+        let cause =
+            format!("An error occurred while executing the state '{name}' (entered at the event id #{event}). {cause}");
+        cut(cause.into(), self.world.limits.cause_chars_max)
     }
 
     /// Takes an evaluation's failure to where it belongs: `States.Runtime` ends
     /// the execution; a JSONata failure writes `EvaluationFailed`; then Retry
     /// and Catch have their say.
     pub(crate) fn evaluation_failed(&mut self, id: FrameId, failure: Failure) {
-        let cause: Text = self.prefixed(id, &failure.cause).into();
+        let cause: Text = self.prefixed(id, &failure.cause);
         if failure.error == "States.Runtime" {
             self.fail_execution(id, Some(failure.error.into()), Some(cause));
             return;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use windlass_store::Batch;
+use windlass_store::{Batch, CommitError};
 use windlass_workflow::{EventKind, TaskId};
 
 use crate::error::JournalError;
@@ -18,6 +18,9 @@ use crate::slot::{Applied, Delivery, Slot, What};
 
 /// Events of one execution that one turn takes at most.
 const TURN_EVENTS_MAX: usize = 256;
+/// Cause of an execution that a turn too large for the store ended.
+const TOO_LARGE_CAUSE: &str = "The execution produced more data at once than can be stored together. \
+    Run fewer branches or iterations at the same time, or pass on less data.";
 /// Pauses before something is stored again that the store could not write.
 const RETRY_MS_MIN: u64 = 100;
 const RETRY_MS_MAX: u64 = 5_000;
@@ -43,6 +46,18 @@ impl Journal {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// A turn is larger than the store takes, and would be each time: the
+    /// execution, as it was before, fails.
+    async fn give_up(&self, live: &mut Box<Live>, refused: JournalError) -> Result<(), JournalError> {
+        tracing::error!(execution = %live.key.arn(), error = %refused, "a turn does not fit into the store: the execution fails");
+        let key = live.key.clone();
+        // What is in memory went past what is stored.
+        *live = load_blocking(self, &key).await?.ok_or(refused)?;
+        let fail = EventKind::Fail { error: "States.Runtime".into(), cause: TOO_LARGE_CAUSE.into() };
+        let turn = self.make_turn(live, vec![Delivery { what: What::Event(fail), reply: None }])?;
+        self.commit_turn(live, turn).await
     }
 
     /// Hands an event to an execution. Answers once it is durable: true when it
@@ -123,7 +138,7 @@ impl Journal {
         let key = live.key.clone();
         let mut state = slot.state.lock();
         if continues {
-            state.queue.push_back(Delivery { what: What::Event(EventKind::Continue), reply: None });
+            queue_continue(&mut state.queue);
         }
         if !live.execution.is_running() {
             self.retire(&key, &slot, &mut state, Ok(false));
@@ -240,16 +255,29 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
                 return;
             }
         };
-        let unanswered = unanswered(&deliveries);
+        let deliveries: Vec<Delivery> = deliveries.into_iter().flat_map(task_by_task).collect();
+        let mut unanswered = unanswered(&deliveries);
         let outcome = match journal.make_turn(&mut live, deliveries) {
-            Ok(turn) => journal.commit_turn(&mut live, turn).await,
+            Ok(mut turn) => {
+                let rest = std::mem::take(&mut turn.rest);
+                unanswered.truncate(unanswered.len() - rest.len());
+                if !rest.is_empty() {
+                    let mut state = slot.state.lock();
+                    rest.into_iter().rev().for_each(|delivery| state.queue.push_front(delivery));
+                }
+                journal.commit_turn(&mut live, turn).await
+            }
             Err(error) => Err(error),
+        };
+        let outcome = match outcome {
+            Err(error @ JournalError::Write(CommitError::TooLarge)) => journal.give_up(&mut live, error).await,
+            outcome => outcome,
         };
         if let Err(error) = outcome {
             tracing::error!(execution = %key.arn(), %error, "a turn could not be stored");
             journal.abandon(&key, &slot, &error);
             if error.is_passing() {
-                journal.deliver_later(&key, unanswered);
+                journal.deliver_later(&key, unanswered.into_iter().flatten().collect());
             }
             return;
         }
@@ -260,7 +288,7 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
             return;
         }
         if live.continue_row {
-            state.queue.push_back(Delivery { what: What::Event(EventKind::Continue), reply: None });
+            queue_continue(&mut state.queue);
         }
         state.live = Some(live);
     }
@@ -282,9 +310,26 @@ fn turn_events(queue: &VecDeque<Delivery>, bytes_max: usize) -> usize {
     fitting.count()
 }
 
-/// What a failed turn took in and nobody waits for.
-fn unanswered(deliveries: &[Delivery]) -> Vec<What> {
-    deliveries.iter().filter(|delivery| delivery.reply.is_none()).map(|delivery| delivery.what.clone()).collect()
+/// By delivery: what nobody waits for, should the turn fail.
+fn unanswered(deliveries: &[Delivery]) -> Vec<Option<What>> {
+    deliveries.iter().map(|delivery| delivery.reply.is_none().then(|| delivery.what.clone())).collect()
+}
+
+/// Tasks to recover one by one, so that a turn may end between them.
+fn task_by_task(delivery: Delivery) -> Vec<Delivery> {
+    match delivery {
+        Delivery { what: What::Recover(tasks), reply: None } => {
+            tasks.into_iter().map(|task| Delivery { what: What::Recover(vec![task]), reply: None }).collect()
+        }
+        delivery => vec![delivery],
+    }
+}
+
+/// Queues a `Continue` unless one waits already.
+fn queue_continue(queue: &mut VecDeque<Delivery>) {
+    if !queue.iter().any(|delivery| matches!(delivery.what, What::Event(EventKind::Continue))) {
+        queue.push_back(Delivery { what: What::Event(EventKind::Continue), reply: None });
+    }
 }
 
 /// An event whose payloads have forgotten where a turn that failed would have
@@ -303,5 +348,23 @@ pub(crate) async fn load_blocking(journal: &Journal, key: &ExecutionKey) -> Resu
     match tokio::task::spawn_blocking(move || journal.load(&key)).await {
         Ok(loaded) => loaded,
         Err(_) => Err(JournalError::Stopping),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_continue_waits_at_most() {
+        let mut queue = VecDeque::new();
+        queue_continue(&mut queue);
+        let late = EventKind::Stop { error: None, cause: None };
+        queue.push_back(Delivery { what: What::Event(late), reply: None });
+        queue_continue(&mut queue);
+        assert_eq!(queue.len(), 2);
+        queue.pop_front();
+        queue_continue(&mut queue);
+        assert_eq!(queue.len(), 2);
     }
 }

@@ -6,8 +6,8 @@ use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind, World,
-    step,
+    Budget, Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind,
+    World, step_within,
 };
 
 use crate::error::JournalError;
@@ -31,6 +31,8 @@ pub(crate) struct Turn {
     effects: Vec<Effect>,
     admitted: Vec<(TaskId, Permit)>,
     offered: Vec<TaskCall>,
+    /// What the turn's budget left no room for, in order: for the next one.
+    pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
 }
 
@@ -59,7 +61,8 @@ pub(crate) fn continue_key(row: &Key) -> Key {
 }
 
 impl Journal {
-    /// Runs the machine over what was delivered and makes the batch.
+    /// Runs the machine over what was delivered, as far as the turn's budget
+    /// goes, and makes the batch.
     pub(crate) fn make_turn(&self, live: &mut Live, deliveries: Vec<Delivery>) -> Result<Turn, JournalError> {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
@@ -75,23 +78,32 @@ impl Journal {
         let mut touched: Vec<TaskId> = Vec::new();
         let mut offered = Vec::new();
         let mut applied_any = false;
+        let mut budget = Budget::default();
 
-        let run =
-            |live: &mut Live, writer: &mut TurnWriter, effects: &mut Vec<Effect>, serial: usize, kind: EventKind| {
-                let mut history = History::On(Vec::new());
-                let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
-                effects.extend(step(&definition.program, &mut live.execution, &event, &world, &mut history));
-                writer.events(&history.take());
-            };
+        let run = |live: &mut Live,
+                   writer: &mut TurnWriter,
+                   effects: &mut Vec<Effect>,
+                   budget: &mut Budget,
+                   serial: usize,
+                   kind: EventKind| {
+            let mut history = History::On(Vec::new());
+            let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
+            let program = &definition.program;
+            effects.extend(step_within(program, &mut live.execution, &event, &world, &mut history, budget));
+            writer.events(&history.take());
+        };
 
-        for (serial, Delivery { what, reply }) in deliveries.into_iter().enumerate() {
+        let mut deliveries = deliveries.into_iter().enumerate();
+        while !budget.is_spent(self.limits())
+            && let Some((serial, Delivery { what, reply })) = deliveries.next()
+        {
             let kind = match what {
                 What::Event(kind) => kind,
                 What::Recover(tasks) => {
                     for task in tasks {
                         self.recover_task(live, task, &mut offered, &mut |live, kind| {
                             writer.input(describe(&kind));
-                            run(live, &mut writer, &mut effects, serial, kind);
+                            run(live, &mut writer, &mut effects, &mut budget, serial, kind);
                             applied_any = true;
                         })?;
                         touched.push(task);
@@ -110,7 +122,7 @@ impl Journal {
                     live.timer_rows.remove(timer);
                     batch.delete(&TIMERS, timer_key(&row, *timer));
                 }
-                run(live, &mut writer, &mut effects, serial, kind);
+                run(live, &mut writer, &mut effects, &mut budget, serial, kind);
             } else if let EventKind::TimerFired { timer } = &kind {
                 // A row that outlived its wait: nobody will ever want it.
                 live.timer_rows.remove(timer);
@@ -121,11 +133,13 @@ impl Journal {
             }
         }
 
+        let rest: Vec<Delivery> = deliveries.map(|(_, delivery)| delivery).collect();
+
         // A call that can be sent at once is stored as started together with
         // its schedule: one sync less for every task.
         let mut admitted: Vec<(TaskId, Permit)> = Vec::new();
         let mut index = 0;
-        while index < effects.len() {
+        while index < effects.len() && !budget.holds_bytes_max(self.limits()) {
             if let Effect::Call(call) = &effects[index]
                 && call.resource != Resource::Activity
                 && live.execution.task(call.task).is_some_and(|run| run.phase == TaskPhase::Scheduled)
@@ -133,13 +147,22 @@ impl Journal {
             {
                 let task = call.task;
                 admitted.push((task, permit));
-                run(live, &mut writer, &mut effects, index + 1, EventKind::TaskStarted { task, worker: None });
+                run(
+                    live,
+                    &mut writer,
+                    &mut effects,
+                    &mut budget,
+                    index + 1,
+                    EventKind::TaskStarted { task, worker: None },
+                );
             }
             index += 1;
         }
 
         let finished = (!live.execution.is_running()).then_some(live.execution.status);
-        let continues = effects.iter().any(|effect| matches!(effect, Effect::Continue)) && finished.is_none();
+        // Of the execution, not of the effects: a turn of stale events has none,
+        // and what an earlier one left must still be gone on with.
+        let continues = live.execution.has_work();
         self.batch_timers(live, &row, &effects, &mut batch);
         self.batch_tasks(live, &row, &effects, &touched, &mut writer, &mut batch)?;
         if continues != live.continue_row {
@@ -185,7 +208,7 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, finished })
+        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -298,7 +321,10 @@ impl Journal {
             }
         }
         for call in offered {
-            self.perform(live, call, None);
+            // A later event of the turn may have ended it.
+            if live.execution.task(call.task).is_some() {
+                self.perform(live, call, None);
+            }
         }
         None
     }
@@ -456,7 +482,7 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
                 })
         }
         EventKind::Start => execution.next_event_id == 1,
-        EventKind::Continue | EventKind::Stop { .. } => execution.is_running(),
+        EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => execution.is_running(),
     }
 }
 
@@ -471,5 +497,6 @@ fn describe(kind: &EventKind) -> String {
         EventKind::TaskFailed { task, .. } => format!("task {task} failed"),
         EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
         EventKind::Stop { .. } => "stop".into(),
+        EventKind::Fail { .. } => "fail".into(),
     }
 }

@@ -50,7 +50,9 @@ pub(crate) fn expression(source: &Expression, scope: &Scope<'_>, location: &Loca
         }
     }
     let world = World { now: scope.surroundings.now(), seed: scope.surroundings.random() };
-    match source.evaluate(&bindings, &world, &Limits::default()) {
+    let (answer, fuel) = source.evaluate_counted(&bindings, &world, &Limits::default());
+    scope.surroundings.spend(fuel);
+    match answer {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(failed(source, location, "returned nothing (undefined).")),
         Err(error) => Err(failed(source, location, &error.text())),

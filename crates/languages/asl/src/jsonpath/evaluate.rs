@@ -8,8 +8,13 @@ use super::{FUEL_MAX, NoResult, RESULTS_MAX, Reason};
 pub(super) struct Fuel(u64);
 
 impl Fuel {
-    fn full() -> Fuel {
+    pub(super) fn full() -> Fuel {
         Fuel(FUEL_MAX)
+    }
+
+    /// What was taken.
+    pub(super) fn spent(&self) -> u64 {
+        FUEL_MAX - self.0
     }
 
     /// Takes from what is left.
@@ -29,6 +34,7 @@ pub(super) fn path(
     definite: bool,
     document: &Value,
     past_end_missing: bool,
+    fuel: &mut Fuel,
 ) -> Result<Value, NoResult> {
     let mut value = document;
     for step in steps {
@@ -40,7 +46,7 @@ pub(super) fn path(
         match next {
             Some(next) => value = next,
             // Anything but a plain hit: once more, slowly, with errors and fan-out.
-            None => return slow(steps, definite, document, document, past_end_missing, &mut Fuel::full()),
+            None => return slow(steps, definite, document, document, past_end_missing, fuel),
         }
     }
     Ok(value.clone())

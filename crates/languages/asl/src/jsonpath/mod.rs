@@ -157,14 +157,21 @@ impl Path {
     /// # Errors
     /// Where a definite path selects nothing, or the variable does not exist.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, NoResult> {
-        self.evaluate_in(self.document(scope)?)
+        self.evaluate_counted(scope, false)
     }
 
     /// As [`Path::evaluate`], but an index past the end of an array is
     /// [`Reason::NotFound`] instead of null.
     pub(crate) fn evaluate_present(&self, scope: &Scope<'_>) -> Result<Value, NoResult> {
+        self.evaluate_counted(scope, true)
+    }
+
+    fn evaluate_counted(&self, scope: &Scope<'_>, past_end_missing: bool) -> Result<Value, NoResult> {
+        let mut fuel = evaluate::Fuel::full();
         let document = self.document(scope)?;
-        evaluate::path(&self.0.steps, self.0.definite, document, true)
+        let value = evaluate::path(&self.0.steps, self.0.definite, document, past_end_missing, &mut fuel);
+        scope.surroundings.spend(fuel.spent());
+        value
     }
 
     /// The value in a document.
@@ -172,7 +179,7 @@ impl Path {
     /// # Errors
     /// Where a definite path selects nothing.
     pub fn evaluate_in(&self, document: &Value) -> Result<Value, NoResult> {
-        evaluate::path(&self.0.steps, self.0.definite, document, false)
+        evaluate::path(&self.0.steps, self.0.definite, document, false, &mut evaluate::Fuel::full())
     }
 
     /// The document the path is about.

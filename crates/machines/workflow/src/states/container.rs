@@ -31,7 +31,11 @@ impl Turn<'_> {
         frame.previous_event_id = closing;
         let (results, running) = match &mut frame.phase {
             Phase::Parallel(run) => (&mut run.results, &mut run.running),
-            Phase::Map(run) => (&mut run.results, &mut run.running),
+            Phase::Map(run) => {
+                // A marker does not advance the chain: the next iteration follows the last state's event.
+                run.chain_event_id = chain;
+                (&mut run.results, &mut run.running)
+            }
             _ => return,
         };
         if let Some(result) = results.get_mut(index as usize) {
@@ -43,8 +47,7 @@ impl Turn<'_> {
             (StateKind::Map(_), Phase::Map(run)) if run.next_index >= run.length && running == 0 => {
                 self.map_succeeded(parent)
             }
-            // A marker does not advance the chain: the next iteration follows the last state's event.
-            (StateKind::Map(map), Phase::Map(_)) => self.start_iterations(parent, state, map, chain),
+            (StateKind::Map(map), Phase::Map(_)) => self.start_iterations(parent, state, map),
             (_, Phase::Parallel(run)) if running == 0 => {
                 let result = collect(&run.results);
                 self.container_succeeded(parent, EventType::ParallelStateSucceeded, result)

@@ -12,7 +12,7 @@ impl Turn<'_> {
             let scope = Scope::new(input.value(), &view);
             let error = fail.error.as_ref().map(|field| field.evaluate(&scope, "Error")).transpose()?;
             let cause = fail.cause.as_ref().map(|field| field.evaluate(&scope, "Cause")).transpose()?;
-            StateError { error, cause, heartbeat: false }
+            StateError { error: self.error_cut(error), cause: self.cause_cut(cause), heartbeat: false }
         };
         self.fail_frame(id, error);
         Ok(())

@@ -23,6 +23,7 @@ impl Turn<'_> {
             frame,
             at: self.at,
             random: &self.random,
+            fuel: &self.budget.fuel,
             retry_count: retries.then_some(frame.retries.count),
             token: None,
             item: None,

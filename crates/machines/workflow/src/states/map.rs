@@ -36,7 +36,7 @@ impl Turn<'_> {
         };
         let items = Payload::from_value(items);
         self.check_parameters(id, &items)?;
-        self.emit(id, EventType::MapStateStarted, || Details::MapStarted { length });
+        let started = self.emit(id, EventType::MapStateStarted, || Details::MapStarted { length });
         let concurrency_max = if concurrency == 0 { self.world.limits.map_concurrency_default } else { concurrency };
         if let Some(frame) = self.frame_mut(id) {
             frame.phase = Phase::Map(MapRun {
@@ -46,38 +46,32 @@ impl Turn<'_> {
                 next_index: 0,
                 running: 0,
                 concurrency_max,
+                chain_event_id: started,
             });
         }
         if length == 0 {
             return self.map_succeeded(id);
         }
-        let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
-        self.start_iterations(id, state, map, previous)
+        self.start_iterations(id, state, map)
     }
 
-    /// Starts as many iterations as may run; each chains to `previous`.
-    pub(crate) fn start_iterations(
-        &mut self,
-        id: FrameId,
-        state: &State,
-        map: &Map,
-        previous: u64,
-    ) -> Result<(), Failure> {
+    /// Starts as many iterations as may run.
+    pub(crate) fn start_iterations(&mut self, id: FrameId, state: &State, map: &Map) -> Result<(), Failure> {
         loop {
             let Some(Phase::Map(run)) = self.frame(id).map(|frame| &frame.phase) else { return Ok(()) };
             if run.running >= run.concurrency_max || run.next_index >= run.length {
                 return Ok(());
             }
-            if run.running > 0 && self.bytes >= self.world.limits.turn_bytes_max {
+            if run.running > 0 && self.budget.is_heavy(self.world.limits) {
                 // What begins at once must fit into one turn; the next one starts more.
                 self.execution.ready.push_back(id);
                 return Ok(());
             }
-            let index = run.next_index;
+            let (index, previous) = (run.next_index, run.chain_event_id);
             let input = self.iteration_input(id, state, map, index)?;
             self.check_parameters(id, &input)?;
             let bytes = input.bytes_len_within(self.world.limits.payload_bytes_max);
-            self.bytes = self.bytes.saturating_add(bytes.unwrap_or(self.world.limits.payload_bytes_max));
+            self.budget.add_bytes(bytes.unwrap_or(self.world.limits.payload_bytes_max));
             if let Some(frame) = self.execution.frames.get_mut(&id)
                 && let Phase::Map(run) = &mut frame.phase
             {
@@ -93,10 +87,9 @@ impl Turn<'_> {
 
     /// Starts the iterations for which the last turn had no room.
     pub(crate) fn start_more_iterations(&mut self, id: FrameId) {
-        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
-        let previous = frame.previous_event_id;
+        let Some(state) = self.state(id) else { return };
         let StateKind::Map(map) = &state.kind else { return };
-        if let Err(failure) = self.start_iterations(id, state, map, previous) {
+        if let Err(failure) = self.start_iterations(id, state, map) {
             self.evaluation_failed(id, failure);
         }
     }

@@ -32,7 +32,7 @@ impl Turn<'_> {
             let cause = format!("The state machine definition has no state '{name}'.");
             return self.fail_execution(id, Some("States.Runtime".into()), Some(cause.into()));
         }
-        self.transitions += 1;
+        self.budget.transitions = self.budget.transitions.saturating_add(1);
         let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
         let previous_event_id = frame.previous_event_id;
         let (name, input) = (frame.state.clone(), frame.input.clone());
@@ -104,6 +104,9 @@ impl Turn<'_> {
                 .collect(),
         });
         self.release(id);
+        if let Some(variables) = &variables {
+            self.count_variables(id, variables.bytes_len());
+        }
         let ends = next.is_none();
         if let Some(frame) = self.frame_mut(id) {
             if variables.is_some() {

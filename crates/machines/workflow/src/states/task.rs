@@ -183,6 +183,7 @@ impl Turn<'_> {
     }
 
     pub(crate) fn task_failed(&mut self, task: TaskId, error: Option<Text>, cause: Option<Text>, failure: TaskFailure) {
+        let (error, cause) = (self.error_cut(error), self.cause_cut(cause));
         let Some((_, definition, _)) = self.attempt(task) else { return };
         let (event_type, details) = match (&definition.resource, failure) {
             (Resource::Function, failure) => {

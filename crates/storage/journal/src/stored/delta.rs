@@ -22,6 +22,9 @@ pub(crate) struct Delta {
     /// (container, previous event, next index, running)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     progress: Vec<(u64, u64, u32, u32)>,
+    /// (Map, the event its next iteration chains to)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chains: Vec<(u64, u64)>,
 }
 
 /// The counters and the outcome.
@@ -79,7 +82,10 @@ impl Delta {
             }
             let Some(frame) = execution.frames.get(id) else { continue };
             let (next, running) = match &frame.phase {
-                Phase::Map(run) => (run.next_index, run.running),
+                Phase::Map(run) => {
+                    delta.chains.push((id.0, run.chain_event_id));
+                    (run.next_index, run.running)
+                }
                 Phase::Parallel(run) => (0, run.running),
                 _ => continue,
             };
@@ -123,6 +129,11 @@ impl StoredExecution {
                     *running = now_running;
                 }
                 _ => {}
+            }
+        }
+        for (container, event_id) in delta.chains {
+            if let Some(StoredFrame { phase: StoredPhase::Map { chain, .. }, .. }) = self.frames.get_mut(&container) {
+                *chain = event_id;
             }
         }
         for id in delta.removed {

@@ -34,6 +34,10 @@ fn is_zero(value: &u32) -> bool {
     *value == 0
 }
 
+fn is_zero_event(value: &u64) -> bool {
+    *value == 0
+}
+
 /// What a frame waits for. Timers of the frame are named by their serial.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
@@ -69,6 +73,10 @@ pub(crate) enum StoredPhase {
         next: u32,
         running: u32,
         max: u32,
+        /// The event the next iteration chains to; 0, as older releases left
+        /// it: the frame's own previous event.
+        #[serde(default, skip_serializing_if = "is_zero_event")]
+        chain: u64,
     },
 }
 
@@ -103,6 +111,7 @@ impl StoredFrame {
                     next: run.next_index,
                     running: run.running,
                     max: run.concurrency_max,
+                    chain: run.chain_event_id,
                 }
             }
         };
@@ -147,13 +156,14 @@ impl StoredFrame {
             StoredPhase::Parallel { results, running } => {
                 Phase::Parallel(ParallelRun { results: payloads(results, read)?, running: *running })
             }
-            StoredPhase::Map { items, length, results, next, running, max } => Phase::Map(MapRun {
+            StoredPhase::Map { items, length, results, next, running, max, chain } => Phase::Map(MapRun {
                 items: read(*items)?,
                 length: *length,
                 results: payloads(results, read)?,
                 next_index: *next,
                 running: *running,
                 concurrency_max: *max,
+                chain_event_id: if *chain == 0 { self.previous_event_id } else { *chain },
             }),
         };
         Ok(Frame {

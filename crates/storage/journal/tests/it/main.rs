@@ -1,5 +1,6 @@
 //! The journal over a store in memory whose faults are driven by hand.
 
+mod budget;
 mod crashes;
 mod faults;
 mod golden;

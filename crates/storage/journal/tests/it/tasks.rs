@@ -23,6 +23,8 @@ pub(crate) struct Outside {
     pub(crate) seen: BTreeMap<TaskId, String>,
     /// Tokens that somebody holds and will answer.
     pub(crate) tokens: Vec<(String, Payload)>,
+    /// Calls that were handed over to be sent.
+    pub(crate) performed: u32,
     /// Calls that were told to stop.
     pub(crate) cancelled: BTreeSet<(String, TaskId)>,
 }
@@ -44,6 +46,7 @@ impl Tasks for FakeTasks {
     }
 
     fn perform(self: Arc<Self>, job: TaskJob) {
+        self.outside.lock().performed += 1;
         tokio::spawn(async move {
             let arn = job.identity.arn.to_string();
             let TaskJob { call, started, answers, .. } = job;

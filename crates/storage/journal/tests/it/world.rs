@@ -8,12 +8,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windlass_asl::load_definition;
 use windlass_journal::{
-    Answer, Clock, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Record, StartError, TABLES,
-    TokenError,
+    Answer, Clock, ExecutionKey, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Record,
+    StartError, TABLES, TokenError,
 };
 use windlass_store::{MemoryFaults, Store};
 use windlass_value::{Object, Payload, Timestamp};
-use windlass_workflow::{HistoryEvent, Identity, Limits};
+use windlass_workflow::{EventKind, FrameId, HistoryEvent, Identity, Limits, TimerId};
 
 use crate::tasks::{FakeTasks, Outside};
 
@@ -105,6 +105,16 @@ impl World {
 
     pub(crate) async fn start(&self, name: &str, definition: &str, input: &str) -> Result<Record, StartError> {
         self.journal.start(self.new_execution(name, definition, input)).await
+    }
+
+    /// Hands an execution an event that comes too late, without waiting.
+    pub(crate) fn late(&self, name: &str) {
+        let key = ExecutionKey::from_arn(&arn(name)).expect("an ARN");
+        let journal = self.journal.clone();
+        tokio::spawn(async move {
+            let timer = TimerId { frame: FrameId::ROOT, serial: 1_000_000 };
+            let _ = journal.deliver(&key, EventKind::TimerFired { timer }).await;
+        });
     }
 
     pub(crate) fn record(&self, name: &str) -> Option<Record> {
