@@ -91,7 +91,7 @@ async fn invoke_function(
 ) -> Result<(Reply, Text), Failure> {
     let call = caller.call(task, SERVICE, "Invoke", input, body);
     let request_id = call.request_id.clone();
-    match caller.make(call).await {
+    match caller.dispatcher.call(call).await {
         Ok(reply) => Ok((reply, request_id)),
         Err(fault) => Err(Failure::of_fault(&fault, LAMBDA, &request_id)),
     }

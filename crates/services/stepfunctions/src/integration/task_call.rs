@@ -24,8 +24,9 @@ pub(super) struct TaskCaller<'a> {
 }
 
 impl TaskCaller<'_> {
-    /// Makes a call that runs to its end even when its task is cancelled: a
-    /// call dropped half-way could leave behind what nobody goes on with.
+    /// Makes a call to our own service, which runs to its end even when its task
+    /// is cancelled: dropped half-way it could leave behind an execution that
+    /// nobody goes on with. (Lambda may be dropped: its runs are its own.)
     pub(super) async fn make(&self, call: Call) -> Outcome {
         let dispatcher = self.dispatcher.clone();
         let made = tokio::spawn(async move { dispatcher.call(call).await }).await;
