@@ -17,6 +17,7 @@ mod name;
 mod page;
 mod request;
 mod service;
+mod stored_document;
 mod tag;
 mod task_answer;
 

@@ -1,9 +1,10 @@
 use windlass_protocol::{Call, Fault};
 use windlass_store::{Batch, Column, ColumnKind, Index, Key, Row, Store, Table, shard_of};
-use windlass_value::{Object, Text, Timestamp, Value, parse};
+use windlass_value::{Object, Text, Timestamp, Value};
 
 use crate::arn::{self, Kind, StatesArn};
 use crate::fault::{activity_does_not_exist, of_commit, of_store};
+use crate::stored_document::StoredDocument;
 use crate::tag::Tags;
 
 /// Activities: one row each.
@@ -178,22 +179,13 @@ fn encode(activity: &Activity) -> String {
 /// # Errors
 /// `InternalFailure` for what no release wrote.
 pub(super) fn decode(row: &Row) -> Result<Activity, Fault> {
-    let broken = |what: &str| Fault::internal(format!("stored activity: {what}"));
-    let text = str::from_utf8(&row.value).map_err(|_| broken("not UTF-8"))?;
-    let document = parse(text).map_err(|error| broken(&error.to_string()))?;
-    if document["format"].as_i64() != Some(FORMAT) {
-        return Err(broken("unknown format"));
-    }
-    let member = |name: &str| match &document[name] {
-        Value::String(text) => Ok(text.clone()),
-        _ => Err(broken(&format!("no {name}"))),
-    };
+    let document = StoredDocument::read(row, "activity", FORMAT)?;
     Ok(Activity {
-        account: member("account")?,
-        region: member("region")?,
-        name: member("name")?,
-        created_at: document["createdAtMs"].as_i64().map(Timestamp).ok_or_else(|| broken("no createdAtMs"))?,
-        tags: Tags::from_value(&document["tags"]),
+        account: document.text("account")?,
+        region: document.text("region")?,
+        name: document.text("name")?,
+        created_at: document.instant("createdAtMs")?,
+        tags: Tags::from_value(document.get("tags")),
         row_version: row.version,
     })
 }

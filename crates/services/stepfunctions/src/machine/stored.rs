@@ -6,11 +6,12 @@ use windlass_asl::load_definition;
 use windlass_journal::JournalDefinition;
 use windlass_protocol::Fault;
 use windlass_store::{ColumnValue, Row};
-use windlass_value::{Object, Text, Timestamp, Value, parse};
+use windlass_value::{Object, Text, Timestamp, Value};
 
 use super::record::{StateMachine, WorkflowKind};
 use super::settings::Settings;
 use crate::arn;
+use crate::stored_document::StoredDocument;
 use crate::tag::Tags;
 
 const FORMAT: i64 = 1;
@@ -44,35 +45,25 @@ pub(super) fn encode(machine: &StateMachine) -> String {
 /// # Errors
 /// `InternalFailure` for what no release wrote.
 pub(super) fn decode(row: &Row) -> Result<StateMachine, Fault> {
-    let broken = |what: &str| Fault::internal(format!("stored state machine: {what}"));
-    let text = str::from_utf8(&row.value).map_err(|_| broken("not UTF-8"))?;
-    let document = parse(text).map_err(|error| broken(&error.to_string()))?;
-    if document["format"].as_i64() != Some(FORMAT) {
-        return Err(broken("unknown format"));
-    }
-    let member = |name: &str| match &document[name] {
-        Value::String(text) => Ok(text.clone()),
-        _ => Err(broken(&format!("no {name}"))),
-    };
-    let instant = |name: &str| document[name].as_i64().map(Timestamp).ok_or_else(|| broken(&format!("no {name}")));
-    let settings = &document["settings"];
+    let document = StoredDocument::read(row, "state machine", FORMAT)?;
+    let settings = document.get("settings");
     Ok(StateMachine {
-        account: member("account")?,
-        region: member("region")?,
-        name: member("name")?,
-        kind: WorkflowKind::parse(&member("type")?).ok_or_else(|| broken("unknown type"))?,
-        role_arn: member("roleArn")?,
-        definition: compiled(member("definition")?)?,
+        account: document.text("account")?,
+        region: document.text("region")?,
+        name: document.text("name")?,
+        kind: WorkflowKind::parse(&document.text("type")?).ok_or_else(|| document.broken("unknown type"))?,
+        role_arn: document.text("roleArn")?,
+        definition: compiled(document.text("definition")?)?,
         settings: Settings {
             logging: settings["loggingConfiguration"].clone(),
             tracing: settings["tracingConfiguration"].clone(),
             encryption: settings["encryptionConfiguration"].clone(),
         },
-        created_at: instant("createdAtMs")?,
-        updated_at: instant("updatedAtMs")?,
-        revision_id: document["revisionId"].as_str().map(Text::from),
-        deleting: document["deleting"].as_bool().unwrap_or(false),
-        tags: Tags::from_value(&document["tags"]),
+        created_at: document.instant("createdAtMs")?,
+        updated_at: document.instant("updatedAtMs")?,
+        revision_id: document.get("revisionId").as_str().map(Text::from),
+        deleting: document.get("deleting").as_bool().unwrap_or(false),
+        tags: Tags::from_value(document.get("tags")),
         row_version: row.version,
     })
 }
