@@ -14,6 +14,7 @@ use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::pauses::{PAUSE_MS_MAX, Pauses};
 use crate::slot::{Applied, Delivery, Slot, What};
 
 /// Events of one execution that one turn takes at most.
@@ -21,9 +22,6 @@ const TURN_EVENTS_MAX: usize = 256;
 /// Cause of an execution that a turn too large for the store ended.
 const TOO_LARGE_CAUSE: &str = "The execution produced more data at once than can be stored together. \
     Run fewer branches or iterations at the same time, or pass on less data.";
-/// Pauses before something is stored again that the store could not write.
-const RETRY_MS_MIN: u64 = 100;
-const RETRY_MS_MAX: u64 = 5_000;
 
 impl Journal {
     /// Makes a turn durable, then lets its effects out.
@@ -42,10 +40,7 @@ impl Journal {
                 self.0.closed.fetch_add(1, Ordering::Relaxed);
             }
         }
-        match self.finish_turn(live, turn, outcome) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        self.finish_turn(live, turn, outcome)
     }
 
     /// A turn is larger than the store takes, and would be each time: the
@@ -76,14 +71,13 @@ impl Journal {
     /// Answers whether it was applied.
     pub(crate) async fn deliver_at_last(&self, key: &ExecutionKey, task: TaskId, event: EventKind) -> bool {
         let mut event = event;
-        let mut pause_ms = RETRY_MS_MIN;
+        let mut pauses = Pauses::new();
         loop {
             match self.deliver(key, event.clone()).await {
                 Ok(applied) => return applied,
                 Err(error) if error.is_passing() && !self.is_stopping() => {
                     tracing::warn!(execution = %key.arn(), %task, %error, "a task's answer could not be stored yet");
-                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-                    pause_ms = (pause_ms * 2).min(RETRY_MS_MAX);
+                    pauses.pause().await;
                     event = without_places(event);
                 }
                 Err(error) => {
@@ -101,7 +95,7 @@ impl Journal {
         }
         let (journal, key) = (self.clone(), key.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(RETRY_MS_MAX)).await;
+            tokio::time::sleep(Duration::from_millis(PAUSE_MS_MAX)).await;
             if journal.is_stopping() {
                 return;
             }

@@ -19,14 +19,11 @@ use crate::definition::JournalDefinition;
 use crate::error::{JournalError, StartError};
 use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
+use crate::pauses::Pauses;
 use crate::record::Record;
 use crate::tables::OUTBOX;
 use crate::tasks::{Answers, TaskJob};
 use crate::turn::outbox_columns;
-
-/// Pauses before the end of an execution is stored again.
-const FORGET_RETRY_MS_MIN: u64 = 100;
-const FORGET_RETRY_MS_MAX: u64 = 5_000;
 
 /// How a synchronous Express execution ended.
 #[derive(Clone, Debug)]
@@ -128,7 +125,7 @@ impl Journal {
     /// Removes the stored start of an execution that ended. What the store
     /// cannot write now it is asked again, or the execution would run twice.
     async fn forget_express(&self, key: &ExecutionKey) {
-        let mut pause_ms = FORGET_RETRY_MS_MIN;
+        let mut pauses = Pauses::new();
         loop {
             let mut batch = Batch::default();
             batch.delete(&OUTBOX, key.row());
@@ -140,8 +137,7 @@ impl Journal {
                 tracing::error!(execution = %key.arn(), %error, "the end of an Express execution could not be stored; it will run again");
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            pause_ms = (pause_ms * 2).min(FORGET_RETRY_MS_MAX);
+            pauses.pause().await;
         }
     }
 

@@ -17,6 +17,7 @@ mod journal;
 mod key;
 mod live;
 mod load;
+mod pauses;
 mod query;
 mod record;
 mod recovery;

@@ -286,13 +286,13 @@ impl Journal {
         live: &mut Live,
         turn: Turn,
         outcome: Result<(), JournalError>,
-    ) -> Option<JournalError> {
+    ) -> Result<(), JournalError> {
         let Turn { replies, effects, admitted, offered, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
                 let _ = reply.send(Err(error.clone()));
             }
-            return Some(error);
+            return Err(error);
         }
         for (reply, applied) in replies {
             let _ = reply.send(Ok(applied));
@@ -326,7 +326,7 @@ impl Journal {
                 self.perform(live, call, None);
             }
         }
-        None
+        Ok(())
     }
 
     fn perform(&self, live: &Live, call: TaskCall, started: Option<Permit>) {
