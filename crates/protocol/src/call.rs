@@ -1,14 +1,20 @@
-use bytes::Bytes;
 use windlass_value::{Text, Timestamp, Value};
+
+use crate::body::Body;
 
 /// How deep calls may lead to calls (a function that starts a workflow that
 /// calls the function …). AWS stops such loops at about 16.
 pub const CALL_DEPTH_MAX: u8 = 16;
 
 /// Who calls.
+///
+/// `arn` is one of: `arn:aws:iam::<account>:root`, `arn:aws:iam::<account>:user/<path><name>`,
+/// `arn:aws:sts::<account>:assumed-role/<role>/<session>`, `arn:aws:iam::<account>:role/<path><name>`
+/// (one of our services acts under that role), or, without `arn:`, a service
+/// itself: `events.amazonaws.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// ARN of a user, role session or service.
+    /// See above.
     pub arn: Text,
     /// The account it belongs to.
     pub account: Text,
@@ -32,7 +38,7 @@ pub struct Call {
     /// request's URI, query or headers are in here too.
     pub input: Value,
     /// The raw payload of operations whose input has a blob payload (Invoke).
-    pub body: Bytes,
+    pub body: Body,
     /// Who calls.
     pub principal: Principal,
     /// The resource on whose behalf one of our services calls.
@@ -59,11 +65,11 @@ pub struct Reply {
     /// binds them there.
     pub output: Value,
     /// The raw payload of operations whose output has a blob payload.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl From<Value> for Reply {
     fn from(output: Value) -> Reply {
-        Reply { output, body: Bytes::new() }
+        Reply { output, body: Body::empty() }
     }
 }

@@ -149,7 +149,7 @@ pub fn decode_response(service: &ServiceModel, operation: &Operation, response: 
         return Err(read_fault(parts.status.as_u16(), &parts.headers, &body));
     }
     let Some(structure) = structure(service, operation.output) else {
-        return Ok(Reply { output: Value::empty_object(), body });
+        return Ok(Reply { output: Value::empty_object(), body: body.into() });
     };
     let mut output = Object::new();
     for member in &structure.members {
@@ -167,13 +167,13 @@ pub fn decode_response(service: &ServiceModel, operation: &Operation, response: 
     }
     match structure.payload() {
         Some(member) => match &service.shape(member.shape) {
-            shape if shape.event_stream => return Ok(Reply { output: output.into(), body }),
+            shape if shape.event_stream => return Ok(Reply { output: output.into(), body: body.into() }),
             shape => match &shape.kind {
                 Kind::Structure(inner) => {
                     let read = document::read_structure(service, inner, &json(&body)?, |_| true)?;
                     output.insert(member.name.as_str(), read);
                 }
-                _ => return Ok(Reply { output: output.into(), body }),
+                _ => return Ok(Reply { output: output.into(), body: body.into() }),
             },
         },
         None => {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use windlass_value::{Object, Value, parse};
 
+use crate::body::Body;
 use crate::constraint;
 use crate::document::{SERIALIZATION, read_structure, read_text, serialization};
 use crate::fault::Fault;
@@ -20,22 +21,24 @@ use crate::uri::form_pairs;
 /// # Errors
 /// `SerializationException` where the body is no document of the operation's shape, then
 /// `ValidationException` naming every constraint it breaks.
-pub fn decode(resolved: &Resolved, parts: &Parts, body: Bytes) -> Result<(Value, Bytes), Fault> {
+pub fn decode(resolved: &Resolved, parts: &Parts, body: Body) -> Result<(Value, Body), Fault> {
     let service = resolved.service;
     let Some(structure) = input_structure(resolved) else {
         return Ok((Value::empty_object(), body));
     };
-    let mut payload = Bytes::new();
+    let mut payload = Body::empty();
     let input = match service.wire {
-        Wire::AwsJson10 | Wire::AwsJson11 => read_structure(service, structure, &awsjson_document(&body)?, |_| true)?,
-        Wire::Query => query::read(service, structure, &body)?,
+        Wire::AwsJson10 | Wire::AwsJson11 => {
+            read_structure(service, structure, &awsjson_document(&document_bytes(&body)?)?, |_| true)?
+        }
+        Wire::Query => query::read(service, structure, &document_bytes(&body)?)?,
         Wire::RestJson => {
             let mut input = bound_members(resolved, structure, parts)?;
             match structure.payload() {
                 Some(member) => match &service.shape(member.shape).kind {
                     Kind::Structure(inner) => {
                         if !body.is_empty() {
-                            let document = json(&body)?;
+                            let document = json(&document_bytes(&body)?)?;
                             input.insert(member.name.as_str(), read_structure(service, inner, &document, |_| true)?);
                         }
                     }
@@ -44,7 +47,7 @@ pub fn decode(resolved: &Resolved, parts: &Parts, body: Bytes) -> Result<(Value,
                 None if body.is_empty() => {}
                 None => {
                     let in_body = |member: &Member| member.location == Location::Body;
-                    input.extend(read_structure(service, structure, &json(&body)?, in_body)?);
+                    input.extend(read_structure(service, structure, &json(&document_bytes(&body)?)?, in_body)?);
                 }
             }
             input
@@ -52,6 +55,11 @@ pub fn decode(resolved: &Resolved, parts: &Parts, body: Bytes) -> Result<(Value,
     };
     constraint::check(service, structure, &input)?;
     Ok((input.into(), payload))
+}
+
+/// The body of an operation that takes a document, which the listener never spools.
+fn document_bytes(body: &Body) -> Result<Bytes, Fault> {
+    body.in_memory().cloned().ok_or_else(|| Fault::internal("a document was received into a file"))
 }
 
 fn input_structure(resolved: &Resolved) -> Option<&'static Structure> {

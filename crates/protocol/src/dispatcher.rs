@@ -3,50 +3,114 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
+use windlass_value::Text;
+
 use crate::call::{CALL_DEPTH_MAX, Call, Reply};
 use crate::fault::Fault;
 
 /// What a call ends in.
 pub type Outcome = Result<Reply, Fault>;
 
-/// A service hosted here. It answers the operations of its model; those it does
-/// not build answer [`Fault::not_built`].
+/// A future that a trait's method answers with.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A service hosted here, or what stands in for one. It answers the operations
+/// of its model; those it does not build answer [`Fault::not_built`].
 pub trait Service: Send + Sync + 'static {
     /// The signing name: `states`, `lambda`, …
     fn name(&self) -> &'static str;
+
     /// Answers one call. Dropping the future cancels the call.
-    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>>;
+    fn call(&self, call: Call) -> BoxFuture<'_, Outcome>;
+
+    /// The policy attached to a resource of this service (a queue's, a topic's, a
+    /// bucket's, a function's, a key's), as JSON text; `None` where it has none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn resource_policy<'a>(&'a self, _resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
-/// Hands every call to the service that is hosted here. The only way services
-/// meet.
+/// Decides whether a call's principal may make it.
+pub trait Authorizer: Send + Sync + 'static {
+    /// Answers nothing for an allowed call.
+    ///
+    /// # Errors
+    /// The refusal, as AWS words it.
+    fn authorize<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<(), Fault>>;
+}
+
+/// Sends some calls elsewhere than to the service that is hosted here.
+pub trait Router: Send + Sync + 'static {
+    /// Who answers this call; `None`: the service hosted here.
+    fn route(&self, call: &Call) -> Option<Arc<dyn Service>>;
+
+    /// What to tell the caller of a service that nobody answers for: the
+    /// configuration that would help.
+    fn unrouted(&self, call: &Call) -> Fault;
+}
+
+/// What a dispatcher works with once everything is built.
+#[derive(Default)]
+pub struct Wiring {
+    /// The services hosted here.
+    pub services: Vec<Arc<dyn Service>>,
+    /// `None`: every call is allowed (open mode).
+    pub authorizer: Option<Arc<dyn Authorizer>>,
+    /// `None`: every call goes to the services hosted here.
+    pub router: Option<Arc<dyn Router>>,
+}
+
+struct Wired {
+    services: HashMap<&'static str, Arc<dyn Service>>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+    router: Option<Arc<dyn Router>>,
+}
+
+/// Hands every call, once it is allowed, to whoever answers it: the service
+/// hosted here, or what the configuration says. The only way services meet.
 #[derive(Clone, Default)]
 pub struct Dispatcher {
-    services: Arc<OnceLock<HashMap<&'static str, Arc<dyn Service>>>>,
+    wired: Arc<OnceLock<Wired>>,
 }
 
 impl Dispatcher {
-    /// A dispatcher whose services are set once they are built (they hold
-    /// the dispatcher themselves).
+    /// A dispatcher that is wired once the services are built (they hold the
+    /// dispatcher themselves).
     pub fn new() -> Dispatcher {
         Dispatcher::default()
     }
 
-    /// Sets the services; a second time changes nothing and answers false.
-    pub fn set_services(&self, services: Vec<Arc<dyn Service>>) -> bool {
+    /// Sets services, authorizer and router; a second time changes nothing and answers false.
+    pub fn wire(&self, wiring: Wiring) -> bool {
+        let Wiring { services, authorizer, router } = wiring;
         let services = services.into_iter().map(|service| (service.name(), service)).collect();
-        self.services.set(services).is_ok()
+        self.wired.set(Wired { services, authorizer, router }).is_ok()
     }
 
     /// Whether a service of that signing name is hosted here.
     pub fn hosts(&self, service: &str) -> bool {
-        self.services.get().is_some_and(|services| services.contains_key(service))
+        self.wired.get().is_some_and(|wired| wired.services.contains_key(service))
+    }
+
+    /// The policy attached to a resource of a service hosted here.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resource_policy(&self, service: &str, resource_arn: &str) -> Result<Option<Text>, Fault> {
+        match self.wired.get().and_then(|wired| wired.services.get(service)) {
+            Some(service) => service.resource_policy(resource_arn).await,
+            None => Ok(None),
+        }
     }
 
     /// Answers one call.
     ///
     /// # Errors
-    /// What the service answers; an unknown service; a call deeper than [`CALL_DEPTH_MAX`].
+    /// What the service answers; a refusal of the authorizer; an unknown service;
+    /// a call deeper than [`CALL_DEPTH_MAX`].
     pub async fn call(&self, call: Call) -> Outcome {
         if call.depth > CALL_DEPTH_MAX {
             return Err(Fault::new(
@@ -54,10 +118,19 @@ impl Dispatcher {
                 "Calls lead to calls too deeply; the loop was stopped.",
             ));
         }
-        let service = self.services.get().and_then(|services| services.get(&*call.service)).cloned();
-        match service {
+        let Some(wired) = self.wired.get() else {
+            return Err(Fault::internal("a call came before the services were wired"));
+        };
+        if let Some(authorizer) = &wired.authorizer {
+            authorizer.authorize(&call).await?;
+        }
+        let routed = wired.router.as_ref().and_then(|router| router.route(&call));
+        match routed.or_else(|| wired.services.get(&*call.service).cloned()) {
             Some(service) => service.call(call).await,
-            None => Err(Fault::not_built(&format!("the service '{}'", call.service))),
+            None => Err(match &wired.router {
+                Some(router) => router.unrouted(&call),
+                None => Fault::not_built(&format!("the service '{}'", call.service)),
+            }),
         }
     }
 }

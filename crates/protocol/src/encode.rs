@@ -1,10 +1,10 @@
 //! From a reply or fault to an HTTP response.
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use windlass_value::{Object, Value};
 
+use crate::body::Body;
 use crate::call::Reply;
 use crate::constraint;
 use crate::document::SERIALIZATION;
@@ -22,7 +22,7 @@ const FRAMEWORK_NAMESPACE: &str = "com.amazon.coral.service";
 const CONSTRAINT_NAMESPACE: &str = "com.amazon.coral.validate";
 
 /// Writes a success.
-pub fn encode(resolved: &Resolved, request_id: &str, reply: Reply) -> Response<Bytes> {
+pub fn encode(resolved: &Resolved, request_id: &str, reply: Reply) -> Response<Body> {
     let (service, operation) = (resolved.service, resolved.operation);
     let structure = operation.output.and_then(|id| match &service.shape(id).kind {
         Kind::Structure(structure) => Some(structure),
@@ -50,7 +50,7 @@ pub fn encode(resolved: &Resolved, request_id: &str, reply: Reply) -> Response<B
 }
 
 /// The body of a restJson success; `None` where everything travels elsewhere.
-fn rest_body(service: &ServiceModel, structure: &Structure, reply: Reply) -> Option<Bytes> {
+fn rest_body(service: &ServiceModel, structure: &Structure, reply: Reply) -> Option<Body> {
     let Some(member) = structure.payload() else {
         let in_body = |member: &Member| member.location == Location::Body;
         if !structure.members.iter().any(in_body) && !structure.members.is_empty() {
@@ -153,16 +153,16 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
 }
 
 /// Writes an error of an operation.
-pub fn encode_fault(resolved: &Resolved, request_id: &str, fault: &Fault) -> Response<Bytes> {
+pub fn encode_fault(resolved: &Resolved, request_id: &str, fault: &Fault) -> Response<Body> {
     fault_response(resolved.service.wire, Some(resolved.service), request_id, fault)
 }
 
 /// Writes an error of a request that means no operation; [`crate::Models::wire`] says how it speaks.
-pub fn encode_unresolved_fault(wire: Wire, request_id: &str, fault: &Fault) -> Response<Bytes> {
+pub fn encode_unresolved_fault(wire: Wire, request_id: &str, fault: &Fault) -> Response<Body> {
     fault_response(wire, None, request_id, fault)
 }
 
-fn fault_response(wire: Wire, service: Option<&ServiceModel>, request_id: &str, fault: &Fault) -> Response<Bytes> {
+fn fault_response(wire: Wire, service: Option<&ServiceModel>, request_id: &str, fault: &Fault) -> Response<Body> {
     let modelled = service.and_then(|service| service.error(&fault.code));
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, content_type(wire));
@@ -246,7 +246,7 @@ pub(crate) fn content_type(wire: Wire) -> HeaderValue {
     })
 }
 
-fn response(status: u16, request_id: &str, mut headers: HeaderMap, body: Bytes) -> Response<Bytes> {
+fn response(status: u16, request_id: &str, mut headers: HeaderMap, body: Body) -> Response<Body> {
     set(&mut headers, REQUEST_ID.as_str(), request_id);
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -3,6 +3,7 @@
 //!
 //! This crate knows no service's behaviour, no storage and no socket.
 
+mod body;
 mod call;
 mod client;
 mod constraint;
@@ -20,10 +21,11 @@ mod table;
 mod timestamp;
 mod uri;
 
+pub use body::{Body, FileBody, Received};
 pub use call::{CALL_DEPTH_MAX, Call, Principal, Reply};
 pub use client::{decode_response, encode_request};
 pub use decode::decode;
-pub use dispatcher::{Dispatcher, Outcome, Service};
+pub use dispatcher::{Authorizer, BoxFuture, Dispatcher, Outcome, Router, Service, Wiring};
 pub use encode::{encode, encode_fault, encode_unresolved_fault};
 pub use fault::Fault;
 pub use limits::{body_bytes_max, body_too_large};

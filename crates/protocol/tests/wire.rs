@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
 use windlass_protocol::{
-    Fault, Models, Reply, Resolved, Wire, body_bytes_max, body_too_large, decode, decode_response, encode,
+    Body, Fault, Models, Reply, Resolved, Wire, body_bytes_max, body_too_large, decode, decode_response, encode,
     encode_fault, encode_request, encode_unresolved_fault,
 };
 use windlass_value::{Object, Value, parse};
@@ -69,6 +69,14 @@ fn expand(body: &str) -> String {
     format!("{before}{}{}", unit.repeat(count), &rest[digits..])
 }
 
+fn in_memory(body: Body) -> Bytes {
+    body.in_memory().expect("a body in memory").clone()
+}
+
+fn whole(response: Response<Body>) -> Response<Bytes> {
+    response.map(in_memory)
+}
+
 /// What the server would answer, or nothing where the case is about reading only.
 fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &str) -> Option<Response<Bytes>> {
     let models = Models::embedded();
@@ -79,7 +87,7 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
     };
     let resolved = match resolved {
         Ok(resolved) => resolved,
-        Err(fault) => return Some(encode_unresolved_fault(wire, REQUEST_ID, &fault)),
+        Err(fault) => return Some(whole(encode_unresolved_fault(wire, REQUEST_ID, &fault))),
     };
     if let Some(expected) = case["operation"].as_str() {
         assert_eq!(resolved.operation.name, expected, "{name}");
@@ -87,9 +95,10 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
     if let Some(expected) = case["body_bytes_max"].as_i64() {
         assert_eq!(body_bytes_max(&resolved) as i64, expected, "{name}");
     }
-    match decode(&resolved, parts, body) {
-        Err(fault) => return Some(encode_fault(&resolved, REQUEST_ID, &fault)),
+    match decode(&resolved, parts, body.into()) {
+        Err(fault) => return Some(whole(encode_fault(&resolved, REQUEST_ID, &fault))),
         Ok((input, payload)) => {
+            let payload = in_memory(payload);
             if !case["input"].is_null() {
                 assert_eq!(input, case["input"], "{name}");
             }
@@ -113,7 +122,8 @@ fn comes_back(resolved: &Resolved, input: Value, payload: Bytes, name: &str) {
     let (parts, body) = request.into_parts();
     let again = Models::embedded().resolve(&parts, None).expect(name);
     assert_eq!(again.operation.name, operation.name, "{name}");
-    assert_eq!(decode(&again, &parts, body), Ok((input, payload)), "{name}");
+    let (read, body) = decode(&again, &parts, body.into()).expect(name);
+    assert_eq!((read, in_memory(body)), (input, payload), "{name}");
 }
 
 fn reply(case: &Value, resolved: &Resolved) -> Option<Response<Bytes>> {
@@ -122,17 +132,17 @@ fn reply(case: &Value, resolved: &Resolved) -> Option<Response<Bytes>> {
         let mut fault = Fault::new(given["code"].as_str()?, given["message"].as_str()?);
         fault.status = given["status"].as_i64().map_or(400, |status| status as u16);
         fault.members = given["members"].as_object().map_or_else(Object::new, |members| (**members).clone());
-        let response = encode_fault(resolved, REQUEST_ID, &fault);
+        let response = whole(encode_fault(resolved, REQUEST_ID, &fault));
         let read = decode_response(resolved.service, resolved.operation, response.clone()).err()?;
         assert_eq!((&read.code, &read.message), (&fault.code, &fault.message));
         return Some(response);
     }
     let output = case.get("reply")?.clone();
     let body = Bytes::from(case["reply_body"].as_str().unwrap_or_default().to_owned());
-    let response = encode(resolved, REQUEST_ID, Reply { output: output.clone(), body: body.clone() });
+    let response = whole(encode(resolved, REQUEST_ID, Reply { output: output.clone(), body: body.clone().into() }));
     if resolved.service.wire != Wire::Query {
         let read = decode_response(resolved.service, resolved.operation, response.clone()).expect("a success");
-        assert_eq!(read.body, body);
+        assert_eq!(in_memory(read.body), body);
         for (key, value) in read.output.as_object().into_iter().flat_map(|members| members.iter()) {
             assert_eq!(value, case["answer"].get(key).unwrap_or(&output[&**key]), "{key}");
         }
@@ -168,7 +178,7 @@ fn an_oversized_body_is_named_with_its_limit() {
     let response = encode_fault(&resolved, REQUEST_ID, &body_too_large(&resolved));
     assert_eq!(response.status(), 413);
     assert_eq!(
-        std::str::from_utf8(response.body()),
+        std::str::from_utf8(response.body().in_memory().expect("in memory")),
         Ok(r#"{"message":"Request must be smaller than 6291556 bytes for the InvokeFunction operation"}"#)
     );
 }
@@ -219,7 +229,7 @@ fn arbitrary_bodies_are_answered() {
     proptest!(|(members in proptest::collection::vec((key, value), 0..8))| {
         let text: Vec<String> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
         let body = Bytes::from(format!("{{{}}}", text.join(",")));
-        if let Err(fault) = decode(&resolved, &parts, body) {
+        if let Err(fault) = decode(&resolved, &parts, body.into()) {
             prop_assert!(matches!(fault.code.as_str(), "SerializationException" | "ValidationException"));
             prop_assert_eq!(encode_fault(&resolved, "r", &fault).status(), 400);
         }

@@ -24,6 +24,6 @@ pub use object::Object;
 pub use parse::{DEPTH_MAX, parse, validate};
 pub use payload::Payload;
 pub use position::{DUPLICATES_MAX, LineIndex, Position, Span, SpanMap, parse_with_spans};
-pub use time::{Timestamp, TimestampError};
+pub use time::{Now, Timestamp, TimestampError};
 pub use uuid::uuid_v4;
 pub use value::{Text, Value};

@@ -1,8 +1,13 @@
 use std::fmt;
+use std::sync::Arc;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
+
+/// Where the time comes from, handed to whoever needs it: the machine's clock, or a
+/// test's.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Text that is no RFC 3339 instant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -167,7 +167,7 @@ async fn received(
     let principal = front.authentication.principal(parts, &body, &claim)?;
     let resolved = meaning.resolve(&front.models, &claim, &body)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
-    let (input, body) = match decode(&resolved, parts, body) {
+    let (input, body) = match decode(&resolved, parts, body.into()) {
         Ok(decoded) => decoded,
         Err(fault) => return Ok((resolved, Err(fault))),
     };

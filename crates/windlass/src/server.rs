@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use windlass_protocol::{Dispatcher, Models};
+use windlass_protocol::{Dispatcher, Models, Wiring};
 
 use crate::access_log::AccessLog;
 use crate::authentication::Authentication;
@@ -140,7 +140,7 @@ impl Server {
         for service in &hosted.services {
             self.front.models.service(service.name());
         }
-        self.front.dispatcher.set_services(hosted.services);
+        self.front.dispatcher.wire(Wiring { services: hosted.services, ..Wiring::default() });
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);
         self.close = Some(hosted.close);

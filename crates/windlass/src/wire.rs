@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
 use http_body_util::Full;
 use windlass_identity::Claim;
-use windlass_protocol::{Fault, Models, Outcome, Resolved, Wire, encode, encode_fault, encode_unresolved_fault};
+use windlass_protocol::{Body, Fault, Models, Outcome, Resolved, Wire, encode, encode_fault, encode_unresolved_fault};
 
 use crate::answer::Answer;
 
@@ -54,7 +54,7 @@ pub(crate) fn outcome(resolved: &Resolved, request_id: &str, outcome: Outcome) -
         Ok(reply) => encode(resolved, request_id, reply),
         Err(fault) => encode_fault(resolved, request_id, &fault),
     };
-    response.map(Full::new)
+    response.map(|body| Full::new(body.in_memory().cloned().unwrap_or_default()))
 }
 
 /// Writes why a request became no call, as its sender would read it.
@@ -65,11 +65,11 @@ pub(crate) fn refusal(
     request_id: &str,
     fault: &Fault,
 ) -> Answer {
-    let mut response: Response<Bytes> = encode_unresolved_fault(models.wire(parts, service), request_id, fault);
+    let mut response: Response<Body> = encode_unresolved_fault(models.wire(parts, service), request_id, fault);
     // awsJson services say 400 to everything; before them the status tells
     // proxies and people what kind of refusal it is.
     if let Ok(status) = StatusCode::from_u16(fault.status) {
         *response.status_mut() = status;
     }
-    response.map(Full::new)
+    response.map(|body| Full::new(body.in_memory().cloned().unwrap_or_default()))
 }

@@ -87,14 +87,14 @@ impl Lambda {
             }
         };
         let target = shared.resolve(&function, qualifier.as_deref())?;
-        if call.body.len() > bytes_max {
+        let Some(event) = call.body.in_memory().filter(|event| event.len() <= bytes_max) else {
             return Err(faults::request_too_large(format!(
                 "{} byte payload is too large for the {invocation_type} invocation type (limit {bytes_max} bytes)",
                 call.body.len()
             )));
-        }
+        };
         let client_context = client_context(document)?;
-        let payload = checked_payload(&call.body)?;
+        let payload = checked_payload(event)?;
         let version = target.configuration.version.clone();
         if invocation_type == "DryRun" {
             return Ok(Reply::from(windlass_value::object! { "StatusCode" => 204, "ExecutedVersion" => version }));
@@ -126,7 +126,7 @@ impl Lambda {
             output.insert("LogResult", STANDARD.encode(&ended.tail));
         }
         output.insert("ExecutedVersion", ended.version);
-        Ok(Reply { output: output.into(), body: ended.payload })
+        Ok(Reply { output: output.into(), body: ended.payload.into() })
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use tempfile::TempDir;
 use windlass_lambda::{Lambda, LambdaConfig, TABLES};
 use windlass_protocol::{Call, Fault, Outcome, Principal, Service};
@@ -56,7 +55,7 @@ pub(crate) fn call_of(operation: &str, input: Value, body: &str) -> Call {
         service: "lambda".into(),
         operation: operation.into(),
         input,
-        body: Bytes::from(body.to_owned()),
+        body: body.to_owned().into(),
         principal: Principal {
             arn: "arn:aws:iam::000000000000:root".into(),
             account: "000000000000".into(),
@@ -122,7 +121,8 @@ impl Fixture {
     pub(crate) async fn invoke_with(&self, input: Value, payload: &str) -> (String, bool, Value) {
         let reply =
             self.lambda.call(call_of("Invoke", input, payload)).await.unwrap_or_else(|fault| panic!("Invoke: {fault}"));
-        let payload = String::from_utf8(reply.body.to_vec()).expect("a payload of text");
+        let payload = String::from_utf8(reply.body.in_memory().expect("a payload in memory").to_vec())
+            .expect("a payload of text");
         let is_error = !reply.output["FunctionError"].is_null();
         (payload, is_error, reply.output)
     }

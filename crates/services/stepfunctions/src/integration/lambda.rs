@@ -108,7 +108,7 @@ fn event_bytes(payload: Option<&Value>) -> Bytes {
 }
 
 fn body_text(reply: &Reply) -> String {
-    String::from_utf8_lossy(&reply.body).into_owned()
+    reply.body.in_memory().map_or_else(String::new, |body| String::from_utf8_lossy(body).into_owned())
 }
 
 fn has_failed(reply: &Reply) -> bool {

@@ -46,7 +46,7 @@ impl TaskCaller<'_> {
             service: service.into(),
             operation: operation.into(),
             input,
-            body,
+            body: body.into(),
             principal: Principal { arn: role_arn, account, access_key_id: None },
             source_arn: Some(identity.machine_arn.clone()),
             deadline: task.deadline,

@@ -2,8 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-use windlass_protocol::{Call, Fault, Outcome, Reply, Service};
+use windlass_protocol::{Body, Call, Fault, Outcome, Reply, Service};
 use windlass_value::object;
 
 /// Functions that behave as their names say.
@@ -29,17 +28,17 @@ impl FakeLambda {
         let name = call.input["FunctionName"].as_str().unwrap_or_default();
         let name = name.rsplit(':').next().unwrap_or_default();
         let succeeded =
-            |body: Bytes| Reply { output: object! { "StatusCode" => 200, "ExecutedVersion" => "$LATEST" }, body };
+            |body: Body| Reply { output: object! { "StatusCode" => 200, "ExecutedVersion" => "$LATEST" }, body };
         let failed = |body: &'static str| Reply {
             output: object! { "StatusCode" => 200, "ExecutedVersion" => "$LATEST", "FunctionError" => "Unhandled" },
-            body: Bytes::from_static(body.as_bytes()),
+            body: body.into(),
         };
         match name {
             "echo" => Ok(succeeded(call.body)),
             "boom" => Ok(failed(r#"{"errorMessage": "no", "errorType": "Boom", "stackTrace": []}"#)),
             "nameless" => Ok(failed(r#"{"errorMessage": "timed out"}"#)),
-            "plain" => Ok(succeeded(Bytes::from_static(b"not json"))),
-            "nothing" => Ok(Reply { output: object! { "StatusCode" => 202 }, body: Bytes::new() }),
+            "plain" => Ok(succeeded("not json".into())),
+            "nothing" => Ok(Reply { output: object! { "StatusCode" => 202 }, body: Body::empty() }),
             "inspect" => {
                 let seen = object! {
                     "input" => &call.input,
@@ -48,7 +47,7 @@ impl FakeLambda {
                     "deadline" => call.deadline.map(|at| at.to_rfc3339()),
                     "key" => call.idempotency_key.is_some(),
                 };
-                Ok(succeeded(Bytes::from(seen.to_text())))
+                Ok(succeeded(seen.to_text().into()))
             }
             "slow" => {
                 let _pending = Pending(&self.dropped);

@@ -6,10 +6,9 @@ mod lambda;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 use windlass_journal::{Clock, Journal, JournalConfig};
-use windlass_protocol::{Call, Dispatcher, Outcome, Principal};
+use windlass_protocol::{Body, Call, Dispatcher, Outcome, Principal, Wiring};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Timestamp, Value};
@@ -66,7 +65,7 @@ impl World {
             StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment).unwrap();
         service.resume().unwrap();
         let lambda = Arc::new(FakeLambda::default());
-        dispatcher.set_services(vec![Arc::new(service), lambda.clone()]);
+        dispatcher.wire(Wiring { services: vec![Arc::new(service), lambda.clone()], ..Wiring::default() });
         journal.recover().await.unwrap();
         World { dispatcher, clock, disk, lambda, journal }
     }
@@ -88,7 +87,7 @@ impl World {
                 service: "states".into(),
                 operation: operation.into(),
                 input,
-                body: Bytes::new(),
+                body: Body::empty(),
                 principal,
                 source_arn: None,
                 deadline: None,
