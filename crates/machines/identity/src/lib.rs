@@ -16,11 +16,11 @@ mod signature_error;
 mod signing_key;
 mod verify;
 
-pub use chunked::{ChunkError, ChunkedBody};
 pub use access::{
     AccessRequest, Caller, CallerKind, Context, Decision, Denial, Effect, Finding, NamedPolicy, Policies, Policy,
     PolicyError, PolicyKind, PolicyType, PrincipalPattern, ResourcePolicyRule, evaluate, explain,
 };
+pub use chunked::{ChunkError, ChunkedBody};
 pub use claim::{Claim, ClaimKind, claim};
 pub use credentials::Credentials;
 pub use sign::{EXPIRES_SECONDS_MAX, presign, sign};
