@@ -26,6 +26,7 @@ mod in_flight;
 mod lifecycle;
 pub mod log_sink;
 pub mod meters;
+mod object;
 mod open_files;
 pub mod outgoing_settings;
 mod own_endpoints;

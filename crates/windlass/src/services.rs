@@ -50,6 +50,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), hosted)?;
     Ok(Hosted {
         wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
+        uploads: None,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
