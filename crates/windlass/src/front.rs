@@ -165,7 +165,7 @@ async fn received(
     record.claimed = Some(claim.service.as_str().into());
     let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
     let principal = front.authentication.principal(parts, &body, &claim)?;
-    let resolved = meaning.resolve(&front.models, &claim, &body)?;
+    let resolved = meaning.resolve(&front.models, parts, &claim, &body)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
     let (input, body) = match decode(&resolved, parts, body.into()) {
         Ok(decoded) => decoded,
