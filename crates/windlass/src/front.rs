@@ -200,7 +200,7 @@ async fn received(
     let meaning = Meaning::of_head(&front.models, parts, &claim);
     let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
     let principal = front.authentication.principal(parts, &body, &claim)?;
-    let resolved = meaning.resolve(&front.models, &claim, &body)?;
+    let resolved = meaning.resolve(&front.models, parts, &claim, &body)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
     let (input, body) = match decode(&resolved, parts, body.into()) {
         Ok(decoded) => decoded,
