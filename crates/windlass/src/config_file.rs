@@ -2,6 +2,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::backend::BackendSection;
+use crate::outgoing_settings::OutgoingSection;
+
 /// The configuration file as it is written. Every key may be absent; a key
 /// that is not here is an error that names its line.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +28,10 @@ pub(crate) struct ConfigFile {
     pub(crate) lambda: LambdaSection,
     #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
+    #[serde(default)]
+    pub(crate) backend: Vec<BackendSection>,
+    #[serde(default)]
+    pub(crate) outgoing: OutgoingSection,
 }
 
 /// `[tls]`

@@ -6,6 +6,7 @@
 
 mod access;
 mod canonical;
+mod chunked;
 mod claim;
 mod credentials;
 mod date;
@@ -19,6 +20,7 @@ pub use access::{
     AccessRequest, Caller, CallerKind, Context, Decision, Denial, Effect, Finding, NamedPolicy, Policies, Policy,
     PolicyError, PolicyKind, PolicyType, PrincipalPattern, ResourcePolicyRule, evaluate, explain,
 };
+pub use chunked::{ChunkError, ChunkedBody};
 pub use claim::{Claim, ClaimKind, claim};
 pub use credentials::Credentials;
 pub use sign::{EXPIRES_SECONDS_MAX, presign, sign};
