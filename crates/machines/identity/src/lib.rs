@@ -5,6 +5,7 @@
 //! no store, no socket and no AWS service (but for S3's way of writing paths).
 
 mod canonical;
+mod chunked;
 mod claim;
 mod credentials;
 mod date;
@@ -14,6 +15,7 @@ mod signature_error;
 mod signing_key;
 mod verify;
 
+pub use chunked::{ChunkError, ChunkedBody};
 pub use claim::{Claim, ClaimKind, claim};
 pub use credentials::Credentials;
 pub use sign::{EXPIRES_SECONDS_MAX, presign, sign};
