@@ -32,4 +32,4 @@ pub use fault::Fault;
 pub use limits::{body_bytes_max, body_too_large};
 pub use model::{Operation, ServiceModel, Wire};
 pub use models::{Models, Resolved};
-pub use sdk::{SdkInput, SdkInstants, SdkProblem};
+pub use sdk::{SdkInput, SdkInstants, SdkProblem, sdk_exception};

@@ -278,6 +278,47 @@ fn lower_acronym(name: &str) -> String {
     head.iter().flat_map(|letter| letter.to_lowercase()).chain(tail.iter().copied()).collect()
 }
 
+/// The SDK's exception for an error shape: `NoSuchBucket` → `NoSuchBucketException`,
+/// `DBInstanceNotFoundFault` → `DbInstanceNotFoundException`.
+pub fn sdk_exception(shape: &str) -> String {
+    const EXCEPTION: &str = "Exception";
+    let base = shape.strip_suffix("Fault").or_else(|| shape.strip_suffix(EXCEPTION)).unwrap_or(shape);
+    words(base).iter().map(|word| capitalized(word)).collect::<String>() + EXCEPTION
+}
+
+fn capitalized(word: &str) -> String {
+    upper_first(&word.to_lowercase())
+}
+
+/// A name's words: they begin at an upper-case letter after a lower-case one, at the last
+/// letter of an acronym before a word, and after digits.
+fn words(name: &str) -> Vec<String> {
+    let chars: Vec<char> = name.chars().collect();
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    for (at, letter) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| chars[before]);
+        let after = chars.get(at + 1);
+        let begins = before.is_some_and(|before| {
+            (before.is_ascii_lowercase() && letter.is_ascii_uppercase() && after.is_some())
+                || (before.is_ascii_uppercase()
+                    && letter.is_ascii_uppercase()
+                    && after.is_some_and(char::is_ascii_lowercase))
+                || (before.is_ascii_digit() && letter.is_ascii_alphabetic())
+        });
+        if (begins || !letter.is_ascii_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if letter.is_ascii_alphanumeric() {
+            word.push(*letter);
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use windlass_value::{object, parse};
@@ -300,6 +341,20 @@ mod tests {
         ] {
             assert_eq!(sdk_name(member, SdkInstants::Rfc3339), sdk);
             assert_eq!(sdk_name(member, SdkInstants::EpochMs), optimized);
+        }
+    }
+
+    #[test]
+    fn exceptions_are_named_as_the_sdk_names_them() {
+        for (shape, exception) in [
+            ("NoSuchBucket", "NoSuchBucketException"),
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+            ("DBInstanceNotFoundFault", "DbInstanceNotFoundException"),
+            ("KMSInvalidStateException", "KmsInvalidStateException"),
+            ("ExecutionDoesNotExist", "ExecutionDoesNotExistException"),
+            ("InvalidARNFault", "InvalidArnException"),
+        ] {
+            assert_eq!(sdk_exception(shape), exception);
         }
     }
 

@@ -34,7 +34,7 @@ pub trait Tasks: Send + Sync + 'static {
     fn cancel(&self, execution_arn: &Text, task: TaskId);
 
     /// What becomes of a call that a crash cut off.
-    fn cut_off(&self, call: &TaskCall) -> CutOff;
+    fn cut_off(&self, identity: &Identity, call: &TaskCall) -> CutOff;
 
     /// A Standard execution has closed, which is durable.
     fn closed(&self, _execution_arn: &Text) {}

@@ -435,7 +435,7 @@ impl Journal {
         let Some((call, submitted)) = self.read_call(live, task)? else { return Ok(()) };
         match (phase, submitted) {
             (TaskPhase::Scheduled, _) => offered.push(Offer::Send(call)),
-            (TaskPhase::Started, _) if call.resource != Resource::Activity => match self.tasks().cut_off(&call) {
+            (TaskPhase::Started, _) if call.resource != Resource::Activity => match self.tasks().cut_off(&live.execution.identity, &call) {
                 CutOff::Again => offered.push(Offer::Again(call)),
                 CutOff::Failed { error, cause } => {
                     let failure = windlass_workflow::TaskFailure::Run;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windlass_asl::Resource;
-use windlass_journal::{Permit, TaskJob, Tasks};
+use windlass_journal::{CutOff, Permit, TaskJob, Tasks};
 use windlass_value::{Payload, Text, Value};
-use windlass_workflow::{TaskCall, TaskFailure, TaskId, token_wanted};
+use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId, token_wanted};
 
 /// What outlives crashes of the server: the world around it.
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Tasks for FakeTasks {
         self.outside.lock().cancelled.insert((execution_arn.to_string(), task));
     }
 
-    fn cut_off(&self, _call: &TaskCall) -> (Text, Text) {
-        ("Lambda.SdkClientException".into(), "cut off".into())
+    fn cut_off(&self, _identity: &Identity, _call: &TaskCall) -> CutOff {
+        CutOff::Failed { error: "Lambda.SdkClientException".into(), cause: "cut off".into() }
     }
 }
