@@ -13,23 +13,149 @@ import botocore
 HERE = Path(__file__).parent
 DATA = Path(botocore.__file__).parent / "data"
 
-# (table, botocore's folder, API version, the namespace AWS puts before its own
-# error names on awsJson 1.0)
+# (table = signing name, botocore's folder, API version, measured facts). The facts:
+# `error_namespace`, what AWS puts before its own error names on awsJson 1.0;
+# `constraint_error`, what it calls an input that breaks a constraint, where that is
+# not ValidationException.
 SERVICES = [
-    ("states", "stepfunctions", "2016-11-23", "com.amazonaws.swf.service.v2.model"),
-    ("lambda", "lambda", "2015-03-31", None),
-    ("sts", "sts", "2011-06-15", None),
+    ("states", "stepfunctions", "2016-11-23", {"error_namespace": "com.amazonaws.swf.service.v2.model"}),
+    ("lambda", "lambda", "2015-03-31", {}),
+    ("sts", "sts", "2011-06-15", {"constraint_error": "ValidationError"}),
+    ("s3", "s3", "2006-03-01", {"xml_namespace": "http://s3.amazonaws.com/doc/2006-03-01/"}),
+    ("sqs", "sqs", "2012-11-05", {"error_namespace": "com.amazonaws.sqs"}),
+    ("sns", "sns", "2010-03-31", {}),
+    ("events", "events", "2015-10-07", {}),
+    ("scheduler", "scheduler", "2021-06-30", {}),
+    ("pipes", "pipes", "2015-10-07", {}),
+    ("logs", "logs", "2014-03-28", {"constraint_error": "InvalidParameterException"}),
+    ("iam", "iam", "2010-05-08", {"constraint_error": "ValidationError"}),
+    ("secretsmanager", "secretsmanager", "2017-10-17", {}),
+    ("ssm", "ssm", "2014-11-06", {}),
+    ("kms", "kms", "2014-11-01", {}),
 ]
+
+SCALAR_CONSTRAINTS = ["min", "max", "pattern", "enum"]
+
+# Services that check everything themselves, each with errors of its own.
+WITHOUT_FRAMEWORK_CHECKS = {"s3", "sqs", "sns"}
+
+# Operations that no path leads to: older forms of others with the same method and path, and
+# one that is asked for at another host.
+SHADOWED = {
+    "s3": {
+        "GetBucketLifecycle",
+        "GetBucketNotification",
+        "ListDirectoryBuckets",
+        "PutBucketLifecycle",
+        "PutBucketNotification",
+    }
+}
+
+# The root elements of S3's answers, where they have no payload member.
+S3_OUTPUT_NAMES = {
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "CreateSession": "CreateSessionResult",
+    "DeleteObjects": "DeleteResult",
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+    "GetBucketAcl": "AccessControlPolicy",
+    "GetBucketCors": "CORSConfiguration",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketLocation": "LocationConstraint",
+    "GetBucketLogging": "BucketLoggingStatus",
+    "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketTagging": "Tagging",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketWebsite": "WebsiteConfiguration",
+    "GetObjectAcl": "AccessControlPolicy",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "GetObjectTagging": "Tagging",
+    "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
+    "ListBucketIntelligentTieringConfigurations": "ListBucketIntelligentTieringConfigurationsOutput",
+    "ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult",
+    "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListDirectoryBuckets": "ListAllMyDirectoryBucketsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListParts": "ListPartsResult",
+}
+# Their only member is the root element itself.
+S3_UNWRAPPED_OUTPUTS = {"GetBucketLocation"}
 
 # Constraints the model states but the service itself checks, with its own error.
 # Lambda refuses an unknown runtime with InvalidParameterValueException, and takes
 # runtimes older than the model.
 NOT_CHECKED_BY_FRAMEWORK = {("lambda", "Runtime"): ["enum"]}
 
+# What IAM says of a broken pattern, instead of showing it.
+IAM_NAME = "It must contain only alphanumeric characters and/or the following: +=,.@_-"
+PATTERN_REFUSALS = {
+    ("iam", shape): f"The specified value for {{member}} is invalid. {IAM_NAME}"
+    for shape in (
+        "userNameType",
+        "existingUserNameType",
+        "groupNameType",
+        "roleNameType",
+        "policyNameType",
+        "instanceProfileNameType",
+    )
+} | {
+    ("iam", "pathType"): "The specified value for {member} is invalid. It must begin and end with / and contain "
+    "only alphanumeric characters and/or / characters."
+}
+
+# The query protocol that SQS spoke before it spoke JSON, and still does: botocore has its
+# names no more. An element of a list, a map and the key and value of a map each have a
+# name on the wire; errors have a code, and a status where it is not 400.
+SQS_LIST_ELEMENTS = {
+    "ActionNameList": "ActionName",
+    "AttributeNameList": "AttributeName",
+    "AWSAccountIdList": "AWSAccountId",
+    "BatchResultErrorEntryList": "BatchResultErrorEntry",
+    "BinaryList": "BinaryListValue",
+    "ChangeMessageVisibilityBatchRequestEntryList": "ChangeMessageVisibilityBatchRequestEntry",
+    "ChangeMessageVisibilityBatchResultEntryList": "ChangeMessageVisibilityBatchResultEntry",
+    "DeleteMessageBatchRequestEntryList": "DeleteMessageBatchRequestEntry",
+    "DeleteMessageBatchResultEntryList": "DeleteMessageBatchResultEntry",
+    "ListMessageMoveTasksResultEntryList": "ListMessageMoveTasksResultEntry",
+    "MessageAttributeNameList": "MessageAttributeName",
+    "MessageList": "Message",
+    "MessageSystemAttributeList": "MessageSystemAttributeName",
+    "QueueUrlList": "QueueUrl",
+    "SendMessageBatchRequestEntryList": "SendMessageBatchRequestEntry",
+    "SendMessageBatchResultEntryList": "SendMessageBatchResultEntry",
+    "StringList": "StringListValue",
+    "TagKeyList": "TagKey",
+}
+SQS_MAPS = {
+    "MessageBodyAttributeMap": ("MessageAttribute", "Name", "Value"),
+    "MessageBodySystemAttributeMap": ("MessageSystemAttribute", "Name", "Value"),
+    "MessageSystemAttributeMap": ("Attribute", "Name", "Value"),
+    "QueueAttributeMap": ("Attribute", "Name", "Value"),
+    "TagMap": ("Tag", "Key", "Value"),
+}
+SQS_ERRORS = {
+    "BatchEntryIdsNotDistinct": ("AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400),
+    "BatchRequestTooLong": ("AWS.SimpleQueueService.BatchRequestTooLong", 400),
+    "EmptyBatchRequest": ("AWS.SimpleQueueService.EmptyBatchRequest", 400),
+    "InvalidBatchEntryId": ("AWS.SimpleQueueService.InvalidBatchEntryId", 400),
+    "MessageNotInflight": ("AWS.SimpleQueueService.MessageNotInflight", 400),
+    "OverLimit": ("OverLimit", 403),
+    "PurgeQueueInProgress": ("AWS.SimpleQueueService.PurgeQueueInProgress", 403),
+    "QueueDeletedRecently": ("AWS.SimpleQueueService.QueueDeletedRecently", 400),
+    "QueueDoesNotExist": ("AWS.SimpleQueueService.NonExistentQueue", 400),
+    "QueueNameExists": ("QueueAlreadyExists", 400),
+    "ResourceNotFoundException": ("ResourceNotFoundException", 404),
+    "TooManyEntriesInBatchRequest": ("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400),
+    "UnsupportedOperation": ("AWS.SimpleQueueService.UnsupportedOperation", 400),
+}
+SQS_XML_NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
+
 # What the documentation of a member says when its length is counted in bytes.
 COUNTED_IN_BYTES = "expressed as bytes in UTF-8 encoding"
-
-SCALAR_CONSTRAINTS = ["min", "max", "pattern", "enum"]
 
 
 def load(folder, version):
@@ -63,21 +189,43 @@ def compact_reference(reference):
     for theirs, ours in (("location", "in"), ("locationName", "name"), ("timestampFormat", "format")):
         if theirs in reference:
             out[ours] = reference[theirs]
-    for flag in ("idempotencyToken", "sensitive", "flattened"):
-        if reference.get(flag):
-            out[flag] = True
+    for theirs, ours in (
+        ("idempotencyToken", "idempotencyToken"),
+        ("sensitive", "sensitive"),
+        ("flattened", "flattened"),
+        ("streaming", "streaming"),
+        ("xmlAttribute", "attribute"),
+        ("jsonvalue", "json"),
+        ("hostLabel", "host"),
+    ):
+        if reference.get(theirs):
+            out[ours] = True
+    if "queryName" in reference:
+        out["query"] = reference["queryName"]
+    compact_namespace(reference, out)
     return out["shape"] if len(out) == 1 else out
+
+
+def compact_namespace(source, out):
+    """`uri`, or `prefix uri`."""
+    namespace = source.get("xmlNamespace")
+    if isinstance(namespace, dict):
+        out["namespace"] = " ".join(namespace[part] for part in ("prefix", "uri") if part in namespace)
+    elif namespace:
+        out["namespace"] = namespace
 
 
 def compact_shape(service, name, shape, is_input, in_bytes):
     out = {"type": shape["type"]}
-    if is_input:
+    if is_input and shape["type"] == "structure" and shape.get("required"):
+        out["required"] = shape["required"]
+    if is_input and service not in WITHOUT_FRAMEWORK_CHECKS:
         dropped = NOT_CHECKED_BY_FRAMEWORK.get((service, name), [])
         for constraint in SCALAR_CONSTRAINTS:
             if constraint in shape and constraint not in dropped:
                 out[constraint] = shape[constraint]
-        if shape["type"] == "structure" and shape.get("required"):
-            out["required"] = shape["required"]
+        if "pattern" in out and (service, name) in PATTERN_REFUSALS:
+            out["refusal"] = PATTERN_REFUSALS[(service, name)]
         if name in in_bytes:
             out["bytes"] = True
     for theirs, ours in (("timestampFormat", "format"), ("payload", "payload"), ("locationName", "name")):
@@ -86,6 +234,7 @@ def compact_shape(service, name, shape, is_input, in_bytes):
     for flag in ("sensitive", "streaming", "eventstream", "flattened", "union", "document"):
         if shape.get(flag):
             out[flag] = True
+    compact_namespace(shape, out)
     if shape.get("exception") or "error" in shape:
         error = shape.get("error", {})
         out["error"] = {"status": error.get("httpStatusCode", 500 if shape.get("fault") else 400)}
@@ -111,6 +260,13 @@ def compact_operation(operation):
             out[part] = operation[part]["shape"]
     if "resultWrapper" in operation.get("output", {}):
         out["result_wrapper"] = operation["output"]["resultWrapper"]
+    # The root element of an XML body that has no payload member.
+    if "locationName" in operation.get("input", {}):
+        out["input_name"] = operation["input"]["locationName"]
+        namespace = {}
+        compact_namespace(operation["input"], namespace)
+        if namespace:
+            out["input_namespace"] = namespace["namespace"]
     if operation.get("errors"):
         out["errors"] = [error["shape"] for error in operation["errors"]]
     if operation.get("idempotent"):
@@ -120,7 +276,43 @@ def compact_operation(operation):
     return out
 
 
-def compact(service, folder, version, error_namespace):
+def with_sqs_query(table):
+    """The table with what the query protocol calls things."""
+
+    def named(reference, name):
+        reference = {"shape": reference} if isinstance(reference, str) else reference
+        return reference | {"query": name}
+
+    table["xml_namespace"] = SQS_XML_NAMESPACE
+    for name, shape in table["shapes"].items():
+        for member, reference in shape.get("members", {}).items():
+            target = reference if isinstance(reference, str) else reference["shape"]
+            if target in SQS_MAPS:
+                shape["members"][member] = named(reference, SQS_MAPS[target][0])
+            # Flattened lists go by the name of their elements.
+        if name in SQS_LIST_ELEMENTS:
+            shape["member"] = named(shape["member"], SQS_LIST_ELEMENTS[name])
+        if name in SQS_MAPS:
+            shape["key"] = named(shape["key"], SQS_MAPS[name][1])
+            shape["value"] = named(shape["value"], SQS_MAPS[name][2])
+        if name in SQS_ERRORS:
+            code, status = SQS_ERRORS[name]
+            shape["error"] |= {"query_code": code} | ({"query_status": status} if status != 400 else {})
+    for name, operation in table["operations"].items():
+        if "output" in operation:
+            operation["result_wrapper"] = f"{name}Result"
+
+
+def with_s3_outputs(table):
+    """The table with the root elements of answers."""
+    for name, operation in table["operations"].items():
+        if name in S3_OUTPUT_NAMES:
+            operation["output_name"] = S3_OUTPUT_NAMES[name]
+        if name in S3_UNWRAPPED_OUTPUTS:
+            operation["unwrapped_output"] = True
+
+
+def compact(service, folder, version, facts):
     model = load(folder, version)
     metadata, operations, shapes = model["metadata"], model["operations"], model["shapes"]
     inputs = reachable(shapes, [o["input"]["shape"] for o in operations.values() if "input" in o])
@@ -151,9 +343,14 @@ def compact(service, folder, version, error_namespace):
     ):
         if theirs in metadata:
             out[ours] = metadata[theirs]
-    if error_namespace:
-        out["error_namespace"] = error_namespace
+    if "awsQueryCompatible" in metadata:
+        out["query_compatible"] = True
+    if service in WITHOUT_FRAMEWORK_CHECKS:
+        out["unchecked"] = True
+    out |= facts
     out["operations"] = {name: compact_operation(operation) for name, operation in sorted(operations.items())}
+    for name in SHADOWED.get(service, ()):
+        out["operations"][name]["shadowed"] = True
     out["shapes"] = {
         name: compact_shape(service, name, shapes[name], name in inputs, in_bytes)
         for name in sorted(inputs | outputs)
@@ -162,8 +359,12 @@ def compact(service, folder, version, error_namespace):
 
 
 def main():
-    for service, folder, version, error_namespace in SERVICES:
-        table = compact(service, folder, version, error_namespace)
+    for service, folder, version, facts in SERVICES:
+        table = compact(service, folder, version, facts)
+        if service == "sqs":
+            with_sqs_query(table)
+        if service == "s3":
+            with_s3_outputs(table)
         # One operation or shape a line, so that a renewed model reads well in a diff.
         lines = []
         for key, value in table.items():

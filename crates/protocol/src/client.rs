@@ -32,7 +32,7 @@ pub fn encode_request(
     let mut headers = HeaderMap::new();
     let mut path = "/".to_owned();
     let body: Bytes = match (service.wire, structure) {
-        (Wire::Query, _) => return Err(Fault::not_built("requests to query services")),
+        (Wire::Query | Wire::Ec2 | Wire::RestXml, _) => return Err(Fault::not_built("requests to query services")),
         (Wire::AwsJson10 | Wire::AwsJson11, structure) => {
             let prefix = service.target_prefix.as_deref().unwrap_or_default();
             set(&mut headers, "x-amz-target", &format!("{prefix}.{}", operation.name));
@@ -142,7 +142,7 @@ fn rest_body(service: &ServiceModel, structure: &Structure, input: &Value, body:
 /// where the answer is none; a typed error for query services.
 pub fn decode_response(service: &ServiceModel, operation: &Operation, response: Response<Bytes>) -> Outcome {
     let (parts, body) = response.into_parts();
-    if service.wire == Wire::Query {
+    if matches!(service.wire, Wire::Query | Wire::Ec2 | Wire::RestXml) {
         return Err(Fault::not_built("answers of query services"));
     }
     if !parts.status.is_success() {

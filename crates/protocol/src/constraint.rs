@@ -18,17 +18,19 @@ const REDACTED: &str = "***Sensitive Data Redacted***";
 /// Checks every constraint of a structure.
 ///
 /// # Errors
-/// `ValidationException` naming up to [`VIOLATIONS_MAX`] violations.
+/// `ValidationException`, or what the service calls it, naming up to [`VIOLATIONS_MAX`] violations.
 pub(crate) fn check(model: &ServiceModel, structure: &Structure, input: &Object) -> Result<(), Fault> {
-    let mut checker = Checker { model, violations: Vec::new() };
+    let mut checker = Checker { model, violations: Vec::new(), refusal: None };
     checker.structure(structure, input, "");
-    match checker.violations.len() {
-        0 => Ok(()),
-        count => {
+    let message = match (checker.violations.len(), checker.refusal) {
+        (0, None) => return Ok(()),
+        (0, Some(refusal)) => refusal,
+        (count, _) => {
             let noun = if count == 1 { "error" } else { "errors" };
-            Err(Fault::validation(format!("{count} validation {noun} detected: {}", checker.violations.join("; "))))
+            format!("{count} validation {noun} detected: {}", checker.violations.join("; "))
         }
-    }
+    };
+    Err(Fault::new(&model.constraint_error, message))
 }
 
 /// Whether a `ValidationException` came from here: AWS's framework answers it
@@ -40,6 +42,8 @@ pub(crate) fn is_constraint_text(message: &str) -> bool {
 struct Checker<'a> {
     model: &'a ServiceModel,
     violations: Vec<String>,
+    /// What the service itself says of a pattern that is broken.
+    refusal: Option<String>,
 }
 
 impl Checker<'_> {
@@ -58,7 +62,12 @@ impl Checker<'_> {
         let model = self.model;
         let shape = model.shape(member.shape);
         for broken in broken(shape, value) {
-            self.violation(member, value, path, &broken);
+            match (&shape.refusal, &shape.pattern) {
+                (Some(refusal), Some(pattern)) if broken == pattern_text(&pattern.text) => {
+                    self.refusal.get_or_insert_with(|| refusal.replace("{member}", path));
+                }
+                _ => self.violation(member, value, path, &broken),
+            }
         }
         match (&shape.kind, value) {
             (Kind::Structure(structure), Value::Object(object)) => self.structure(structure, object, path),

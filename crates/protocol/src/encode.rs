@@ -36,6 +36,7 @@ pub fn encode(resolved: &Resolved, request_id: &str, reply: Reply) -> Response<B
                 structure.map_or_else(Object::new, |structure| written(service, structure, &reply.output, |_| true));
             Some(Value::from(document).to_text().into())
         }
+        (Wire::RestXml | Wire::Ec2, _) => None,
         (Wire::Query, _) => Some(query::write(service, operation, request_id, &reply.output).into()),
         (Wire::RestJson, None) => None,
         (Wire::RestJson, Some(structure)) => {
@@ -182,7 +183,7 @@ fn fault_response(wire: Wire, service: Option<&ServiceModel>, request_id: &str, 
             let (status, document) = rest_fault(modelled.map(|(shape, error)| (&shape.kind, error.status)), fault);
             (status, Value::from(document).to_text())
         }
-        Wire::Query => {
+        Wire::Query | Wire::RestXml | Wire::Ec2 => {
             let namespace = service.and_then(|service| service.xml_namespace.as_deref()).unwrap_or_default();
             (fault.status, query::write_fault(namespace, request_id, fault))
         }
@@ -242,7 +243,8 @@ pub(crate) fn content_type(wire: Wire) -> HeaderValue {
         Wire::AwsJson10 => "application/x-amz-json-1.0",
         Wire::AwsJson11 => "application/x-amz-json-1.1",
         Wire::RestJson => "application/json",
-        Wire::Query => "text/xml",
+        Wire::Query | Wire::Ec2 => "text/xml",
+        Wire::RestXml => "application/xml",
     })
 }
 

@@ -21,7 +21,7 @@ mod table;
 mod timestamp;
 mod uri;
 
-pub use body::{Body, FileBody, Received};
+pub use body::{Body, FileBody, Pieces, Received};
 pub use call::{CALL_DEPTH_MAX, Call, Principal, Reply};
 pub use client::{decode_response, encode_request};
 pub use decode::decode;

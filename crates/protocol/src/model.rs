@@ -16,8 +16,12 @@ pub enum Wire {
     AwsJson11,
     /// Operations by method and path, members in URI, query, headers and body.
     RestJson,
+    /// The same with XML bodies.
+    RestXml,
     /// Form bodies with an `Action`, XML answers.
     Query,
+    /// EC2's own query protocol; only spoken to other endpoints.
+    Ec2,
 }
 
 /// One service as its model describes it.
@@ -31,12 +35,22 @@ pub struct ServiceModel {
     pub api_version: String,
     /// How requests and answers are written.
     pub wire: Wire,
+    /// What a signature's credential scope calls it: mostly the name, `rds` for Neptune.
+    pub signing_name: String,
+    /// What its host names begin with: `monitoring`.
+    pub endpoint_prefix: String,
     /// What stands before the operation in `X-Amz-Target`.
     pub target_prefix: Option<String>,
     /// What stands before the error names the model defines, on awsJson 1.0.
     pub error_namespace: Option<String>,
     /// The namespace of XML answers.
     pub xml_namespace: Option<String>,
+    /// Whether JSON errors also say what the query protocol called them.
+    pub query_compatible: bool,
+    /// What an input that breaks a constraint is answered with.
+    pub(crate) constraint_error: String,
+    /// The service checks every input itself.
+    pub(crate) unchecked: bool,
     pub(crate) operations: HashMap<String, Operation>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) shape_ids: HashMap<String, ShapeId>,
@@ -96,6 +110,15 @@ pub struct Operation {
     pub(crate) output: Option<ShapeId>,
     pub(crate) errors: Vec<ShapeId>,
     pub(crate) result_wrapper: Option<String>,
+    /// The root element of an XML request without a payload member, and its namespace.
+    pub(crate) input_name: Option<String>,
+    pub(crate) input_namespace: Option<Namespace>,
+    /// The root element of an XML answer without a payload member.
+    pub(crate) output_name: Option<String>,
+    /// The answer's only member is its root element.
+    pub(crate) unwrapped_output: bool,
+    /// No path leads to it.
+    pub(crate) shadowed: bool,
 }
 
 /// The place of a shape in its service's table.
@@ -118,6 +141,11 @@ pub(crate) struct Shape {
     pub(crate) format: Option<TimestampFormat>,
     /// Answers of this shape are a stream of events, handed through as bytes.
     pub(crate) event_stream: bool,
+    /// A blob that may be larger than memory should hold.
+    pub(crate) streaming: bool,
+    pub(crate) namespace: Option<Namespace>,
+    /// What is said of a value that breaks the pattern, instead of showing it; `{member}` is its name.
+    pub(crate) refusal: Option<String>,
     pub(crate) error: Option<ErrorTrait>,
 }
 
@@ -127,6 +155,16 @@ pub(crate) struct ErrorTrait {
     pub(crate) status: u16,
     /// The wire name where it differs from the shape's.
     pub(crate) code: Option<String>,
+    /// Code and status on the query protocol, for services that left it.
+    pub(crate) query_code: Option<String>,
+    pub(crate) query_status: Option<u16>,
+}
+
+/// An XML namespace, with its prefix where it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct Namespace {
+    pub(crate) prefix: Option<String>,
+    pub(crate) uri: String,
 }
 
 #[derive(Debug)]
@@ -168,6 +206,24 @@ pub(crate) struct Member {
     pub(crate) required: bool,
     pub(crate) sensitive: bool,
     pub(crate) format: Option<TimestampFormat>,
+    /// The name in query forms, where it is not the wire name.
+    pub(crate) query_name: Option<String>,
+    /// A list or map whose elements stand beside each other, without one around them.
+    pub(crate) flattened: bool,
+    /// An attribute of its structure's XML element.
+    pub(crate) attribute: bool,
+    /// JSON text, which headers carry as base64.
+    pub(crate) json: bool,
+    /// SDKs fill it in if the caller does not.
+    pub(crate) idempotency_token: bool,
+    pub(crate) namespace: Option<Namespace>,
+}
+
+impl Member {
+    /// The name its elements have where they stand beside each other; `None`: the list's own.
+    pub(crate) fn own_element_name(&self) -> Option<&str> {
+        (self.wire_name != self.name).then_some(&*self.wire_name)
+    }
 }
 
 /// Where a member travels.

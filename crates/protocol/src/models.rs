@@ -38,11 +38,38 @@ macro_rules! embedded {
 static STATES: LazyLock<ServiceModel> = embedded!("states");
 static LAMBDA: LazyLock<ServiceModel> = embedded!("lambda");
 static STS: LazyLock<ServiceModel> = embedded!("sts");
+static S3: LazyLock<ServiceModel> = embedded!("s3");
+static SQS: LazyLock<ServiceModel> = embedded!("sqs");
+static SNS: LazyLock<ServiceModel> = embedded!("sns");
+static EVENTS: LazyLock<ServiceModel> = embedded!("events");
+static SCHEDULER: LazyLock<ServiceModel> = embedded!("scheduler");
+static PIPES: LazyLock<ServiceModel> = embedded!("pipes");
+static LOGS: LazyLock<ServiceModel> = embedded!("logs");
+static IAM: LazyLock<ServiceModel> = embedded!("iam");
+static SECRETSMANAGER: LazyLock<ServiceModel> = embedded!("secretsmanager");
+static SSM: LazyLock<ServiceModel> = embedded!("ssm");
+static KMS: LazyLock<ServiceModel> = embedded!("kms");
 
-static EMBEDDED: [Entry; 3] = [
+static EMBEDDED: [Entry; 14] = [
     Entry { name: "states", target_prefix: Some("AWSStepFunctions"), wire: Wire::AwsJson10, model: &STATES },
     Entry { name: "lambda", target_prefix: None, wire: Wire::RestJson, model: &LAMBDA },
     Entry { name: "sts", target_prefix: None, wire: Wire::Query, model: &STS },
+    Entry { name: "s3", target_prefix: None, wire: Wire::RestXml, model: &S3 },
+    Entry { name: "sqs", target_prefix: Some("AmazonSQS"), wire: Wire::AwsJson10, model: &SQS },
+    Entry { name: "sns", target_prefix: None, wire: Wire::Query, model: &SNS },
+    Entry { name: "events", target_prefix: Some("AWSEvents"), wire: Wire::AwsJson11, model: &EVENTS },
+    Entry { name: "scheduler", target_prefix: None, wire: Wire::RestJson, model: &SCHEDULER },
+    Entry { name: "pipes", target_prefix: None, wire: Wire::RestJson, model: &PIPES },
+    Entry { name: "logs", target_prefix: Some("Logs_20140328"), wire: Wire::AwsJson11, model: &LOGS },
+    Entry { name: "iam", target_prefix: None, wire: Wire::Query, model: &IAM },
+    Entry {
+        name: "secretsmanager",
+        target_prefix: Some("secretsmanager"),
+        wire: Wire::AwsJson11,
+        model: &SECRETSMANAGER,
+    },
+    Entry { name: "ssm", target_prefix: Some("AmazonSSM"), wire: Wire::AwsJson11, model: &SSM },
+    Entry { name: "kms", target_prefix: Some("TrentService"), wire: Wire::AwsJson11, model: &KMS },
 ];
 
 /// What a request means.
@@ -189,7 +216,8 @@ mod tests {
 
     #[test]
     fn every_rest_operation_is_found_at_its_path() {
-        for operation in LAMBDA.operations.values() {
+        let services = [&LAMBDA, &SCHEDULER, &PIPES];
+        for operation in services.into_iter().flat_map(|service| service.operations.values()) {
             let path = operation.uri.fill(|_| Some("a/b:c 1".to_owned())).expect("all labels are given");
             let request = http::Request::builder().method(operation.method.clone()).uri(&path).body(());
             let parts = request.expect("a request").into_parts().0;

@@ -9,17 +9,23 @@ use fancy_regex::Regex;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     pub(crate) text: String,
+    /// The bounds of a pattern that says no more than `^.{1,100000}$`, which as an
+    /// automaton would take too much memory.
+    any_chars: Option<(usize, usize)>,
     regex: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
     pub(crate) fn new(text: &str) -> Pattern {
-        Pattern { text: text.to_owned(), regex: OnceLock::new() }
+        Pattern { text: text.to_owned(), any_chars: any_chars(text), regex: OnceLock::new() }
     }
 
     /// Whether the whole text matches. A pattern that does not compile (there is a test
     /// that all do) or runs out of its backtracking limit refuses.
     pub(crate) fn matches(&self, text: &str) -> bool {
+        if let Some((min, max)) = self.any_chars {
+            return !text.contains(LINE_TERMINATORS) && (min..=max).contains(&text.chars().count());
+        }
         let regex = self.regex.get_or_init(|| match Regex::new(&rewritten(&self.text)) {
             Ok(regex) => Some(regex),
             Err(error) => {
@@ -32,8 +38,19 @@ impl Pattern {
 
     #[cfg(test)]
     pub(crate) fn compiles(&self) -> Result<(), String> {
+        if self.any_chars.is_some() {
+            return Ok(());
+        }
         Regex::new(&rewritten(&self.text)).map(drop).map_err(|error| format!("{}: {error}", self.text))
     }
+}
+
+/// What a dot does not match in Java.
+const LINE_TERMINATORS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
+fn any_chars(java: &str) -> Option<(usize, usize)> {
+    let (min, max) = java.strip_prefix("^.{")?.strip_suffix("}$")?.split_once(',')?;
+    Some((min.parse().ok()?, max.parse().ok()?))
 }
 
 /// Java's `\d \w \s` know ASCII only, `$` at the end and `matches()` the whole text.
@@ -86,6 +103,9 @@ mod tests {
             (r"[\s\S]*", "a\nb", true),
             (r"[0-9A-Za-z\.\-_]*(?<!\.)", "a.b.", false),
             (r"a$", "a\n", false),
+            ("^.{1,100000}$", "é1", true),
+            ("^.{1,100000}$", "a\nb", false),
+            ("^.{1,100000}$", "", false),
         ];
         for (pattern, text, expected) in cases {
             let pattern = Pattern::new(pattern);

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use windlass_value::{Object, Value, parse};
 
 use crate::model::{
-    ErrorTrait, Kind, Location, Member, Operation, ServiceModel, Shape, ShapeId, Structure, TimestampFormat, Wire,
+    ErrorTrait, Kind, Location, Member, Namespace, Operation, ServiceModel, Shape, ShapeId, Structure, TimestampFormat,
+    Wire,
 };
 use crate::pattern::Pattern;
 use crate::uri::UriTemplate;
@@ -24,24 +25,38 @@ pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, St
         ("json", Some("1.0")) => Wire::AwsJson10,
         ("json", Some("1.1")) => Wire::AwsJson11,
         ("rest-json", _) => Wire::RestJson,
+        ("rest-xml", _) => Wire::RestXml,
+        ("ec2", _) => Wire::Ec2,
         ("query", _) => Wire::Query,
         (other, version) => return Err(format!("unknown protocol {other} {version:?}")),
     };
+    let rows = Rows { ids: &ids, shapes };
     Ok(ServiceModel {
         name,
         service_id: text_of(&table, "service_id")?.to_owned(),
         api_version: text_of(&table, "api_version")?.to_owned(),
         wire,
+        signing_name: text_of(&table, "signing_name")?.to_owned(),
+        endpoint_prefix: text_of(&table, "endpoint_prefix")?.to_owned(),
         target_prefix: optional_text(&table, "target_prefix"),
         error_namespace: optional_text(&table, "error_namespace"),
         xml_namespace: optional_text(&table, "xml_namespace"),
+        query_compatible: flag(&table, "query_compatible"),
+        constraint_error: optional_text(&table, "constraint_error").unwrap_or_else(|| "ValidationException".to_owned()),
+        unchecked: flag(&table, "unchecked"),
         operations: operations
             .iter()
             .map(|(name, row)| Ok((name.to_string(), operation(name, row, &ids)?)))
             .collect::<Result<_, String>>()?,
-        shapes: shapes.iter().map(|(name, row)| shape(name, row, &ids)).collect::<Result<_, String>>()?,
-        shape_ids: ids,
+        shapes: shapes.iter().map(|(name, row)| shape(name, row, &rows)).collect::<Result<_, String>>()?,
+        shape_ids: ids.clone(),
     })
+}
+
+/// The shapes of a table and their places.
+struct Rows<'a> {
+    ids: &'a HashMap<String, ShapeId>,
+    shapes: &'a Object,
 }
 
 fn object<'a>(value: &'a Value, key: &str) -> Result<&'a Object, String> {
@@ -92,11 +107,16 @@ fn operation(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<
             .map(|error| find(error, ids))
             .collect::<Result<_, _>>()?,
         result_wrapper: optional_text(row, "result_wrapper"),
+        input_name: optional_text(row, "input_name"),
+        input_namespace: namespace(&row["input_namespace"]),
+        output_name: optional_text(row, "output_name"),
+        unwrapped_output: flag(row, "unwrapped_output"),
+        shadowed: flag(row, "shadowed"),
     })
 }
 
-fn shape(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Shape, String> {
-    let part = |key: &str| member(key, &row[key], false, ids);
+fn shape(name: &str, row: &Value, rows: &Rows<'_>) -> Result<Shape, String> {
+    let part = |key: &str| member(key, &row[key], false, rows);
     let kind = match text_of(row, "type")? {
         "string" | "character" => Kind::String,
         "blob" => Kind::Blob,
@@ -114,7 +134,7 @@ fn shape(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Shap
             };
             let members = object(row, "members")?
                 .iter()
-                .map(|(name, member_row)| member(name, member_row, required(name), ids))
+                .map(|(name, member_row)| member(name, member_row, required(name), rows))
                 .collect::<Result<_, _>>()?;
             Kind::Structure(Structure { members, payload: optional_text(row, "payload") })
         }
@@ -122,7 +142,13 @@ fn shape(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Shap
     };
     let error = match &row["error"] {
         Value::Object(_) => {
-            Some(ErrorTrait { status: status(&row["error"], 400)?, code: optional_text(&row["error"], "code") })
+            let error = &row["error"];
+            Some(ErrorTrait {
+                status: status(error, 400)?,
+                code: optional_text(error, "code"),
+                query_code: optional_text(error, "query_code"),
+                query_status: error["query_status"].as_i64().and_then(|status| u16::try_from(status).ok()),
+            })
         }
         _ => None,
     };
@@ -142,11 +168,24 @@ fn shape(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Shap
         in_bytes: flag(row, "bytes"),
         format: format(row)?,
         event_stream: flag(row, "eventstream"),
+        streaming: flag(row, "streaming"),
+        namespace: namespace(&row["namespace"]),
+        refusal: optional_text(row, "refusal"),
         error,
     })
 }
 
-fn member(name: &str, row: &Value, required: bool, ids: &HashMap<String, ShapeId>) -> Result<Member, String> {
+/// `uri`, or `prefix uri`.
+fn namespace(text: &Value) -> Option<Namespace> {
+    let text = text.as_str()?;
+    let (prefix, uri) = match text.split_once(' ') {
+        Some((prefix, uri)) => (Some(prefix.to_owned()), uri),
+        None => (None, text),
+    };
+    Some(Namespace { prefix, uri: uri.to_owned() })
+}
+
+fn member(name: &str, row: &Value, required: bool, rows: &Rows<'_>) -> Result<Member, String> {
     let shape = match row {
         Value::String(shape) => shape,
         _ => text_of(row, "shape")?,
@@ -160,14 +199,24 @@ fn member(name: &str, row: &Value, required: bool, ids: &HashMap<String, ShapeId
         Some("statusCode") => Location::StatusCode,
         Some(other) => return Err(format!("member '{name}' has the unknown location {other}")),
     };
+    // What the member does not say, its shape may.
+    let shape_row = &rows.shapes.get(shape).cloned().unwrap_or_default();
     Ok(Member {
         name: name.to_owned(),
-        wire_name: optional_text(row, "name").unwrap_or_else(|| name.to_owned()),
-        shape: find(shape, ids)?,
+        wire_name: optional_text(row, "name")
+            .or_else(|| optional_text(shape_row, "name"))
+            .unwrap_or_else(|| name.to_owned()),
+        shape: find(shape, rows.ids)?,
         location,
         required,
         sensitive: flag(row, "sensitive"),
         format: format(row)?,
+        query_name: optional_text(row, "query"),
+        flattened: flag(row, "flattened") || flag(shape_row, "flattened"),
+        attribute: flag(row, "attribute"),
+        json: flag(row, "json"),
+        idempotency_token: flag(row, "idempotencyToken"),
+        namespace: namespace(&row["namespace"]).or_else(|| namespace(&shape_row["namespace"])),
     })
 }
 

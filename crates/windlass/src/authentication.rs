@@ -6,15 +6,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderValue, StatusCode, request::Parts};
-use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError, SigningKeys};
+use windlass_identity::{
+    Body, ChunkedBody, Claim, ClaimKind, Credentials, PayloadSigning, SignatureError, SigningKeys,
+};
 use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
 
 use crate::config::Config;
 use crate::credential::Credential;
+use crate::reception::PayloadProof;
 
 /// Characters of a region's name.
 const REGION_CHARACTERS_MAX: usize = 64;
+
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// How callers are known.
 pub(crate) struct Authentication {
@@ -96,6 +101,36 @@ impl Authentication {
         }
     }
 
+    /// The caller of an S3 request, from its head alone, and what its body must be.
+    ///
+    /// # Errors
+    /// What is wrong with the signature, or that the body's hash is not stated.
+    pub(crate) fn principal_of_head(&self, parts: &Parts, claim: &Claim) -> Result<(Principal, PayloadProof), Fault> {
+        let Mode::Keys { credentials, signing_keys } = &self.mode else {
+            return Ok((self.principal(parts, b"", claim)?, stated_payload(parts)));
+        };
+        let known = known_key(credentials, claim)?;
+        let stated = parts.headers.get(CONTENT_SHA256).map(|stated| String::from_utf8_lossy(stated.as_bytes()));
+        if stated.is_none() && claim.kind == ClaimKind::Header {
+            return Err(Fault::new("InvalidRequest", "Missing required header for this request: x-amz-content-sha256"));
+        }
+        let stated = stated.unwrap_or_default();
+        let signing =
+            windlass_identity::verify(parts, Body::Sha256Hex(stated.trim()), claim, known, now(), signing_keys);
+        let proof = match signing.map_err(|error| fault(quiet(error, claim)))? {
+            PayloadSigning::Signed => PayloadProof::Sha256(stated.trim().to_owned()),
+            PayloadSigning::Unsigned => PayloadProof::Anything,
+            PayloadSigning::Chunked { scheme, .. } => PayloadProof::Chunks(Box::new(match scheme.as_str() {
+                "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => {
+                    ChunkedBody::signed(claim, known, signing_keys)
+                }
+                "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => ChunkedBody::unsigned(),
+                _ => return Err(Fault::not_built(&format!("bodies signed as {scheme}"))),
+            })),
+        };
+        Ok((caller(known), proof))
+    }
+
     /// The caller, once the body is known too.
     ///
     /// # Errors
@@ -106,18 +141,39 @@ impl Authentication {
                 Ok(Principal { access_key_id: Some(claim.access_key_id.as_str().into()), ..principal.clone() })
             }
             Mode::Keys { credentials, signing_keys } => {
-                let known = credentials
-                    .get(claim.access_key_id.as_str())
-                    .ok_or_else(|| fault(SignatureError::unrecognized()))?;
+                let known = known_key(credentials, claim)?;
                 prove(parts, body, claim, known, signing_keys)?;
-                Ok(Principal {
-                    arn: known.arn.clone(),
-                    account: known.account.clone(),
-                    access_key_id: Some(known.access_key_id.clone()),
-                })
+                Ok(caller(known))
             }
         }
     }
+}
+
+fn known_key<'a>(credentials: &'a HashMap<Text, Credentials>, claim: &Claim) -> Result<&'a Credentials, Fault> {
+    credentials.get(claim.access_key_id.as_str()).ok_or_else(|| fault(SignatureError::unrecognized()))
+}
+
+fn caller(known: &Credentials) -> Principal {
+    Principal {
+        arn: known.arn.clone(),
+        account: known.account.clone(),
+        access_key_id: Some(known.access_key_id.clone()),
+    }
+}
+
+/// What the head of an S3 request says its body is, without a check of the head.
+fn stated_payload(parts: &Parts) -> PayloadProof {
+    let stated = parts.headers.get(CONTENT_SHA256).and_then(|stated| stated.to_str().ok()).unwrap_or_default();
+    match stated {
+        stated if stated.starts_with("STREAMING-") => PayloadProof::Chunks(Box::new(ChunkedBody::unsigned())),
+        stated if is_sha256(stated) => PayloadProof::Sha256(stated.to_owned()),
+        _ => PayloadProof::Anything,
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    const DIGITS: usize = 64;
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn prove(

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use windlass_protocol::{Dispatcher, Models, Wiring};
+use windlass_protocol::{Dispatcher, Models};
 
 use crate::access_log::AccessLog;
 use crate::authentication::Authentication;
@@ -29,6 +29,7 @@ use crate::hosted::{Close, Hosted};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::Meters;
 use crate::tls;
+use crate::webhook::Webhooks;
 
 /// How long a client may take over a request's head, an idle connection
 /// between two requests too.
@@ -104,6 +105,7 @@ impl Server {
             models: Models::embedded(),
             authentication: Authentication::new(config),
             dispatcher: Dispatcher::new(),
+            webhooks: Webhooks::new(config.webhooks.clone(), &config.account_id, &config.region, config.is_open()),
             lifecycle: Lifecycle::new(),
             in_flight: Arc::default(),
             bodies: Arc::<BodyBudget>::default(),
@@ -137,10 +139,10 @@ impl Server {
     /// The recovery's.
     pub async fn host(&mut self, hosted: Hosted) -> Result<(), StartError> {
         // Tables are compiled when first looked at; no caller should wait for that.
-        for service in &hosted.services {
+        for service in &hosted.wiring.services {
             self.front.models.service(service.name());
         }
-        self.front.dispatcher.wire(Wiring { services: hosted.services, ..Wiring::default() });
+        self.front.dispatcher.wire(hosted.wiring);
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);
         self.close = Some(hosted.close);

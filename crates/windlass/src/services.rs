@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_lambda::{Lambda, LambdaConfig};
-use windlass_protocol::{Dispatcher, Service};
+use windlass_protocol::{Dispatcher, Service, Wiring};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
 use windlass_workflow::Limits;
 
+use crate::backend::Backends;
 use crate::config::Config;
 use crate::hosted::Hosted;
 use crate::meters::Measurement;
@@ -45,8 +46,10 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone()];
     let (measured, measured_journal) = (store.clone(), journal.clone());
     let (recovered, watched) = (journal.clone(), store.clone());
+    let hosted = services.iter().map(|service| service.name()).collect();
+    let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), hosted)?;
     Ok(Hosted {
-        services,
+        wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
