@@ -151,9 +151,8 @@ pub(crate) fn first_difference<'a>(current: &Attributes, given: &'a Attributes, 
         let given = checked(name, value, fifo).unwrap_or_default();
         let current = current.get(name).map_or("", String::as_str);
         // Documents are the same however they are spelled.
-        let same_document = || {
-            matches!((windlass_value::parse(current), windlass_value::parse(&given)), (Ok(a), Ok(b)) if a == b)
-        };
+        let same_document =
+            || matches!((windlass_value::parse(current), windlass_value::parse(&given)), (Ok(a), Ok(b)) if a == b);
         current != given && !same_document()
     };
     given.iter().find(|(name, value)| differs(name, value)).map(|(name, _)| name.as_str())
@@ -175,9 +174,8 @@ fn checked(name: &str, value: &str, fifo: bool) -> Result<String, Fault> {
         Ok(number) if (min..=max).contains(&number) => Ok(number.to_string()),
         _ => Err(refused()),
     };
-    let one_of = |allowed: &[&str]| {
-        allowed.iter().find(|it| **it == value).map(|it| (*it).to_owned()).ok_or_else(refused)
-    };
+    let one_of =
+        |allowed: &[&str]| allowed.iter().find(|it| **it == value).map(|it| (*it).to_owned()).ok_or_else(refused);
     let flag = || match value.to_ascii_lowercase().as_str() {
         text @ ("true" | "false") => Ok(text.to_owned()),
         _ => Err(refused()),

@@ -250,6 +250,12 @@ impl Backlog {
         (old, last.filter(|_| count == limit))
     }
 
+    /// Messages that nobody received yet.
+    pub(crate) fn never_received(&self) -> Vec<u64> {
+        let is_new = |entry: &Entry| entry.receives == 0 && matches!(entry.state, State::Visible | State::Delayed);
+        self.entries.iter().filter(|(_, entry)| is_new(entry)).map(|(sequence, _)| *sequence).collect()
+    }
+
     fn detach(&mut self, sequence: u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
         match entry.state {

@@ -33,7 +33,10 @@ pub(crate) fn invalid_attribute(name: &str) -> Fault {
 
 /// A text that is no receipt handle of the queue.
 pub(crate) fn invalid_receipt(handle: &str) -> Fault {
-    Fault::new("ReceiptHandleIsInvalid", format!("The input receipt handle \"{handle}\" is not a valid receipt handle."))
+    Fault::new(
+        "ReceiptHandleIsInvalid",
+        format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
+    )
 }
 
 /// `ResourceNotFoundException`, of the message move tasks.

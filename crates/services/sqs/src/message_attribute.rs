@@ -216,7 +216,11 @@ mod tests {
             (&[text("Foo", "String", "Bar")], Some("ae7155c6026991b6d54b11589678bf9c")),
             (&[text("MyAttribute", "String", "foobar")], Some("adb59cd4678ea5a855436b949cd07ab6")),
             (
-                &[text("Hello", "String", "There"), text("General", "String", "Kenobi"), text("Help.Me", "String", "Me")],
+                &[
+                    text("Hello", "String", "There"),
+                    text("General", "String", "Kenobi"),
+                    text("Help.Me", "String", "Me"),
+                ],
                 Some("4c360f3fdafd970e05fae2f149d997f5"),
             ),
         ];

@@ -261,11 +261,16 @@ impl Queue {
             let rows = self.rows(store, after, before)?;
             let all = rows.len() < PAGE_ROWS;
             let last = rows.last().map_or(after, |row| sequence_of(&row.key));
+            let mut read = 0;
             for row in &rows {
-                self.index(backlog, row, now_ms)?;
+                // A message that was adopted is not of the tail any more.
+                if backlog.get(sequence_of(&row.key)).is_none() {
+                    self.index(backlog, row, now_ms)?;
+                    read += 1;
+                }
             }
             // With all read, the next are those behind what is being committed.
-            backlog.tail.advance(if all { before - 1 } else { last }, rows.len(), all);
+            backlog.tail.advance(if all { before - 1 } else { last }, read, all);
             if all {
                 break;
             }
@@ -280,6 +285,22 @@ impl Queue {
     pub(crate) fn stored(&self, store: &Store, sequence: u64) -> Result<Option<Entry>, Fault> {
         let row = store.get(&MESSAGES, &self.key(sequence)).map_err(|error| of_store(&error))?;
         row.map(|row| self.entry(&row)).transpose()
+    }
+
+    /// Takes a message of the tail into memory, to delete it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn adopt(&self, backlog: &mut Backlog, store: &Store, sequence: u64, now_ms: i64) -> Result<(), Fault> {
+        if backlog.get(sequence).is_none()
+            && backlog.tail.covers(sequence)
+            && let Some(entry) = self.stored(store, sequence)?
+        {
+            let at = entry.state_at(now_ms);
+            backlog.insert(sequence, entry, at);
+            backlog.tail.remove_one();
+        }
+        Ok(())
     }
 
     fn index(&self, backlog: &mut Backlog, row: &Row, now_ms: i64) -> Result<(), Fault> {

@@ -78,9 +78,13 @@ mod tests {
         let mut altered = handle.clone().into_bytes();
         altered[12] ^= 1;
         let altered = String::from_utf8(altered).expect("still ASCII");
-        for (handle, queue_id, secret) in
-            [(handle.as_str(), 8, secret), (&handle, 9, [8; 16]), (&altered, 9, secret), ("", 9, secret), ("x y", 9, secret)]
-        {
+        for (handle, queue_id, secret) in [
+            (handle.as_str(), 8, secret),
+            (&handle, 9, [8; 16]),
+            (&altered, 9, secret),
+            ("", 9, secret),
+            ("x y", 9, secret),
+        ] {
             assert_eq!(Receipt::open(handle, queue_id, &secret), Err(faults::invalid_receipt(handle)));
         }
     }

@@ -10,9 +10,7 @@ use crate::backlog::{Entry, State};
 use crate::content::Content;
 use crate::faults::{invalid_value, no_queue, of_commit, of_store, over_limit};
 use crate::input;
-use crate::limits::{
-    IN_FLIGHT_MAX, RECEIVE_MESSAGES_MAX, TAKEN_OUT_MAX, VISIBILITY_S_MAX, WAIT_S_MAX, WAITERS_MAX,
-};
+use crate::limits::{IN_FLIGHT_MAX, RECEIVE_MESSAGES_MAX, TAKEN_OUT_MAX, VISIBILITY_S_MAX, WAIT_S_MAX, WAITERS_MAX};
 use crate::message_attribute::{self, MessageAttribute};
 use crate::queue::{Queue, QueueState, Waiter};
 use crate::receipt::Receipt;
@@ -94,7 +92,8 @@ impl Shared {
         let record = queue.record();
         let settings = &record.settings;
         // Before the lock: the catalogue has its own.
-        let dead_letters = settings.redrive.as_ref().and_then(|policy| Some((policy, self.dead_letter_queue(queue, policy)?)));
+        let dead_letters =
+            settings.redrive.as_ref().and_then(|policy| Some((policy, self.dead_letter_queue(queue, policy)?)));
         let mut guard = queue.state.lock();
         let state = &mut *guard;
         if state.closing {
@@ -350,15 +349,13 @@ impl Wanted {
         all.into_iter().filter(|(name, _)| is_wanted(name)).filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Names may be exact, `All`, `.*`, or a prefix before `*` or `.*`.
+    /// Names may be exact, `All`, `*`, `.*`, or a prefix before `.*`.
     fn message_attributes<'a>(&self, content: &'a Content) -> Vec<&'a MessageAttribute> {
-        let is_wanted = |name: &str| {
-            self.message.iter().any(|wanted| {
-                wanted == "All" || wanted == name || wanted.strip_suffix('*').is_some_and(|start| {
-                    name.starts_with(start) || start.strip_suffix('.').is_some_and(|start| name.starts_with(start))
-                })
-            })
+        let matches = |name: &str, wanted: &str| match wanted {
+            "All" | "*" => true,
+            wanted => name == wanted || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
         };
+        let is_wanted = |name: &str| self.message.iter().any(|wanted| matches(name, wanted));
         content.attributes.iter().filter(|attribute| is_wanted(&attribute.name)).collect()
     }
 }

@@ -39,12 +39,7 @@ pub(crate) struct Record {
 impl Record {
     /// The same with other attributes.
     pub(crate) fn with_attributes(&self, attributes: Attributes, now_ms: i64) -> Record {
-        Record {
-            settings: Arc::new(Settings::read(&attributes)),
-            attributes,
-            modified_ms: now_ms,
-            ..self.clone()
-        }
+        Record { settings: Arc::new(Settings::read(&attributes)), attributes, modified_ms: now_ms, ..self.clone() }
     }
 
     /// Adds the row to a batch.

@@ -32,7 +32,8 @@ impl RedrivePolicy {
             value => value.as_i64(),
         };
         let receives_max = count.filter(|count| RECEIVE_COUNT.contains(count)).ok_or_else(|| {
-            let spelled = policy["maxReceiveCount"].as_str().map_or_else(|| policy["maxReceiveCount"].to_text(), str::to_owned);
+            let spelled =
+                policy["maxReceiveCount"].as_str().map_or_else(|| policy["maxReceiveCount"].to_text(), str::to_owned);
             refused(&format!(
                 "Invalid value for maxReceiveCount: {spelled}, valid values are from 1 to 1000 both inclusive."
             ))
@@ -83,7 +84,9 @@ impl RedriveAllowPolicy {
                 let arns = sources.iter().map(|arn| arn.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
                 arns.map(RedriveAllowPolicy::ByQueue).ok_or_else(|| refused("Invalid value for sourceQueueArns."))
             }
-            (Some("byQueue"), _) => Err(refused("sourceQueueArns must name 1 to 10 queues when redrivePermission is byQueue.")),
+            (Some("byQueue"), _) => {
+                Err(refused("sourceQueueArns must name 1 to 10 queues when redrivePermission is byQueue."))
+            }
             _ => Err(refused("Invalid value for redrivePermission, valid values are allowAll, denyAll and byQueue.")),
         }
     }
@@ -97,4 +100,3 @@ impl RedriveAllowPolicy {
         }
     }
 }
-
