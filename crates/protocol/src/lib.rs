@@ -40,5 +40,4 @@ pub use model::{Operation, ServiceModel, Wire};
 pub use models::Models;
 pub use resolve::Resolved;
 pub use s3_address::s3_address;
-pub use models::{Models, Resolved};
 pub use permission::{Permission, has_permission_row, permissions};
