@@ -1,7 +1,7 @@
 //! How large request bodies may be, as AWS documents and measures it.
 
 use crate::fault::Fault;
-use crate::models::Resolved;
+use crate::resolve::Resolved;
 
 /// A request to Step Functions.
 const STATES_REQUEST_BYTES_MAX: usize = 1024 * 1024;

@@ -82,7 +82,7 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
     let models = Models::embedded();
     let wire = models.wire(parts, scope);
     let resolved = match wire {
-        Wire::Query => models.resolve_query(&body, scope),
+        Wire::Query => models.resolve_query(parts, &body, scope),
         _ => models.resolve(parts, scope),
     };
     let resolved = match resolved {
@@ -105,9 +105,7 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
             if let Some(expected) = case["payload"].as_str() {
                 assert_eq!(payload, expected, "{name}");
             }
-            if wire != Wire::Query {
-                comes_back(&resolved, input, payload, name);
-            }
+            comes_back(&resolved, input, payload, name);
         }
     }
     reply(case, &resolved)
@@ -117,13 +115,31 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
 fn comes_back(resolved: &Resolved, input: Value, payload: Bytes, name: &str) {
     let endpoint = "https://other.example:8443".parse().expect("an endpoint");
     let (service, operation) = (resolved.service, resolved.operation);
-    let request = encode_request(service, operation, &endpoint, &input, payload.clone()).expect(name);
+    let request = encode_request(service, operation, &endpoint, &input, payload.clone().into()).expect(name);
     assert_eq!(request.uri().authority().map(|it| it.as_str()), Some("other.example:8443"), "{name}");
     let (parts, body) = request.into_parts();
-    let again = Models::embedded().resolve(&parts, None).expect(name);
+    let (models, scope) = (Models::embedded(), Some(service.name));
+    let again = match models.wire(&parts, scope) {
+        Wire::Query => models.resolve_query(&parts, &in_memory(body.clone()), scope),
+        _ => models.resolve(&parts, scope),
+    };
+    let again = again.expect(name);
     assert_eq!(again.operation.name, operation.name, "{name}");
-    let (read, body) = decode(&again, &parts, body.into()).expect(name);
-    assert_eq!((read, in_memory(body)), (input, payload), "{name}");
+    let (read, body) = decode(&again, &parts, body).expect(name);
+    assert_eq!((without_transport(read), in_memory(body)), (without_transport(input), payload), "{name}");
+}
+
+/// Members that say how a body travels differ where its document is written anew.
+fn without_transport(input: Value) -> Value {
+    match input {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(name, _)| !matches!(&***name, "ContentMD5" | "ContentLength" | "ContentType"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Object>()
+            .into(),
+        other => other,
+    }
 }
 
 fn reply(case: &Value, resolved: &Resolved) -> Option<Response<Bytes>> {
@@ -133,15 +149,21 @@ fn reply(case: &Value, resolved: &Resolved) -> Option<Response<Bytes>> {
         fault.status = given["status"].as_i64().map_or(400, |status| status as u16);
         fault.members = given["members"].as_object().map_or_else(Object::new, |members| (**members).clone());
         let response = whole(encode_fault(resolved, REQUEST_ID, &fault));
-        let read = decode_response(resolved.service, resolved.operation, response.clone()).err()?;
-        assert_eq!((&read.code, &read.message), (&fault.code, &fault.message));
+        let read = decode_response(resolved.service, resolved.operation, response.clone().map(Body::from)).err();
+        // Answers to HEAD say no more than the status.
+        if !response.body().is_empty() && resolved.wire == resolved.service.wire {
+            let read = read.expect("a fault");
+            let expected = case["code_on_wire"].as_str().unwrap_or(&fault.code);
+            assert_eq!((&*read.code, &read.message), (expected, &fault.message));
+        }
         return Some(response);
     }
     let output = case.get("reply")?.clone();
     let body = Bytes::from(case["reply_body"].as_str().unwrap_or_default().to_owned());
     let response = whole(encode(resolved, REQUEST_ID, Reply { output: output.clone(), body: body.clone().into() }));
-    if resolved.service.wire != Wire::Query {
-        let read = decode_response(resolved.service, resolved.operation, response.clone()).expect("a success");
+    if resolved.service.wire == resolved.wire && response.status() != 304 {
+        let answer = response.clone().map(Body::from);
+        let read = decode_response(resolved.service, resolved.operation, answer).expect("a success");
         assert_eq!(in_memory(read.body), body);
         for (key, value) in read.output.as_object().into_iter().flat_map(|members| members.iter()) {
             assert_eq!(value, case["answer"].get(key).unwrap_or(&output[&**key]), "{key}");
