@@ -109,10 +109,7 @@ fn fill(events: &Events, request: Request<'_>, destination: &mut ApiDestination)
         destination.rate_max = rate as u32;
     }
     if connection::of_arn(events, &destination.connection_arn).is_none() {
-        return Err(faults::not_found(format!(
-            "Connection '{}' does not exist.",
-            destination.connection_arn
-        )));
+        return Err(faults::not_found(format!("Connection '{}' does not exist.", destination.connection_arn)));
     }
     let is_address = destination.endpoint.starts_with("https://") || destination.endpoint.starts_with("http://");
     match is_address {

@@ -43,7 +43,11 @@ pub(crate) async fn call(events: &Events, arn: &str, parameters: &Value, payload
         return failed("RESOURCE_NOT_FOUND", format!("The API destination {arn} does not exist."), false);
     };
     let Some(connection) = connection::of_arn(events, &destination.connection_arn) else {
-        return failed("RESOURCE_NOT_FOUND", format!("The connection {} does not exist.", destination.connection_arn), false);
+        return failed(
+            "RESOURCE_NOT_FOUND",
+            format!("The connection {} does not exist.", destination.connection_arn),
+            false,
+        );
     };
     if let Err(at) = events.rate_limits.take(arn, destination.rate_max, events.now()) {
         return Ended::TooFast(at);

@@ -181,11 +181,9 @@ pub(crate) async fn describe(events: &Events, request: Request<'_>) -> Outcome {
     let mut output = Object::new();
     output.insert("ArchiveArn", archive.arn.as_str());
     output.extend(summary(&archive, contents));
-    for (name, value) in [
-        ("Description", &record.description),
-        ("EventPattern", &record.pattern),
-        ("KmsKeyIdentifier", &record.kms_key),
-    ] {
+    for (name, value) in
+        [("Description", &record.description), ("EventPattern", &record.pattern), ("KmsKeyIdentifier", &record.kms_key)]
+    {
         if let Some(value) = value {
             output.insert(name, value.as_str());
         }

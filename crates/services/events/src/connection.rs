@@ -281,11 +281,7 @@ fn find(events: &Events, request: Request<'_>) -> Result<Arc<Connection>, Fault>
 }
 
 /// Stores and shows a connection.
-async fn put(
-    events: &Events,
-    lock: tokio::sync::OwnedMutexGuard<()>,
-    connection: Connection,
-) -> Result<(), Fault> {
+async fn put(events: &Events, lock: tokio::sync::OwnedMutexGuard<()>, connection: Connection) -> Result<(), Fault> {
     let mut batch = Batch::default();
     tables::put(&mut batch, &connection)?;
     let place = connection.place.clone();

@@ -65,10 +65,18 @@ async fn to_target(events: &Events, delivery: &Delivery, mut target: ToTarget, p
     let age_ms = now.as_ms() - target.accepted_ms;
     match target.retry().after_pause(&failure, attempt, age_ms, random::fraction(), pause_ms) {
         windlass_event_target::Verdict::Retry { after_ms } => {
-            tracing::debug!(rule = target.rule_arn, target = target.target_arn, code = failure.code, message = failure.message, "a delivery failed and is tried again");
+            tracing::debug!(
+                rule = target.rule_arn,
+                target = target.target_arn,
+                code = failure.code,
+                message = failure.message,
+                "a delivery failed and is tried again"
+            );
             Verdict::Retry { at: now.plus_ms(after_ms) }
         }
-        windlass_event_target::Verdict::GiveUp(exhausted) => give_up(events, delivery, target, payload, &failure, exhausted, attempt),
+        windlass_event_target::Verdict::GiveUp(exhausted) => {
+            give_up(events, delivery, target, payload, &failure, exhausted, attempt)
+        }
     }
 }
 

@@ -18,8 +18,7 @@ use crate::place::Place;
 use crate::rate_limit::RateLimits;
 use crate::request::Request;
 use crate::{
-    api_destination, archive, bus_operations, connection, put_events, replay, rule_operations, tags,
-    target_operations,
+    api_destination, archive, bus_operations, connection, put_events, replay, rule_operations, tags, target_operations,
 };
 
 /// Deliveries under way at once.
@@ -127,7 +126,11 @@ impl Events {
         vec![
             ("windlass_events_delivered", "Events delivered to targets since the start", delivered as f64),
             ("windlass_events_given_up", "Deliveries given up since the start", failed as f64),
-            ("windlass_events_deliveries_under_way", "Deliveries to targets that run now", self.outbox.under_way() as f64),
+            (
+                "windlass_events_deliveries_under_way",
+                "Deliveries to targets that run now",
+                self.outbox.under_way() as f64,
+            ),
             ("windlass_events_buses", "Event buses", buses as f64),
             ("windlass_events_rules", "Rules", rules as f64),
             ("windlass_events_archives", "Archives", archives as f64),

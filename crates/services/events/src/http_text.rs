@@ -21,7 +21,8 @@ pub(crate) fn percent_encode(text: &str) -> String {
 
 /// `a=1&b=2`
 pub(crate) fn form(fields: &Object) -> String {
-    let pairs = fields.iter().map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(&plain(value))));
+    let pairs =
+        fields.iter().map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(&plain(value))));
     pairs.collect::<Vec<_>>().join("&")
 }
 

@@ -136,10 +136,7 @@ fn may_be_aws(call: &Call) -> bool {
 fn read(entry: &Value) -> Result<(EventEntry, Value), Refusal> {
     let required = |name: &str| match entry[name].as_str() {
         Some(text) if !text.is_empty() => Ok(Text::from(text)),
-        _ => Err((
-            "InvalidArgument",
-            format!("Parameter {name} is not valid. Reason: {name} is a required argument."),
-        )),
+        _ => Err(("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."))),
     };
     let (source, detail_type, detail) = (required("Source")?, required("DetailType")?, required("Detail")?);
     let document = windlass_value::parse(&detail).ok().filter(|detail| detail.as_object().is_some());

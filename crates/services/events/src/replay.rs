@@ -200,8 +200,7 @@ fn plan_step(events: &Events, place: &Place, name: &str) -> Result<Batch, Fault>
             // The end is inclusive, in whole seconds as events have them.
             let range = events_between(&archive.record, record.from_ms, record.to_ms + 1);
             let mut scan = Scan::range(range, PAGE_EVENTS);
-            scan.after =
-                record.after.take().map(|key| Position { columns: Vec::new(), key: Key::from_bytes(key) });
+            scan.after = record.after.take().map(|key| Position { columns: Vec::new(), key: Key::from_bytes(key) });
             let rows = events.store.scan(&ARCHIVED_EVENTS, scan).map_err(|error| faults::of_store(&error))?;
             for row in &rows {
                 record.after = Some(row.key.as_bytes().to_vec());
@@ -240,8 +239,7 @@ fn stored(events: &Events, place: &Place, name: &str) -> Result<Option<(ReplayRe
 
 fn find(events: &Events, request: Request<'_>) -> Result<(ReplayRecord, u64), Fault> {
     let name = request.required("ReplayName")?;
-    stored(events, &request.place(), name)?
-        .ok_or_else(|| faults::not_found(format!("Replay {name} does not exist.")))
+    stored(events, &request.place(), name)?.ok_or_else(|| faults::not_found(format!("Replay {name} does not exist.")))
 }
 
 pub(crate) fn describe(events: &Events, request: Request<'_>) -> Outcome {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use windlass_protocol::{Call, Fault};
-use windlass_value::{Text, Value};
+use windlass_value::Value;
 
 use crate::faults;
 use crate::place::{DEFAULT_BUS, Place};
@@ -70,7 +70,10 @@ impl<'a> Request<'a> {
     }
 
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<&'a str>, Fault> {
-        self.array(name)?.iter().map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a list of strings"))).collect()
+        self.array(name)?
+            .iter()
+            .map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a list of strings")))
+            .collect()
     }
 
     /// Epoch seconds as milliseconds.
@@ -145,9 +148,4 @@ pub(crate) fn seconds(ms: i64) -> Value {
         0 => Value::int(ms / 1000),
         _ => windlass_value::Number::from_f64(ms as f64 / 1000.0).into(),
     }
-}
-
-/// The text, shared.
-pub(crate) fn shared(text: &str) -> Text {
-    text.into()
 }

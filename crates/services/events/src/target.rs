@@ -1,6 +1,4 @@
-use windlass_event_target::{
-    AGE_SECONDS_MAX, ATTEMPTS_MAX, Destination, DestinationError, Kind, Path, RetryPolicy,
-};
+use windlass_event_target::{AGE_SECONDS_MAX, ATTEMPTS_MAX, Destination, DestinationError, Kind, Path, RetryPolicy};
 use windlass_protocol::Fault;
 use windlass_value::{Text, Value};
 
@@ -15,7 +13,6 @@ const VARIABLES_MAX: usize = 100;
 pub(crate) struct Target {
     pub(crate) id: String,
     pub(crate) arn: Text,
-    pub(crate) destination: Destination,
     pub(crate) role_arn: Option<String>,
     pub(crate) input: Input,
     pub(crate) retry: RetryPolicy,
@@ -72,7 +69,6 @@ impl Target {
         let http = document.get("HttpParameters").filter(|value| !value.is_null()).cloned();
         Ok(Target {
             arn: arn.into(),
-            destination,
             role_arn,
             input: input(document, &id)?,
             retry: retry(&document["RetryPolicy"])?,
@@ -101,8 +97,7 @@ fn input(document: &Value, id: &str) -> Result<Input, Fault> {
         }
         (None, Some(path), None) => Ok(Input::Path(parse_path("InputPath", path)?)),
         (None, None, Some(transformer)) => {
-            let template =
-                text(transformer, "InputTemplate")?.ok_or_else(|| faults::not_null("InputTemplate"))?.into();
+            let template = text(transformer, "InputTemplate")?.ok_or_else(|| faults::not_null("InputTemplate"))?.into();
             let variables = match &transformer["InputPathsMap"] {
                 Value::Null => Vec::new(),
                 Value::Object(paths) => paths

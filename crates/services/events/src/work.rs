@@ -51,7 +51,6 @@ pub(crate) struct ToTarget {
     pub(crate) trace: Option<String>,
 }
 
-
 impl ToTarget {
     pub(crate) fn retry(&self) -> RetryPolicy {
         RetryPolicy { attempts_max: self.attempts_max, age_seconds_max: self.age_seconds_max }
