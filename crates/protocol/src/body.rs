@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// The payload of a call or an answer: in memory, or a part of a file where it
-/// may be larger than memory should hold (S3 objects).
+/// The payload of a call or an answer: in memory, or a part of a file or of
+/// several where it may be larger than memory should hold (S3 objects).
 #[derive(Clone, Default)]
 pub struct Body(Content);
 
@@ -13,6 +13,20 @@ pub struct Body(Content);
 enum Content {
     Bytes(Bytes),
     File(FileBody),
+    Pieces { len: u64, pieces: Arc<dyn Pieces> },
+}
+
+/// What a body consists of that lies in several files, one after another. They are
+/// opened when their turn comes: there may be more than a process may have open.
+pub trait Pieces: Send + Sync + 'static {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The piece of that index, below [`Pieces::count`]; blocks.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn open(&self, index: usize) -> std::io::Result<Body>;
 }
 
 /// A part of an open file. The file keeps its bytes even if its name goes away.
@@ -65,11 +79,17 @@ impl Body {
         Body(Content::File(file))
     }
 
+    /// Pieces that have `len` bytes together.
+    pub fn pieces(len: u64, pieces: Arc<dyn Pieces>) -> Body {
+        Body(Content::Pieces { len, pieces })
+    }
+
     /// How many bytes it has.
     pub fn len(&self) -> u64 {
         match &self.0 {
             Content::Bytes(bytes) => bytes.len() as u64,
             Content::File(file) => file.len,
+            Content::Pieces { len, .. } => *len,
         }
     }
 
@@ -82,15 +102,23 @@ impl Body {
     pub fn in_memory(&self) -> Option<&Bytes> {
         match &self.0 {
             Content::Bytes(bytes) => Some(bytes),
-            Content::File(_) => None,
+            Content::File(_) | Content::Pieces { .. } => None,
         }
     }
 
     /// The file, if they are in one.
     pub fn in_file(&self) -> Option<&FileBody> {
         match &self.0 {
-            Content::Bytes(_) => None,
             Content::File(file) => Some(file),
+            Content::Bytes(_) | Content::Pieces { .. } => None,
+        }
+    }
+
+    /// The pieces, if it lies in several.
+    pub fn in_pieces(&self) -> Option<&Arc<dyn Pieces>> {
+        match &self.0 {
+            Content::Pieces { pieces, .. } => Some(pieces),
+            Content::Bytes(_) | Content::File(_) => None,
         }
     }
 
@@ -105,6 +133,13 @@ impl Body {
         match &self.0 {
             Content::Bytes(bytes) => Ok(bytes.clone()),
             Content::File(file) => file.read_at(0, file.len as usize),
+            Content::Pieces { len, pieces } => {
+                let mut whole = Vec::with_capacity(*len as usize);
+                for index in 0..pieces.count() {
+                    whole.extend_from_slice(&pieces.open(index)?.read(bytes_max)?);
+                }
+                Ok(whole.into())
+            }
         }
     }
 }
@@ -152,6 +187,7 @@ impl fmt::Debug for Body {
         match &self.0 {
             Content::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
             Content::File(file) => write!(f, "Body({} bytes in a file)", file.len),
+            Content::Pieces { len, pieces } => write!(f, "Body({len} bytes in {} pieces)", pieces.count()),
         }
     }
 }

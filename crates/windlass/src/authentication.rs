@@ -6,15 +6,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderValue, StatusCode, request::Parts};
-use windlass_identity::{Body, Claim, Credentials, PayloadSigning, SignatureError, SigningKeys};
+use windlass_identity::{
+    Body, ChunkedBody, Claim, ClaimKind, Credentials, PayloadSigning, SignatureError, SigningKeys,
+};
 use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
 
 use crate::config::Config;
 use crate::credential::Credential;
+use crate::reception::PayloadProof;
 
 /// Characters of a region's name.
 const REGION_CHARACTERS_MAX: usize = 64;
+
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// How callers are known.
 pub(crate) struct Authentication {
@@ -90,10 +95,40 @@ impl Authentication {
         }
         match &self.mode {
             Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
-                Err(fault(SignatureError::unrecognized()))
+                Err(fault(worded(SignatureError::unrecognized(), &claim.service)))
             }
             _ => Ok(claim),
         }
+    }
+
+    /// The caller of an S3 request, from its head alone, and what its body must be.
+    ///
+    /// # Errors
+    /// What is wrong with the signature, or that the body's hash is not stated.
+    pub(crate) fn principal_of_head(&self, parts: &Parts, claim: &Claim) -> Result<(Principal, PayloadProof), Fault> {
+        let Mode::Keys { credentials, signing_keys } = &self.mode else {
+            return Ok((self.principal(parts, b"", claim)?, stated_payload(parts)));
+        };
+        let known = known_key(credentials, claim)?;
+        let stated = parts.headers.get(CONTENT_SHA256).map(|stated| String::from_utf8_lossy(stated.as_bytes()));
+        if stated.is_none() && claim.kind == ClaimKind::Header {
+            return Err(Fault::new("InvalidRequest", "Missing required header for this request: x-amz-content-sha256"));
+        }
+        let stated = stated.unwrap_or_default();
+        let signing =
+            windlass_identity::verify(parts, Body::Sha256Hex(stated.trim()), claim, known, now(), signing_keys);
+        let proof = match signing.map_err(|error| fault(worded(quiet(error, claim), &claim.service)))? {
+            PayloadSigning::Signed => PayloadProof::Sha256(stated.trim().to_owned()),
+            PayloadSigning::Unsigned => PayloadProof::Anything,
+            PayloadSigning::Chunked { scheme, .. } => PayloadProof::Chunks(Box::new(match scheme.as_str() {
+                "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => {
+                    ChunkedBody::signed(claim, known, signing_keys)
+                }
+                "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => ChunkedBody::unsigned(),
+                _ => return Err(Fault::not_built(&format!("bodies signed as {scheme}"))),
+            })),
+        };
+        Ok((caller(known), proof))
     }
 
     /// The caller, once the body is known too.
@@ -106,18 +141,41 @@ impl Authentication {
                 Ok(Principal { access_key_id: Some(claim.access_key_id.as_str().into()), ..principal.clone() })
             }
             Mode::Keys { credentials, signing_keys } => {
-                let known = credentials
-                    .get(claim.access_key_id.as_str())
-                    .ok_or_else(|| fault(SignatureError::unrecognized()))?;
+                let known = known_key(credentials, claim)?;
                 prove(parts, body, claim, known, signing_keys)?;
-                Ok(Principal {
-                    arn: known.arn.clone(),
-                    account: known.account.clone(),
-                    access_key_id: Some(known.access_key_id.clone()),
-                })
+                Ok(caller(known))
             }
         }
     }
+}
+
+fn known_key<'a>(credentials: &'a HashMap<Text, Credentials>, claim: &Claim) -> Result<&'a Credentials, Fault> {
+    credentials
+        .get(claim.access_key_id.as_str())
+        .ok_or_else(|| fault(worded(SignatureError::unrecognized(), &claim.service)))
+}
+
+fn caller(known: &Credentials) -> Principal {
+    Principal {
+        arn: known.arn.clone(),
+        account: known.account.clone(),
+        access_key_id: Some(known.access_key_id.clone()),
+    }
+}
+
+/// What the head of an S3 request says its body is, without a check of the head.
+fn stated_payload(parts: &Parts) -> PayloadProof {
+    let stated = parts.headers.get(CONTENT_SHA256).and_then(|stated| stated.to_str().ok()).unwrap_or_default();
+    match stated {
+        stated if stated.starts_with("STREAMING-") => PayloadProof::Chunks(Box::new(ChunkedBody::unsigned())),
+        stated if is_sha256(stated) => PayloadProof::Sha256(stated.to_owned()),
+        _ => PayloadProof::Anything,
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    const DIGITS: usize = 64;
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn prove(
@@ -136,7 +194,7 @@ fn prove(
                 format!("The request's body must be under the signature for the service '{}'.", claim.service);
             Err(invalid(message))
         }
-        Err(error) => Err(fault(error)),
+        Err(error) => Err(fault(worded(error, &claim.service))),
     }
 }
 
@@ -146,6 +204,38 @@ fn quiet(error: SignatureError, claim: &Claim) -> SignatureError {
         Some(_) => SignatureError { explanation: None, ..error },
         None => error,
     }
+}
+
+/// The error as the claimed service words it: each protocol has its own names.
+fn worded(mut error: SignatureError, service: &str) -> SignatureError {
+    let (code, message) = match (service, error.code) {
+        ("s3", "InvalidSignatureException") if error.message.starts_with("Signature expired") => (
+            "RequestTimeTooSkewed",
+            Some("The difference between the request time and the server's time is too large."),
+        ),
+        ("s3", "InvalidSignatureException") if error.message.starts_with("The request signature") => (
+            "SignatureDoesNotMatch",
+            Some(
+                "The request signature we calculated does not match the signature you provided. Check your key and \
+                 signing method.",
+            ),
+        ),
+        ("s3", "UnrecognizedClientException") => {
+            ("InvalidAccessKeyId", Some("The AWS Access Key Id you provided does not exist in our records."))
+        }
+        ("s3", "ExpiredTokenException") => ("ExpiredToken", Some("The provided token has expired.")),
+        ("s3", "IncompleteSignatureException") => ("AuthorizationHeaderMalformed", None),
+        ("iam" | "sts" | "sns", "InvalidSignatureException") => ("SignatureDoesNotMatch", None),
+        ("iam" | "sts" | "sns", "UnrecognizedClientException") => ("InvalidClientTokenId", None),
+        ("iam" | "sts" | "sns", "ExpiredTokenException") => ("ExpiredToken", None),
+        ("iam" | "sts" | "sns", "IncompleteSignatureException") => ("IncompleteSignature", None),
+        _ => return error,
+    };
+    error.code = code;
+    if let Some(message) = message {
+        error.message = message.to_owned();
+    }
+    error
 }
 
 fn fault(error: SignatureError) -> Fault {

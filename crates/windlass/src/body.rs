@@ -53,7 +53,7 @@ impl BodyShare {
         BodyShare { budget: budget.clone(), bytes: 0 }
     }
 
-    fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
         self.bytes += bytes;
         if self.budget.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > BODIES_BYTES_MAX {
             return Err(Fault::new("ThrottlingException", "Rate exceeded")

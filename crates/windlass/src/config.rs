@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
 use crate::access_log::LogFormat;
+use crate::backend::BackendRule;
+pub use crate::config_error::ConfigError;
 use crate::config_file::ConfigFile;
 use crate::credential::{self, Credential, FUNCTION_ACCESS_KEY_ID};
+use crate::outgoing_settings::OutgoingSettings;
+use crate::webhook_settings::Webhook;
 
 /// Where the server listens when nothing is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
@@ -90,7 +92,7 @@ pub struct ExecutionSettings {
 }
 
 /// Everything `windlass serve` is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
@@ -122,6 +124,12 @@ pub struct Config {
     pub executions: ExecutionSettings,
     /// How Lambda functions run.
     pub lambda: LambdaSettings,
+    /// Who answers which calls, where it is not the service hosted here.
+    pub backends: Vec<BackendRule>,
+    /// Web addresses that start workflows.
+    pub webhooks: Vec<Webhook>,
+    /// What calls to the outside may reach.
+    pub outgoing: OutgoingSettings,
     /// Environment variables that look like ours and are not.
     pub unknown_variables: Vec<String>,
 }
@@ -135,47 +143,6 @@ pub struct Flags {
     pub data: Option<PathBuf>,
     /// `--config`
     pub config: Option<PathBuf>,
-}
-
-/// Why there is no configuration. The text says what to do.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// A named file that cannot be read.
-    #[error("cannot read {what} {}: {error}\n{next}", path.display())]
-    Unreadable {
-        /// What the file is.
-        what: &'static str,
-        /// Where it should be.
-        path: PathBuf,
-        /// The system's answer.
-        error: std::io::Error,
-        /// What to do.
-        next: &'static str,
-    },
-    /// A file that is no TOML or has a key we do not know.
-    #[error("{} is not a valid configuration:\n{error}\nCorrect that line; `windlass serve --help` lists the keys.", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Line, column and what is wrong there.
-        error: String,
-    },
-    /// A value that cannot be.
-    #[error("{source_name} is {value:?}, but {expected}")]
-    Value {
-        /// The flag, variable or key with its file.
-        source_name: String,
-        /// What it says.
-        value: String,
-        /// What it must be, and an example.
-        expected: &'static str,
-    },
-    /// Things that only make sense together.
-    #[error("{0}")]
-    Incomplete(String),
-    /// A listener that would let strangers in.
-    #[error("{0}")]
-    Unsafe(String),
 }
 
 /// Where a value came from, to name it when it is wrong.
@@ -310,7 +277,12 @@ impl Config {
                 expected: "it must be at least 1",
             });
         }
+        let backends = file.backend.into_iter().map(|section| section.read(&sources, path.as_deref()));
+        let webhooks = file.webhook.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let config = Config {
+            webhooks: webhooks.collect::<Result<_, _>>()?,
+            backends: backends.collect::<Result<_, _>>()?,
+            outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
             lambda,
             executions,
             listen,

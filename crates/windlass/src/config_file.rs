@@ -2,6 +2,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::backend::BackendSection;
+use crate::outgoing_settings::OutgoingSection;
+use crate::webhook_settings::WebhookSection;
+
 /// The configuration file as it is written. Every key may be absent; a key
 /// that is not here is an error that names its line.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +29,12 @@ pub(crate) struct ConfigFile {
     pub(crate) lambda: LambdaSection,
     #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
+    #[serde(default)]
+    pub(crate) backend: Vec<BackendSection>,
+    #[serde(default)]
+    pub(crate) webhook: Vec<WebhookSection>,
+    #[serde(default)]
+    pub(crate) outgoing: OutgoingSection,
 }
 
 /// `[tls]`

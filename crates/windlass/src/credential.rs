@@ -1,7 +1,7 @@
 //! Access keys: where their secrets come from, and that nobody sees them.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{ConfigError, Sources, beside, parse_account};
 use crate::config_file::CredentialSection;
@@ -15,6 +15,10 @@ const FUNCTION_USER: &str = "windlass-functions";
 pub struct Secret(String);
 
 impl Secret {
+    pub(crate) fn new(text: &str) -> Secret {
+        Secret(text.to_owned())
+    }
+
     /// The secret itself; for computing signatures only.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -93,7 +97,12 @@ pub(crate) fn all(
     for section in sections {
         let name = section.access_key_id.clone();
         let account = section.account_id.clone();
-        let secret = section_secret(sources, &section, file)?;
+        let source = SecretSource {
+            text: section.secret_access_key,
+            file: section.secret_access_key_file,
+            variable: section.secret_access_key_env,
+        };
+        let secret = source.read(&format!("the credential {name}"), sources, file)?;
         let account_id = match account {
             Some(account) => parse_account(format!("account_id of the credential {name}"), account)?,
             None => account_id.to_owned(),
@@ -112,22 +121,36 @@ pub(crate) fn all(
     Ok(credentials)
 }
 
-fn section_secret(
-    sources: &Sources<'_>,
-    section: &CredentialSection,
-    file: Option<&Path>,
-) -> Result<Secret, ConfigError> {
-    let name = &section.access_key_id;
-    match (&section.secret_access_key, &section.secret_access_key_file, &section.secret_access_key_env) {
-        (Some(secret), None, None) => Ok(Secret(secret.clone())),
-        (None, Some(path), None) => read_secret(&beside(file, path.clone())),
-        (None, None, Some(variable)) => sources.env(variable).map(Secret).ok_or_else(|| {
-            ConfigError::Incomplete(format!("the secret of {name} should be in {variable}, which is not set"))
-        }),
-        _ => Err(ConfigError::Incomplete(format!(
-            "the credential {name} needs exactly one of secret_access_key_file, secret_access_key_env and \
-             secret_access_key"
-        ))),
+/// Where a configured secret is: exactly one of the three.
+pub(crate) struct SecretSource {
+    pub(crate) text: Option<String>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) variable: Option<String>,
+}
+
+impl SecretSource {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_none() && self.file.is_none() && self.variable.is_none()
+    }
+
+    /// # Errors
+    /// None or several are given, or it cannot be read. `owner` begins the text.
+    pub(crate) fn read(
+        &self,
+        owner: &str,
+        sources: &Sources<'_>,
+        config_file: Option<&Path>,
+    ) -> Result<Secret, ConfigError> {
+        match (&self.text, &self.file, &self.variable) {
+            (Some(secret), None, None) => Ok(Secret(secret.clone())),
+            (None, Some(path), None) => read_secret(&beside(config_file, path.clone())),
+            (None, None, Some(variable)) => sources.env(variable).map(Secret).ok_or_else(|| {
+                ConfigError::Incomplete(format!("the secret of {owner} should be in {variable}, which is not set"))
+            }),
+            _ => Err(ConfigError::Incomplete(format!(
+                "{owner} needs exactly one of secret_access_key_file, secret_access_key_env and secret_access_key"
+            ))),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use windlass_protocol::Service;
+use windlass_protocol::{Service, Wiring};
 
 use crate::meters::Measurement;
 
@@ -16,8 +17,11 @@ pub type Close = Box<dyn FnOnce(Instant) -> Task<Result<(), String>> + Send>;
 /// What a server hosts: services, what must happen before they may be called,
 /// and what must happen after.
 pub struct Hosted {
-    /// One for each signing name.
-    pub services: Vec<Arc<dyn Service>>,
+    /// The services, one for each signing name, who authorizes calls to them, and
+    /// which go elsewhere.
+    pub wiring: Wiring,
+    /// Where large bodies are written while they come in, on the blobs' disk.
+    pub uploads: Option<PathBuf>,
     /// Takes up what an earlier run left; the server is ready when it is done.
     /// Its error stops the server.
     pub recover: Task<Result<(), String>>,
@@ -33,7 +37,8 @@ impl Hosted {
     /// Services that recover nothing, close nothing and measure nothing.
     pub fn stateless(services: Vec<Arc<dyn Service>>) -> Hosted {
         Hosted {
-            services,
+            wiring: Wiring { services, ..Wiring::default() },
+            uploads: None,
             recover: Box::pin(async { Ok(()) }),
             close: Box::new(|_| Box::pin(async { Ok(()) })),
             unfit: Box::new(|| None),

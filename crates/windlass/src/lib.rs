@@ -10,10 +10,13 @@
 
 pub mod access_log;
 mod answer;
+mod answer_body;
 mod authentication;
+pub mod backend;
 mod body;
 pub mod cli;
 pub mod config;
+mod config_error;
 mod config_file;
 pub mod credential;
 mod front;
@@ -23,15 +26,22 @@ mod in_flight;
 mod lifecycle;
 pub mod log_sink;
 pub mod meters;
+mod object;
 mod open_files;
+mod outgoing_settings;
 mod own_endpoints;
+mod reception;
 mod request_id;
 pub mod server;
 pub mod services;
 mod sts;
 mod tls;
 mod to_the_end;
+mod webhook;
+mod webhook_settings;
 mod wire;
 
 pub use hosted::{Close, Hosted, Task};
+pub use outgoing_settings::OutgoingSettings;
 pub use server::Server;
+pub use webhook_settings::Webhook;

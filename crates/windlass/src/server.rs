@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use windlass_protocol::{Dispatcher, Models, Wiring};
+use windlass_protocol::{Dispatcher, Models};
 
 use crate::access_log::AccessLog;
 use crate::authentication::Authentication;
@@ -29,6 +29,7 @@ use crate::hosted::{Close, Hosted};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::Meters;
 use crate::tls;
+use crate::webhook::Webhooks;
 
 /// How long a client may take over a request's head, an idle connection
 /// between two requests too.
@@ -104,12 +105,14 @@ impl Server {
             models: Models::embedded(),
             authentication: Authentication::new(config),
             dispatcher: Dispatcher::new(),
+            webhooks: Webhooks::new(config.webhooks.clone(), &config.account_id, &config.region, config.is_open()),
             lifecycle: Lifecycle::new(),
             in_flight: Arc::default(),
             bodies: Arc::<BodyBudget>::default(),
             meters,
             access_log,
             metrics_public: config.metrics_public,
+            uploads: OnceLock::new(),
             measure: RwLock::new(None),
             unfit: RwLock::new(None),
         });
@@ -137,10 +140,14 @@ impl Server {
     /// The recovery's.
     pub async fn host(&mut self, hosted: Hosted) -> Result<(), StartError> {
         // Tables are compiled when first looked at; no caller should wait for that.
-        for service in &hosted.services {
+        for service in &hosted.wiring.services {
             self.front.models.service(service.name());
         }
-        self.front.dispatcher.wire(Wiring { services: hosted.services, ..Wiring::default() });
+        self.front.dispatcher.wire(hosted.wiring);
+        if let Some(uploads) = hosted.uploads {
+            // Set once: a server hosts once.
+            let _ = self.front.uploads.set(uploads);
+        }
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);
         self.close = Some(hosted.close);

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_lambda::{Lambda, LambdaConfig};
-use windlass_protocol::{Dispatcher, Service};
+use windlass_logs::Logs;
+use windlass_protocol::{Dispatcher, Service, Wiring};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
+use windlass_value::Now;
 use windlass_workflow::Limits;
 
+use crate::backend::Backends;
 use crate::config::Config;
 use crate::hosted::Hosted;
 use crate::meters::Measurement;
@@ -19,7 +22,14 @@ use crate::sts::Sts;
 
 /// The tables of all services.
 fn tables() -> Vec<&'static Table> {
-    [windlass_lambda::TABLES, windlass_journal::TABLES, windlass_stepfunctions::TABLES].concat()
+    [
+        windlass_lambda::TABLES,
+        windlass_journal::TABLES,
+        windlass_stepfunctions::TABLES,
+        windlass_outbox::TABLES,
+        windlass_logs::TABLES,
+    ]
+    .concat()
 }
 
 /// Makes every service this binary hosts, over one store in the data folder.
@@ -35,6 +45,12 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .await
         .map_err(|error| format!("Lambda cannot start: {error}"))?;
     let clock: Arc<dyn Clock> = Arc::new(clock()?);
+    let now: Now = {
+        let clock = clock.clone();
+        Arc::new(move || clock.now())
+    };
+    let outgoing = config.outgoing.client()?;
+    outgoing.guard().add_listener(address);
     let environment = Environment::new(clock.clone());
     let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
     let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
@@ -42,11 +58,15 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
     let states = Arc::new(states);
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone()];
+    let logs = Logs::open(&store, now).map_err(|fault| format!("CloudWatch Logs cannot start: {fault}"))?;
+    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs];
     let (measured, measured_journal) = (store.clone(), journal.clone());
     let (recovered, watched) = (journal.clone(), store.clone());
+    let hosted = services.iter().map(|service| service.name()).collect();
+    let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), hosted)?;
     Ok(Hosted {
-        services,
+        wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
+        uploads: None,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;

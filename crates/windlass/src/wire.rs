@@ -3,11 +3,11 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
-use http_body_util::Full;
 use windlass_identity::Claim;
 use windlass_protocol::{Body, Fault, Models, Outcome, Resolved, Wire, encode, encode_fault, encode_unresolved_fault};
 
 use crate::answer::Answer;
+use crate::answer_body::AnswerBody;
 
 /// What is known of a request before its body is there.
 pub(crate) enum Meaning {
@@ -60,7 +60,7 @@ pub(crate) fn outcome(resolved: &Resolved, request_id: &str, outcome: Outcome) -
         Ok(reply) => encode(resolved, request_id, reply),
         Err(fault) => encode_fault(resolved, request_id, &fault),
     };
-    response.map(|body| Full::new(body.in_memory().cloned().unwrap_or_default()))
+    response.map(AnswerBody::of)
 }
 
 /// Writes why a request became no call, as its sender would read it.
@@ -77,5 +77,5 @@ pub(crate) fn refusal(
     if let Ok(status) = StatusCode::from_u16(fault.status) {
         *response.status_mut() = status;
     }
-    response.map(|body| Full::new(body.in_memory().cloned().unwrap_or_default()))
+    response.map(AnswerBody::of)
 }

@@ -7,6 +7,7 @@
 //! answer; `await` waits until an execution is over; `history` compares the
 //! types of its events.
 
+mod integrations;
 mod world;
 
 use std::collections::HashMap;

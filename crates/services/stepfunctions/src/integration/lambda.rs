@@ -1,26 +1,20 @@
 use bytes::Bytes;
-use windlass_protocol::Reply;
+use windlass_protocol::{Models, Reply};
 use windlass_value::{Object, Payload, Text, Value, object, parse, validate};
 use windlass_workflow::TaskCall;
 
 use super::failure::{Failure, LAMBDA};
 use super::http_metadata;
-use super::parameters::{ParameterRules, json, optional, required};
+use super::parameters;
 use super::task_call::TaskCaller;
 
 const SERVICE: &str = "lambda";
 
-/// The parameters of `lambda:invoke`.
-pub(super) static PARAMETERS: ParameterRules = ParameterRules {
-    fields: &[
-        required("FunctionName"),
-        optional("InvocationType"),
-        optional("Qualifier"),
-        optional("LogType"),
-        json("ClientContext"),
-        json("Payload"),
-    ],
-};
+/// Why these parameters cannot start `lambda:invoke`; `None` when they can.
+pub(super) fn refusal(parameters: &Value) -> Option<String> {
+    const STRINGS: &[&str] = &["FunctionName", "InvocationType", "Qualifier", "LogType"];
+    parameters::refusal("lambda", "invoke", STRINGS, parameters)
+}
 
 /// A function's ARN as Resource: the input is the event, the answer the result.
 pub(super) async fn call_function(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Payload, Failure> {
@@ -93,7 +87,7 @@ async fn invoke_function(
     let request_id = call.request_id.clone();
     match caller.dispatcher.call(call).await {
         Ok(reply) => Ok((reply, request_id)),
-        Err(fault) => Err(Failure::of_fault(&fault, LAMBDA, &request_id)),
+        Err(fault) => Err(Failure::of_fault(&fault, LAMBDA, Models::embedded().service(SERVICE), &request_id)),
     }
 }
 

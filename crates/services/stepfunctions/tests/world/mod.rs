@@ -1,6 +1,7 @@
 //! A whole service over stores in memory, with a clock that follows tokio's
 //! paused time and a Lambda service made of a few behaviours.
 
+mod apis;
 mod lambda;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Timestamp, Value};
 
+pub(crate) use apis::Apis;
 pub(crate) use lambda::FakeLambda;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -40,6 +42,7 @@ pub(crate) struct World {
     clock: Arc<dyn Clock>,
     pub(crate) disk: MemoryFaults,
     pub(crate) lambda: Arc<FakeLambda>,
+    pub(crate) apis: Arc<Apis>,
     journal: Journal,
 }
 
@@ -51,10 +54,10 @@ impl World {
     /// A new world with an empty disk.
     pub(crate) async fn new() -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock).await
+        World::on(MemoryFaults::new(), clock, Arc::default()).await
     }
 
-    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>) -> World {
+    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>, apis: Arc<Apis>) -> World {
         let store = Store::memory(&tables(), disk.clone());
         let dispatcher = Dispatcher::new();
         let environment = Environment::new(clock.clone());
@@ -65,16 +68,19 @@ impl World {
             StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment).unwrap();
         service.resume().unwrap();
         let lambda = Arc::new(FakeLambda::default());
-        dispatcher.wire(Wiring { services: vec![Arc::new(service), lambda.clone()], ..Wiring::default() });
+        let mut services = apis.services();
+        services.push(Arc::new(service));
+        services.push(lambda.clone());
+        dispatcher.wire(Wiring { services, ..Wiring::default() });
         journal.recover().await.unwrap();
-        World { dispatcher, clock, disk, lambda, journal }
+        World { dispatcher, clock, disk, lambda, apis, journal }
     }
 
     /// The same disk after the process was killed.
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
         self.disk.crash();
-        World::on(self.disk.clone(), self.clock.clone()).await
+        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone()).await
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
