@@ -43,5 +43,3 @@ pub use permission::{Permission, has_permission_row, permissions};
 pub use resolve::Resolved;
 pub use s3_address::s3_address;
 pub use sdk::{SdkInput, SdkInstants, SdkProblem, sdk_exception};
-pub use models::{Models, Resolved};
-pub use permission::{Permission, has_permission_row, permissions};

@@ -290,7 +290,8 @@ fn arbitrary_bodies_are_answered() {
 fn requests_without_a_signature_say_whom_they_are_for() {
     let presigned =
         "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261122%2Fus-east-1%2Fsts%2Faws4_request";
-    let cases: &[(&str, &str, &str, &[(&str, &str)], Option<&str>)] = &[
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: &[(&str, &str, &str, Headers, Option<&str>)] = &[
         ("GET", "localhost:4566", "/b/k", &[], Some("s3")),
         ("PUT", "localhost:4566", "/b", &[], Some("s3")),
         ("GET", "localhost:4566", "/", &[], None),
