@@ -115,12 +115,6 @@ impl ServiceModel {
         output.into()
     }
 
-    /// The name of the error shape that an error's wire name stands for; `None` for errors
-    /// that are not in the service's model.
-    pub fn error_name(&self, code: &str) -> Option<&str> {
-        self.error(code).map(|(shape, _)| shape.name.as_str())
-    }
-
     fn structure(&self, id: Option<ShapeId>) -> Option<&Structure> {
         match &self.shape(id?).kind {
             Kind::Structure(structure) => Some(structure),
@@ -392,7 +386,9 @@ mod tests {
     fn results_are_pascal_case_with_instants() {
         let states = Models::embedded().service("states").unwrap();
         let describe = states.operation_of_sdk("describeExecution").unwrap();
-        let reply = Reply::from(object! { "executionArn" => "a", "startDate" => Number::from_literal("1.5"), "name" => Value::Null });
+        let reply = Reply::from(
+            object! { "executionArn" => "a", "startDate" => Number::from_literal("1.5"), "name" => Value::Null },
+        );
         for (instants, expected) in [
             (SdkInstants::Rfc3339, r#"{"ExecutionArn":"a","StartDate":"1970-01-01T00:00:01.500Z"}"#),
             (SdkInstants::EpochMs, r#"{"ExecutionArn":"a","StartDate":1500}"#),

@@ -435,13 +435,15 @@ impl Journal {
         let Some((call, submitted)) = self.read_call(live, task)? else { return Ok(()) };
         match (phase, submitted) {
             (TaskPhase::Scheduled, _) => offered.push(Offer::Send(call)),
-            (TaskPhase::Started, _) if call.resource != Resource::Activity => match self.tasks().cut_off(&live.execution.identity, &call) {
-                CutOff::Again => offered.push(Offer::Again(call)),
-                CutOff::Failed { error, cause } => {
-                    let failure = windlass_workflow::TaskFailure::Run;
-                    run(live, EventKind::TaskFailed { task, error: Some(error), cause: Some(cause), failure });
+            (TaskPhase::Started, _) if call.resource != Resource::Activity => {
+                match self.tasks().cut_off(&live.execution.identity, &call) {
+                    CutOff::Again => offered.push(Offer::Again(call)),
+                    CutOff::Failed { error, cause } => {
+                        let failure = windlass_workflow::TaskFailure::Run;
+                        run(live, EventKind::TaskFailed { task, error: Some(error), cause: Some(cause), failure });
+                    }
                 }
-            },
+            }
             (TaskPhase::Submitted, Some(submitted)) if is_job(live, task) => {
                 offered.push(Offer::Resume(call, submitted));
             }

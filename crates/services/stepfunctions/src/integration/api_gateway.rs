@@ -118,7 +118,9 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
         error => Failure::new("ApiGateway.SdkClientException", format!("Unable to execute HTTP request: {error}")),
     })?;
     let answer = result(&response).ok_or_else(|| {
-        Failure::runtime("The response of the API cannot be read as text, which Step Functions does not support.".to_owned())
+        Failure::runtime(
+            "The response of the API cannot be read as text, which Step Functions does not support.".to_owned(),
+        )
     })?;
     if response.status().is_success() {
         return Ok(Payload::from_value(answer));
@@ -159,9 +161,8 @@ fn request(given: &Object) -> Result<Request<Bytes>, Failure> {
     if !query.is_empty() {
         address.push_str(&format!("?{}", query_string(&query)));
     }
-    let uri: Uri = address
-        .parse()
-        .map_err(|_| Failure::runtime(format!("The API cannot be called: '{address}' is no URL.")))?;
+    let uri: Uri =
+        address.parse().map_err(|_| Failure::runtime(format!("The API cannot be called: '{address}' is no URL.")))?;
     let mut headers = HeaderMap::new();
     if let Some(Value::Object(given)) = given.get("Headers") {
         for (name, value) in given.iter() {

@@ -51,7 +51,9 @@ fn s3_place<'a>(given: &'a Object, field: &str) -> Option<(&'a str, &'a str)> {
 /// Makes the call.
 pub(super) async fn invoke_model(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Payload, Failure> {
     let no_model = |sdk: &str| {
-        Failure::task(format!("The service integration 'bedrock:invokeModel' cannot be called: this build has no model of the service '{sdk}'."))
+        Failure::task(format!(
+            "The service integration 'bedrock:invokeModel' cannot be called: this build has no model of the service '{sdk}'."
+        ))
     };
     let service = SdkService::of("bedrockruntime").ok_or_else(|| no_model("bedrockruntime"))?;
     let operation = service.model.operation("InvokeModel").ok_or_else(|| no_model("bedrockruntime"))?;
@@ -125,7 +127,7 @@ async fn call_s3(
         .operation(operation)
         .ok_or_else(|| Failure::task(format!("The model of S3 has no operation {operation}.")))?;
     let answer = call_api(caller.about(), task, s3, operation, input).await;
-    let answer = answer
-        .map_err(|ApiFault { fault, request_id }| Failure::of_fault(&fault, S3, Some(s3.model), &request_id))?;
+    let answer =
+        answer.map_err(|ApiFault { fault, request_id }| Failure::of_fault(&fault, S3, Some(s3.model), &request_id))?;
     Ok(answer.body)
 }

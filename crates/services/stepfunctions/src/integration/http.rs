@@ -12,8 +12,8 @@ use windlass_workflow::TaskCall;
 use super::failure::Failure;
 use super::models::cannot_start;
 use super::request::{
-    ArrayFormat, add_header, content_type, form_pairs, percent_encode, query_string, result, status_text,
-    text_of, texts_of,
+    ArrayFormat, add_header, content_type, form_pairs, percent_encode, query_string, result, status_text, text_of,
+    texts_of,
 };
 use super::task_call::TaskCaller;
 
@@ -173,7 +173,9 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
         media == "application/octet-stream" || BINARY_PREFIXES.iter().any(|prefix| media.starts_with(prefix));
     let found = if is_binary { None } else { result(&response) };
     found.map(Payload::from_value).ok_or_else(|| {
-        Failure::runtime(format!("The response of the content type '{media}' cannot be read as text, which HTTP tasks do not support."))
+        Failure::runtime(format!(
+            "The response of the content type '{media}' cannot be read as text, which HTTP tasks do not support."
+        ))
     })
 }
 
@@ -184,7 +186,9 @@ pub(super) fn of_send(error: &SendError, name: &str) -> Failure {
         SendError::Address(_) => Failure::runtime(error.to_string()),
         SendError::TooLarge(_) => Failure::new(
             "States.DataLimitExceeded",
-            format!("The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."),
+            format!(
+                "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+            ),
         ),
         _ => Failure::new("States.Http.Socket", error.to_string()),
     }
@@ -216,11 +220,7 @@ fn of_connection(fault: &Fault) -> Failure {
     Failure::new(&format!("Events.ConnectionResource.{name}"), fault.message.clone())
 }
 
-fn request(
-    caller: TaskCaller<'_>,
-    given: &Object,
-    authorization: &Authorization,
-) -> Result<Request<Bytes>, Failure> {
+fn request(caller: TaskCaller<'_>, given: &Object, authorization: &Authorization) -> Result<Request<Bytes>, Failure> {
     let uri = address(given, authorization, caller.outside.plain_http)?;
     let method = given.get("Method").and_then(Value::as_str).unwrap_or_default();
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| Failure::runtime(error.to_string()))?;
@@ -228,7 +228,9 @@ fn request(
     let in_definition = given.get("Headers").and_then(Value::as_object).map(|headers| Object::clone(headers));
     for (name, value) in in_definition.iter().flat_map(Object::iter).chain(authorization.headers.iter()) {
         if !value.is_null() && !add_header(&mut headers, name, &texts_of(value)) {
-            return Err(Failure::runtime(format!("The header '{name}' cannot be sent: its name or value is not valid.")));
+            return Err(Failure::runtime(format!(
+                "The header '{name}' cannot be sent: its name or value is not valid."
+            )));
         }
     }
     let body = body(given, authorization)?;
@@ -240,7 +242,8 @@ fn request(
         (document, None) => Bytes::from(document.to_text()),
     };
     if !body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
-        let media = if form.is_some() { "application/x-www-form-urlencoded" } else { "application/json; charset=UTF-8" };
+        let media =
+            if form.is_some() { "application/x-www-form-urlencoded" } else { "application/json; charset=UTF-8" };
         add_header(&mut headers, "content-type", &[media.to_owned()]);
     }
     let agent = format!("Amazon|StepFunctions|HttpInvoke|{}", caller.identity.region);
@@ -289,7 +292,8 @@ fn address(given: &Object, authorization: &Authorization, plain_http: bool) -> R
     if !named.is_empty() {
         query.push(query_string(&named));
     }
-    let whole = if query.is_empty() { endpoint_path.to_owned() } else { format!("{endpoint_path}?{}", query.join("&")) };
+    let whole =
+        if query.is_empty() { endpoint_path.to_owned() } else { format!("{endpoint_path}?{}", query.join("&")) };
     let uri: Uri = whole.parse().map_err(|_| invalid("it is no URL"))?;
     match uri.scheme_str() {
         Some("https") => Ok(uri),
@@ -316,4 +320,3 @@ fn body(given: &Object, authorization: &Authorization) -> Result<Value, Failure>
         )),
     }
 }
-

@@ -316,8 +316,15 @@ pub(super) static EKS_CLUSTER: Job = Job {
     ..PLAIN
 };
 
-pub(super) static EKS_CLUSTER_DELETION: Job =
-    Job { succeeded: &[], failed: &["FAILED"], until_gone: true, describe: "DescribeCluster", ask: &[parameter("Name", "/Name")], status: "/Cluster/Status", ..PLAIN };
+pub(super) static EKS_CLUSTER_DELETION: Job = Job {
+    succeeded: &[],
+    failed: &["FAILED"],
+    until_gone: true,
+    describe: "DescribeCluster",
+    ask: &[parameter("Name", "/Name")],
+    status: "/Cluster/Status",
+    ..PLAIN
+};
 
 pub(super) static NODEGROUP: Job = Job {
     describe: "DescribeNodegroup",

@@ -38,8 +38,8 @@ use self::failure::Failure;
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
 use self::running::{Cancelled, Entry, Running};
-pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use self::task_call::{Answered, TaskCaller};
+pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
 

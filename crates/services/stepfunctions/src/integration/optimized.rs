@@ -179,7 +179,9 @@ impl Optimized {
     pub(super) fn api(&self) -> Result<(SdkService, &'static Operation), String> {
         let unknown = || {
             let Optimized { service, action, sdk, .. } = self;
-            format!("The service integration '{service}:{action}' cannot be called: this build has no model of the service '{sdk}'.")
+            format!(
+                "The service integration '{service}:{action}' cannot be called: this build has no model of the service '{sdk}'."
+            )
         };
         let service = SdkService::of(self.sdk).ok_or_else(unknown)?;
         let operation = service.model.operation(self.operation).ok_or_else(unknown)?;

@@ -7,12 +7,12 @@ use windlass_protocol::{Fault, SdkInstants};
 use windlass_value::{Object, Payload, Text, Value, parse};
 use windlass_workflow::TaskCall;
 
+use super::Integrations;
 use super::failure::{Failure, is_passing};
 use super::job::{Job, Verdict, question};
 use super::models::{ApiFault, SdkService, call_api};
 use super::optimized::Optimized;
 use super::task_call::TaskCaller;
-use super::Integrations;
 
 /// Between the submission and the first look at a job that runs elsewhere.
 const LOOK_FIRST_MS: u64 = 1_000;
