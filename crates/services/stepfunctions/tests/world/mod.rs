@@ -76,6 +76,11 @@ impl World {
         World { dispatcher, clock, disk, lambda, apis, journal }
     }
 
+    /// What the journal keeps of an execution.
+    pub(crate) fn record(&self, arn: &str) -> windlass_journal::Record {
+        self.journal.record(arn).unwrap().unwrap()
+    }
+
     /// The same disk after the process was killed.
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
