@@ -89,6 +89,11 @@ impl World {
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
+        self.call_once(operation, input, None).await
+    }
+
+    /// A call that carries an idempotency key.
+    pub(crate) async fn call_once(&self, operation: &str, input: Value, key: Option<&str>) -> Outcome {
         let principal =
             Principal { arn: "arn:aws:iam::123456789012:user/u".into(), account: ACCOUNT.into(), access_key_id: None };
         self.dispatcher
@@ -103,7 +108,7 @@ impl World {
                 source_arn: None,
                 deadline: None,
                 cancellation_id: None,
-                idempotency_key: None,
+                idempotency_key: key.map(Into::into),
                 trace: None,
                 depth: 0,
                 request_id: "r".into(),
