@@ -9,6 +9,7 @@ use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
 use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
 use windlass_value::Now;
@@ -28,6 +29,7 @@ fn tables() -> Vec<&'static Table> {
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
         windlass_logs::TABLES,
+        windlass_sqs::TABLES,
     ]
     .concat()
 }
@@ -58,8 +60,11 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
     let states = Arc::new(states);
-    let logs = Logs::open(&store, now).map_err(|fault| format!("CloudWatch Logs cannot start: {fault}"))?;
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs];
+    let logs = Logs::open(&store, now.clone()).map_err(|fault| format!("CloudWatch Logs cannot start: {fault}"))?;
+    let base_url = format!("{}://{}", config.scheme(), reachable(address));
+    let sqs = Sqs::open(store.clone(), SqsConfig::new(base_url.clone()), now.clone())
+        .map_err(|fault| format!("SQS cannot start: {fault}"))?;
+    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs, sqs.clone()];
     let (measured, measured_journal) = (store.clone(), journal.clone());
     let (recovered, watched) = (journal.clone(), store.clone());
     let hosted = services.iter().map(|service| service.name()).collect();
@@ -76,6 +81,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         close: Box::new(move |end| {
             Box::pin(async move {
                 journal.stop_accepting();
+                sqs.stop();
                 let left = end.saturating_duration_since(tokio::time::Instant::now());
                 lambda.drain(left).await;
                 tokio::task::spawn_blocking(move || store.close())

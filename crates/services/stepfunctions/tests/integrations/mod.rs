@@ -118,17 +118,16 @@ async fn a_nested_execution_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_nested_execution_that_fails_fails_its_task() {
     let world = World::new().await;
-    machine(
-        &world,
-        "child",
-        r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"Mine","Cause":"because"}}}"#,
-    )
-    .await;
+    machine(&world, "child", r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"Mine","Cause":"because"}}}"#)
+        .await;
     let arn = started(&world, parse(&parent(".sync:2", "")).unwrap()).await;
     let end = status_of(&world, &arn).await;
     assert_eq!((&end["status"], &end["error"]), (&"FAILED".into(), &"States.TaskFailed".into()));
     let cause = parse(end["cause"].as_str().unwrap()).unwrap();
-    assert_eq!((&cause["Error"], &cause["Cause"], &cause["Status"]), (&"Mine".into(), &"because".into(), &"FAILED".into()));
+    assert_eq!(
+        (&cause["Error"], &cause["Cause"], &cause["Status"]),
+        (&"Mine".into(), &"because".into(), &"FAILED".into())
+    );
     assert_eq!(cause["Input"].to_text(), r#"{"a":1}"#);
 }
 
