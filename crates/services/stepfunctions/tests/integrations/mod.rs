@@ -163,6 +163,6 @@ async fn a_child_knows_its_parent_and_is_named_by_its_attempt() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let child = &children(&world).await[0];
     let record = world.record(child["executionArn"].as_str().unwrap());
-    assert_eq!(record.details()["startedByExecution".into()], arn);
+    assert_eq!(record.details().get("startedByExecution"), Some(&arn));
     assert!(arn.as_str().unwrap().starts_with(EXECUTION));
 }

@@ -76,6 +76,11 @@ impl World {
         World { dispatcher, clock, disk, lambda, apis, journal }
     }
 
+    /// What the journal keeps of an execution.
+    pub(crate) fn record(&self, arn: &str) -> windlass_journal::Record {
+        self.journal.record(arn).unwrap().unwrap()
+    }
+
     /// The same disk after the process was killed.
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
@@ -84,6 +89,11 @@ impl World {
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
+        self.call_once(operation, input, None).await
+    }
+
+    /// A call that carries an idempotency key.
+    pub(crate) async fn call_once(&self, operation: &str, input: Value, key: Option<&str>) -> Outcome {
         let principal =
             Principal { arn: "arn:aws:iam::123456789012:user/u".into(), account: ACCOUNT.into(), access_key_id: None };
         self.dispatcher
@@ -98,7 +108,7 @@ impl World {
                 source_arn: None,
                 deadline: None,
                 cancellation_id: None,
-                idempotency_key: None,
+                idempotency_key: key.map(Into::into),
                 trace: None,
                 depth: 0,
                 request_id: "r".into(),
