@@ -36,7 +36,7 @@ pub use decode::decode;
 pub use dispatcher::{Authorizer, BoxFuture, Dispatcher, Outcome, Router, Service, Wiring};
 pub use encode::{encode, encode_fault, encode_unresolved_fault};
 pub use fault::Fault;
-pub use limits::{body_bytes_max, body_too_large};
+pub use limits::{FORM_BYTES_MAX, body_bytes_max, body_too_large};
 pub use model::{Operation, ServiceModel, Wire};
 pub use models::Models;
 pub use permission::{Permission, has_permission_row, permissions};

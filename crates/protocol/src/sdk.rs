@@ -76,8 +76,7 @@ impl ServiceModel {
             return Err(vec![SdkProblem::Invalid("Parameters".to_owned())]);
         };
         let mut given = Object::clone(given);
-        let beside =
-            structure.payload().filter(|member| matches!(self.shape(member.shape).kind, Kind::Blob | Kind::String));
+        let beside = structure.payload().filter(|member| matches!(self.shape(member.shape).kind, Kind::Blob));
         let beside = beside.and_then(|member| given.keys().find(|name| is_member(name, member)).cloned());
         if let Some(name) = beside {
             // The payload travels beside the document.
@@ -108,7 +107,7 @@ impl ServiceModel {
             }
         }
         if let Some(member) = structure.payload()
-            && matches!(self.shape(member.shape).kind, Kind::Blob | Kind::String)
+            && matches!(self.shape(member.shape).kind, Kind::Blob)
         {
             output.insert(sdk_name(&member.name, instants), String::from_utf8_lossy(body).into_owned());
         }
@@ -183,8 +182,7 @@ impl ServiceModel {
                 Err(_) => invalid(),
             },
             (Kind::Timestamp, _) => invalid(),
-            #[allow(unreachable_patterns, reason = "kinds of later tables are handed through")]
-            _ => value.clone(),
+            (Kind::Document, _) => value.clone(),
         }
     }
 

@@ -26,6 +26,31 @@ fn sts() {
     run(include_str!("cases/sts.json"), None);
 }
 
+#[test]
+fn s3() {
+    run(include_str!("cases/s3.json"), None);
+}
+
+#[test]
+fn sqs() {
+    run(include_str!("cases/sqs.json"), None);
+}
+
+#[test]
+fn sns() {
+    run(include_str!("cases/sns.json"), None);
+}
+
+#[test]
+fn iam() {
+    run(include_str!("cases/iam.json"), None);
+}
+
+#[test]
+fn other_services() {
+    run(include_str!("cases/others.json"), None);
+}
+
 fn run(cases: &str, target_service: Option<&str>) {
     let cases = parse(cases).expect("the cases are JSON");
     for case in cases.as_array().expect("a list of cases").iter() {
@@ -46,7 +71,7 @@ fn request(case: &Value, target_service: Option<&str>) -> Parts {
     let mut request = Request::builder()
         .method(case["method"].as_str().unwrap_or("POST"))
         .uri(case["path"].as_str().unwrap_or("/"))
-        .header("host", "sync-anything.example:1234");
+        .header("host", case["host"].as_str().unwrap_or("sync-anything.example:1234"));
     if let Some(target) = case["target"].as_str() {
         request = request.header("x-amz-target", target);
     }
@@ -94,6 +119,9 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
     }
     if let Some(expected) = case["body_bytes_max"].as_i64() {
         assert_eq!(body_bytes_max(&resolved) as i64, expected, "{name}");
+    }
+    if let Some(expected) = case["streams_input"].as_bool() {
+        assert_eq!(resolved.operation.streams_input(), expected, "{name}");
     }
     match decode(&resolved, parts, body.into()) {
         Err(fault) => return Some(whole(encode_fault(&resolved, REQUEST_ID, &fault))),
@@ -256,4 +284,43 @@ fn arbitrary_bodies_are_answered() {
             prop_assert_eq!(encode_fault(&resolved, "r", &fault).status(), 400);
         }
     });
+}
+
+#[test]
+fn requests_without_a_signature_say_whom_they_are_for() {
+    let presigned =
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261122%2Fus-east-1%2Fsts%2Faws4_request";
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: &[(&str, &str, &str, Headers, Option<&str>)] = &[
+        ("GET", "localhost:4566", "/b/k", &[], Some("s3")),
+        ("PUT", "localhost:4566", "/b", &[], Some("s3")),
+        ("GET", "localhost:4566", "/", &[], None),
+        ("GET", "b.localhost:4566", "/", &[], Some("s3")),
+        ("GET", "b.s3.localhost:4566", "/", &[], Some("s3")),
+        ("GET", "s3.eu-west-1.amazonaws.com", "/", &[], Some("s3")),
+        ("GET", "localhost:4566", &format!("/?{presigned}"), &[], Some("sts")),
+        ("GET", "localhost:4566", "/b/k?AWSAccessKeyId=a&Signature=s&Expires=1", &[], Some("s3")),
+        ("POST", "localhost:4566", "/", &[("x-amz-target", "AmazonSSM.GetParameter")], Some("ssm")),
+        ("POST", "localhost:4566", "/", &[("x-amz-target", "Nobody.GetParameter")], None),
+        ("POST", "localhost:4566", "/", &[("content-type", "application/x-www-form-urlencoded")], None),
+        ("POST", "localhost:4566", "/123456789012/q", &[("content-type", "application/x-www-form-urlencoded")], None),
+        (
+            "POST",
+            "sqs.us-east-1.amazonaws.com",
+            "/",
+            &[("content-type", "application/x-www-form-urlencoded")],
+            Some("sqs"),
+        ),
+        ("POST", "sync-states.us-east-1.amazonaws.com", "/", &[], Some("states")),
+        ("GET", "localhost:4566", "/2015-03-31/functions", &[], None),
+        ("POST", "localhost:4566", "/nothing", &[("content-type", "application/json")], None),
+    ];
+    for (method, host, path, headers, expected) in cases {
+        let mut request = Request::builder().method(*method).uri(*path).header("host", *host);
+        for (name, value) in *headers {
+            request = request.header(*name, *value);
+        }
+        let parts = request.body(()).expect("a request").into_parts().0;
+        assert_eq!(Models::embedded().claimed_service(&parts), *expected, "{method} {host} {path}");
+    }
 }
