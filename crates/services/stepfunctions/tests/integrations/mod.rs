@@ -5,6 +5,8 @@
 //! DescribeExecution, `output` and `cause` as documents where they are JSON. `events` are
 //! the types of the history.
 
+mod http;
+
 use std::time::Duration;
 
 use windlass_value::{Object, Timestamp, Value, object, parse};
