@@ -9,6 +9,7 @@ use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
 use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
 use windlass_value::Now;
@@ -28,6 +29,7 @@ fn tables() -> Vec<&'static Table> {
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
         windlass_logs::TABLES,
+        windlass_sqs::TABLES,
     ]
     .concat()
 }
@@ -58,9 +60,13 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
     let states = Arc::new(states);
-    let logs = Logs::open(&store, now).map_err(|fault| format!("CloudWatch Logs cannot start: {fault}"))?;
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs];
+    let logs = Logs::open(&store, now.clone()).map_err(|fault| format!("CloudWatch Logs cannot start: {fault}"))?;
+    let endpoint = format!("{}://{}", config.scheme(), reachable(address));
+    let sqs = Sqs::open(store.clone(), SqsConfig::new(endpoint), now)
+        .map_err(|fault| format!("SQS cannot start: {fault}"))?;
+    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs, sqs.clone()];
     let (measured, measured_journal) = (store.clone(), journal.clone());
+    let measured_sqs = sqs.clone();
     let (recovered, watched) = (journal.clone(), store.clone());
     let hosted = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), hosted)?;
@@ -76,6 +82,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         close: Box::new(move |end| {
             Box::pin(async move {
                 journal.stop_accepting();
+                sqs.stop();
                 let left = end.saturating_duration_since(tokio::time::Instant::now());
                 lambda.drain(left).await;
                 tokio::task::spawn_blocking(move || store.close())
@@ -91,6 +98,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         measure: Box::new(move || {
             let mut measurements = store_measurements(&measured);
             measurements.extend(journal_measurements(&measured_journal));
+            measurements.extend(sqs_measurements(&measured_sqs));
             measurements
         }),
     })
@@ -164,6 +172,24 @@ fn journal_measurements(journal: &Journal) -> Vec<Measurement> {
         ("windlass_executions_started", "Standard executions started since the start", stats.started as f64),
         ("windlass_executions_closed", "Standard executions closed since the start", stats.closed as f64),
         ("windlass_turns", "Turns made durable since the start", stats.turns as f64),
+    ]
+    .into_iter()
+    .map(|(name, help, value)| Measurement { name, help, value })
+    .collect()
+}
+
+fn sqs_measurements(sqs: &Sqs) -> Vec<Measurement> {
+    let stats = sqs.measure();
+    [
+        ("windlass_sqs_queues", "Queues", stats.queues as f64),
+        ("windlass_sqs_messages_visible", "Messages that may be received", stats.visible as f64),
+        ("windlass_sqs_messages_in_flight", "Messages received and not deleted", stats.in_flight as f64),
+        ("windlass_sqs_messages_delayed", "Messages whose delay is not over", stats.delayed as f64),
+        ("windlass_sqs_messages_in_memory", "Messages indexed in memory", stats.resident as f64),
+        ("windlass_sqs_receivers_waiting", "Receivers that wait", stats.waiters as f64),
+        ("windlass_sqs_messages_sent", "Messages sent since the start", stats.sent as f64),
+        ("windlass_sqs_messages_received", "Messages received since the start", stats.received as f64),
+        ("windlass_sqs_messages_deleted", "Messages deleted by receivers since the start", stats.deleted as f64),
     ]
     .into_iter()
     .map(|(name, help, value)| Measurement { name, help, value })
