@@ -219,7 +219,7 @@ mod tests {
             ("route53", "Route53", "route53", "route53", Wire::RestXml, false),
             ("sesv2", "SesV2", "sesv2", "ses", Wire::RestJson, false),
             ("memorydb", "MemoryDB", "memorydb", "memorydb", Wire::AwsJson11, false),
-            ("eventbridgev2", "EventBridgev2", "eventbridgev2", "events", Wire::RpcV2Cbor, false),
+            ("eventbridgev2", "EventBridgeV2", "eventbridgev2", "events", Wire::RpcV2Cbor, false),
             ("s3control", "S3Control", "s3control", "s3", Wire::RestXml, false),
         ];
         for (sdk_name, prefix, name, signing_name, wire, is_hosted) in cases {
