@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use windlass_protocol::{Fault, Models, Operation, Reply, SdkInput, SdkProblem, ServiceModel};
-use windlass_value::{Text, Value};
+use windlass_value::{Object, Text, Value};
 use windlass_workflow::TaskCall;
 
 use super::failure::Failure;
@@ -73,8 +73,16 @@ pub(super) async fn call_api(
     task: &TaskCall,
     service: SdkService,
     operation: &Operation,
-    input: SdkInput,
+    mut input: SdkInput,
 ) -> Result<ApiAnswer, ApiFault> {
+    // The SDK fills this in; ours follows from the attempt, so that its repeat is none.
+    if let (Some(token), Value::Object(given)) = (service.model.idempotency_token(operation), &input.input)
+        && !given.contains_key(token)
+    {
+        let mut members = Object::clone(given);
+        members.insert(token, caller.name_for(task));
+        input.input = members.into();
+    }
     let call = caller.call(task, service.name, &operation.name, input.input, input.body);
     let request_id = call.request_id.clone();
     let outcome = if service.is_own() { caller.make(call).await } else { caller.dispatcher.call(call).await };
