@@ -66,6 +66,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .map_err(|fault| format!("SQS cannot start: {fault}"))?;
     let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs, sqs.clone()];
     let (measured, measured_journal) = (store.clone(), journal.clone());
+    let measured_sqs = sqs.clone();
     let (recovered, watched) = (journal.clone(), store.clone());
     let hosted = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), hosted)?;
@@ -97,6 +98,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         measure: Box::new(move || {
             let mut measurements = store_measurements(&measured);
             measurements.extend(journal_measurements(&measured_journal));
+            measurements.extend(sqs_measurements(&measured_sqs));
             measurements
         }),
     })
@@ -170,6 +172,24 @@ fn journal_measurements(journal: &Journal) -> Vec<Measurement> {
         ("windlass_executions_started", "Standard executions started since the start", stats.started as f64),
         ("windlass_executions_closed", "Standard executions closed since the start", stats.closed as f64),
         ("windlass_turns", "Turns made durable since the start", stats.turns as f64),
+    ]
+    .into_iter()
+    .map(|(name, help, value)| Measurement { name, help, value })
+    .collect()
+}
+
+fn sqs_measurements(sqs: &Sqs) -> Vec<Measurement> {
+    let stats = sqs.measure();
+    [
+        ("windlass_sqs_queues", "Queues", stats.queues as f64),
+        ("windlass_sqs_messages_visible", "Messages that may be received", stats.visible as f64),
+        ("windlass_sqs_messages_in_flight", "Messages received and not deleted", stats.in_flight as f64),
+        ("windlass_sqs_messages_delayed", "Messages whose delay is not over", stats.delayed as f64),
+        ("windlass_sqs_messages_in_memory", "Messages indexed in memory", stats.resident as f64),
+        ("windlass_sqs_receivers_waiting", "Receivers that wait", stats.waiters as f64),
+        ("windlass_sqs_messages_sent", "Messages sent since the start", stats.sent as f64),
+        ("windlass_sqs_messages_received", "Messages received since the start", stats.received as f64),
+        ("windlass_sqs_messages_deleted", "Messages deleted by receivers since the start", stats.deleted as f64),
     ]
     .into_iter()
     .map(|(name, help, value)| Measurement { name, help, value })
