@@ -1,6 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Request, Uri};
 use md5::{Digest, Md5};
 use windlass_value::{Object, Value};
@@ -12,7 +12,7 @@ use crate::encode::{content_type, header_text, set, written};
 use crate::fault::Fault;
 use crate::model::{Kind, Location, Member, Namespace, Operation, ServiceModel, Structure, TimestampFormat, Wire};
 use crate::uri::percent_encode;
-use crate::{query, timestamp, xml_document};
+use crate::{cbor, query, timestamp, xml_document};
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -45,6 +45,18 @@ pub fn encode_request(
             headers.insert(CONTENT_TYPE, content_type(service.wire));
             let document = structure.map_or_else(Object::new, |structure| written(service, structure, input, |_| true));
             Value::from(document).to_text().into()
+        }
+        (Wire::RpcV2Cbor, _) => {
+            let prefix = service.target_prefix.as_deref().unwrap_or_default();
+            path = format!("/service/{prefix}/operation/{}", operation.name);
+            set(&mut headers, "smithy-protocol", "rpc-v2-cbor");
+            headers.insert(ACCEPT, content_type(service.wire));
+            let mut out = Vec::new();
+            if let Some(shape) = operation.input {
+                headers.insert(CONTENT_TYPE, content_type(service.wire));
+                cbor::write(service, shape, input, &mut out);
+            }
+            out.into()
         }
         (Wire::RestJson | Wire::RestXml, None) => {
             path = rest_path(service, operation, None, input)?;
