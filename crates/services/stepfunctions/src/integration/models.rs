@@ -21,29 +21,11 @@ pub(super) struct SdkService {
     pub(super) prefix: &'static str,
 }
 
-/// The SDK's name, ours, and the prefix of errors.
-const SERVICES: &[(&str, &str, &str)] = &[
-    ("sfn", "states", "Sfn"),
-    ("lambda", "lambda", "Lambda"),
-    ("sqs", "sqs", "Sqs"),
-    ("sns", "sns", "Sns"),
-    ("eventbridge", "events", "EventBridge"),
-    ("scheduler", "scheduler", "Scheduler"),
-    ("pipes", "pipes", "Pipes"),
-    ("s3", "s3", "S3"),
-    ("secretsmanager", "secretsmanager", "SecretsManager"),
-    ("ssm", "ssm", "Ssm"),
-    ("kms", "kms", "Kms"),
-    ("iam", "iam", "Iam"),
-    ("sts", "sts", "Sts"),
-    ("cloudwatchlogs", "logs", "CloudWatchLogs"),
-];
-
 impl SdkService {
     /// The service of a resource's `aws-sdk:<name>`; `None` where no model is known.
     pub(super) fn of(sdk: &str) -> Option<SdkService> {
-        let (_, name, prefix) = SERVICES.iter().find(|(known, ..)| *known == sdk)?;
-        Some(SdkService { model: Models::embedded().service(name)?, name, prefix })
+        let service = Models::embedded().generic(sdk)?;
+        Some(SdkService { model: service.model, name: service.model.name, prefix: service.error_prefix })
     }
 
     /// Whether this is Step Functions itself.
