@@ -9,6 +9,7 @@ pub use crate::config_error::ConfigError;
 use crate::config_file::ConfigFile;
 use crate::credential::{self, Credential, FUNCTION_ACCESS_KEY_ID};
 use crate::outgoing_settings::OutgoingSettings;
+use crate::webhook_settings::Webhook;
 
 /// Where the server listens when nothing is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
@@ -125,6 +126,8 @@ pub struct Config {
     pub lambda: LambdaSettings,
     /// Who answers which calls, where it is not the service hosted here.
     pub backends: Vec<BackendRule>,
+    /// Web addresses that start workflows.
+    pub webhooks: Vec<Webhook>,
     /// What calls to the outside may reach.
     pub outgoing: OutgoingSettings,
     /// Environment variables that look like ours and are not.
@@ -275,7 +278,9 @@ impl Config {
             });
         }
         let backends = file.backend.into_iter().map(|section| section.read(&sources, path.as_deref()));
+        let webhooks = file.webhook.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let config = Config {
+            webhooks: webhooks.collect::<Result<_, _>>()?,
             backends: backends.collect::<Result<_, _>>()?,
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
             lambda,

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::backend::BackendSection;
 use crate::outgoing_settings::OutgoingSection;
+use crate::webhook_settings::WebhookSection;
 
 /// The configuration file as it is written. Every key may be absent; a key
 /// that is not here is an error that names its line.
@@ -30,6 +31,8 @@ pub(crate) struct ConfigFile {
     pub(crate) credentials: Vec<CredentialSection>,
     #[serde(default)]
     pub(crate) backend: Vec<BackendSection>,
+    #[serde(default)]
+    pub(crate) webhook: Vec<WebhookSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
 }

@@ -23,6 +23,7 @@ use crate::meters::{Measurement, Meters};
 use crate::own_endpoints;
 use crate::request_id::request_id;
 use crate::to_the_end::ToTheEnd;
+use crate::webhook::{self, Webhooks};
 use crate::wire::{self, Meaning};
 
 /// The status logged for a client that went away before its answer.
@@ -37,6 +38,7 @@ pub(crate) struct Front {
     pub(crate) models: Models,
     pub(crate) authentication: Authentication,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) webhooks: Webhooks,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) bodies: Arc<BodyBudget>,
@@ -100,6 +102,9 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
         return own_endpoints::answer(&front, &peer, &parts);
     }
     let mut share = BodyShare::none(&front.bodies);
+    if parts.uri.path().starts_with(webhook::PREFIX) {
+        return start(&front, &parts, body, share, record).await;
+    }
     match received(&front, &parts, body, &mut share, &mut record).await {
         Err(Refused { fault, closes: true }) => {
             front.meters.refused();
@@ -122,6 +127,28 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
             record.finish(answer, None)
         }
     }
+}
+
+/// Starts a workflow for whoever posts to a webhook.
+async fn start(front: &Arc<Front>, parts: &Parts, body: Incoming, mut share: BodyShare, mut record: Record) -> Answer {
+    record.operation = Some(("states", "StartExecution"));
+    let received = match front.lifecycle.phase().reason() {
+        Some(reason) => Err(unavailable(reason)),
+        None => body::receive(body, &Meaning::InBody, &mut share).await,
+    };
+    let (received, closes) = match received {
+        Ok(body) => (front.webhooks.call(parts, &body, &record.request_id), false),
+        Err(fault) => (Err(fault), true),
+    };
+    let outcome = match received {
+        Ok(call) => perform(front, call, share).await,
+        Err(fault) => Err(fault),
+    };
+    let mut answer = webhook::answer(&outcome);
+    if closes && parts.version < Version::HTTP_2 {
+        answer::close(&mut answer);
+    }
+    record.finish(answer, outcome.as_ref().err())
 }
 
 fn check_head(front: &Front, parts: &mut Parts) -> Result<(), Fault> {

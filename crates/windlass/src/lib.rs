@@ -36,6 +36,8 @@ pub mod services;
 mod sts;
 mod tls;
 mod to_the_end;
+mod webhook;
+pub mod webhook_settings;
 mod wire;
 
 pub use hosted::{Close, Hosted, Task};

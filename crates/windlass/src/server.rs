@@ -29,6 +29,7 @@ use crate::hosted::{Close, Hosted};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::Meters;
 use crate::tls;
+use crate::webhook::Webhooks;
 
 /// How long a client may take over a request's head, an idle connection
 /// between two requests too.
@@ -104,6 +105,7 @@ impl Server {
             models: Models::embedded(),
             authentication: Authentication::new(config),
             dispatcher: Dispatcher::new(),
+            webhooks: Webhooks::new(config.webhooks.clone(), &config.account_id, &config.region, config.is_open()),
             lifecycle: Lifecycle::new(),
             in_flight: Arc::default(),
             bodies: Arc::<BodyBudget>::default(),

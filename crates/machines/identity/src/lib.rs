@@ -1,9 +1,10 @@
-//! Who sends a request: AWS Signature Version 4, in headers or presigned URLs,
-//! verified and made.
+//! Who sends a request (AWS Signature Version 4, in headers or presigned URLs,
+//! verified and made) and whether it may (IAM policies, evaluated).
 //!
 //! Pure: the clock is an argument, credentials come from the caller. This crate knows
 //! no store, no socket and no AWS service (but for S3's way of writing paths).
 
+mod access;
 mod canonical;
 mod chunked;
 mod claim;
@@ -15,6 +16,10 @@ mod signature_error;
 mod signing_key;
 mod verify;
 
+pub use access::{
+    AccessRequest, Caller, CallerKind, Context, Decision, Denial, Effect, Finding, NamedPolicy, Policies, Policy,
+    PolicyError, PolicyKind, PolicyType, PrincipalPattern, ResourcePolicyRule, evaluate, explain,
+};
 pub use chunked::{ChunkError, ChunkedBody};
 pub use claim::{Claim, ClaimKind, claim};
 pub use credentials::Credentials;
