@@ -79,7 +79,8 @@ fn canned_of(owner: &str, policy: &Value) -> Result<Option<String>, Fault> {
         return Err(faults::malformed_xml());
     }
     let found = sorted(input::list(policy, "Grants"));
-    let candidates = [None, Some("public-read"), Some("public-read-write"), Some("authenticated-read"), Some(LOG_DELIVERY)];
+    let candidates =
+        [None, Some("public-read"), Some("public-read-write"), Some("authenticated-read"), Some(LOG_DELIVERY)];
     for canned in candidates {
         let Value::Array(listed) = grants(owner, canned) else { continue };
         if sorted(&listed) == found {
@@ -117,10 +118,7 @@ fn asked(bucket: &Bucket, input: &Value) -> Result<Option<String>, Fault> {
                 .with_member("MissingHeaderName", "x-amz-acl"))
         }
         (Value::Null, _) => of_request(bucket, input),
-        (_, Some(_)) => Err(Fault::new(
-            "UnexpectedContent",
-            "This request does not support content",
-        )),
+        (_, Some(_)) => Err(Fault::new("UnexpectedContent", "This request does not support content")),
         (policy, None) => canned_of(&bucket.account, policy),
     }
 }

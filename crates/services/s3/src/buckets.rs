@@ -196,7 +196,8 @@ impl S3 {
     }
 
     async fn delete_empty(&self, call: &Call, bucket: &Bucket) -> Result<Value, Fault> {
-        let touched = self.change(call, |change| {
+        let step = unkeyed(call);
+        let touched = self.change(&step, |change| {
             let found = self.bucket(call)?;
             if found.value.id != bucket.id {
                 return Err(faults::operation_aborted());
@@ -229,13 +230,19 @@ impl S3 {
         loop {
             let rows = stored::scan(&self.store, &UPLOADS, Scan::prefix(&bucket.rows(), 1))?;
             let Some(row) = rows.first() else { return Ok(()) };
-            let dropped = self.change(call, |change| {
+            let step = unkeyed(call);
+            let dropped = self.change(&step, |change| {
                 self.drop_upload(change, bucket, row)?;
                 Ok(Value::Null)
             });
             dropped.await?;
         }
     }
+}
+
+/// A step of a call that does no harm if it is repeated.
+fn unkeyed(call: &Call) -> Call {
+    Call { idempotency_key: None, ..call.clone() }
 }
 
 /// Where a new bucket is to be.
@@ -247,7 +254,9 @@ fn region(call: &Call) -> Result<String, Fault> {
     let incompatible = |constraint: &str| {
         Fault::new(
             "IllegalLocationConstraintException",
-            format!("The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."),
+            format!(
+                "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
+            ),
         )
     };
     let here = &*call.region;

@@ -87,7 +87,9 @@ impl Algorithm {
         if NOT_BUILT.iter().any(|unbuilt| unbuilt.0.eq_ignore_ascii_case(name)) {
             return Err(faults::not_implemented(&format!("checksums by {name}")));
         }
-        Err(faults::invalid_request("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"))
+        Err(faults::invalid_request(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+        ))
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -273,9 +275,7 @@ impl Expected {
             let named = Algorithm::parse(named)?;
             match &checksum {
                 Some((found, _)) if *found != named => {
-                    return Err(faults::invalid_request(
-                        "Value for x-amz-sdk-checksum-algorithm header is invalid.",
-                    ));
+                    return Err(faults::invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid."));
                 }
                 Some(_) => {}
                 None if named == Algorithm::Md5 && md5.is_some() => {}

@@ -67,12 +67,8 @@ fn failing(names: &Names, input: &Value, version: &ObjectVersion) -> Option<(&'s
         (None, _) => {}
     }
     match (input::text(input, names.if_none_match), seconds(names.if_modified_since)) {
-        (Some(etags), _) if matches(etags, &version.etag) => {
-            Some(("If-None-Match", "x-amz-copy-source-If-None-Match"))
-        }
-        (None, Some(since)) if modified <= since => {
-            Some(("If-Modified-Since", "x-amz-copy-source-If-Modified-Since"))
-        }
+        (Some(etags), _) if matches(etags, &version.etag) => Some(("If-None-Match", "x-amz-copy-source-If-None-Match")),
+        (None, Some(since)) if modified <= since => Some(("If-Modified-Since", "x-amz-copy-source-If-Modified-Since")),
         _ => None,
     }
 }

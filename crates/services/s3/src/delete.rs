@@ -2,7 +2,7 @@ use windlass_protocol::{Call, Fault, Outcome, Reply};
 use windlass_value::{Object, Value};
 
 use crate::bucket::{Bucket, Versioning};
-use crate::change::Change;
+use crate::change::{Change, step_of};
 use crate::conditions::{self, DeleteConditions};
 use crate::faults;
 use crate::input;
@@ -60,7 +60,7 @@ impl S3 {
         }
         let is_quiet = input::flag(asked, "Quiet");
         let (mut done, mut errors) = (Vec::new(), Vec::new());
-        for object in objects {
+        for (step, object) in objects.iter().enumerate() {
             let key = object["Key"].as_str().ok_or_else(faults::malformed_xml)?;
             let version = input::text(object, "VersionId");
             let conditions = DeleteConditions {
@@ -68,7 +68,8 @@ impl S3 {
                 modified: input::instant(object, "LastModifiedTime"),
                 bytes: input::integer(object, "Size"),
             };
-            let deleted = self.change(call, |change| {
+            let step = step_of(call, step);
+            let deleted = self.change(&step, |change| {
                 let bucket = self.bucket_for_change(change, call)?;
                 let deleted = self.delete_key(change, &bucket, key, version, &conditions)?;
                 let mut entry = Object::new();
@@ -87,7 +88,12 @@ impl S3 {
                 // The rest is asked for all the same; what fails is said one by one.
                 Err(fault) => {
                     if let Some(explanation) = &fault.explanation {
-                        tracing::warn!(bucket = bucket.name, code = fault.code, explanation, "an object was not deleted");
+                        tracing::warn!(
+                            bucket = bucket.name,
+                            code = fault.code,
+                            explanation,
+                            "an object was not deleted"
+                        );
                     }
                     let mut entry = Object::new();
                     entry.insert("Key", key);

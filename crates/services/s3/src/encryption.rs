@@ -96,9 +96,9 @@ impl Encryption {
             (Encryption::Customer { .. }, None) => Err(faults::invalid_request(
                 "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
             )),
-            (Encryption::Server(_), Some(_)) => Err(faults::invalid_request(
-                "The encryption parameters are not applicable to this object.",
-            )),
+            (Encryption::Server(_), Some(_)) => {
+                Err(faults::invalid_request("The encryption parameters are not applicable to this object."))
+            }
         }
     }
 
@@ -155,7 +155,10 @@ fn customer_key(input: &Value, prefix: &str) -> Result<Option<String>, Fault> {
     };
     if algorithm != "AES256" {
         let message = "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.";
-        return Err(Fault { code: "InvalidEncryptionAlgorithmError".into(), ..faults::invalid_argument(message, argument, algorithm) });
+        return Err(Fault {
+            code: "InvalidEncryptionAlgorithmError".into(),
+            ..faults::invalid_argument(message, argument, algorithm)
+        });
     }
     let bytes = STANDARD.decode(key).ok().filter(|bytes| bytes.len() == KEY_BYTES);
     let bytes = bytes.ok_or_else(|| {

@@ -100,7 +100,7 @@ fn asked(input: &windlass_value::Value, version: &ObjectVersion, parts: &[Part])
     if header.is_some() {
         return Err(faults::invalid_request("Cannot specify both Range header and partNumber query parameter"));
     }
-    if !(1..=crate::multipart::PARTS_MAX).contains(&number) {
+    if !crate::multipart::PARTS_MAX.contains(&number) {
         return Err(faults::invalid_argument(
             "Part number must be an integer between 1 and 10000, inclusive",
             "partNumber",

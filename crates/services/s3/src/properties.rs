@@ -123,7 +123,8 @@ pub(crate) fn write(bucket: &Bucket, version: &ObjectVersion, output: &mut Objec
         output.insert(name.as_str(), value.as_str());
     }
     if !properties.metadata.is_empty() {
-        let metadata: Object = properties.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let metadata: Object =
+            properties.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         output.insert("Metadata", metadata);
     }
     if !properties.tags.is_empty() {

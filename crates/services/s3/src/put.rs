@@ -90,9 +90,8 @@ impl S3 {
         let computed = blocking(move || Computed::of_body(&read.0, algorithm, None)).await?;
         expected.check(&computed)?;
         let body = body.clone();
-        let written = self.blobs.write_with(move |incoming| {
-            crate::content::each_piece(&body, |bytes| incoming.write(bytes))
-        });
+        let written =
+            self.blobs.write_with(move |incoming| crate::content::each_piece(&body, |bytes| incoming.write(bytes)));
         let written = written.await.map_err(|error| unreadable(&error))?;
         Ok((Held::file(written.blob)?, computed))
     }

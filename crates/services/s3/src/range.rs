@@ -26,7 +26,8 @@ pub(crate) fn parse(header: &str, whole: u64) -> Result<Option<ByteRange>, Fault
         return Ok(None);
     };
     let number = |text: &str| text.trim().parse::<u64>().ok();
-    let unsatisfiable = || faults::invalid_range(header, whole).with_member("content-range", format!("bytes */{whole}"));
+    let unsatisfiable =
+        || faults::invalid_range(header, whole).with_member("content-range", format!("bytes */{whole}"));
     let (start, end) = match (first.trim().is_empty(), number(first), last.trim().is_empty(), number(last)) {
         (true, _, _, Some(suffix)) => {
             if suffix == 0 || whole == 0 {

@@ -49,7 +49,9 @@ fn of_set(input: &Value, tags_max: usize, what: &str) -> Result<BTreeMap<String,
             return Err(faults::malformed_xml());
         };
         if tags.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(faults::invalid_tag("Cannot provide multiple Tags with the same key").with_member("TagKey", name));
+            return Err(
+                faults::invalid_tag("Cannot provide multiple Tags with the same key").with_member("TagKey", name)
+            );
         }
     }
     check(&tags, tags_max, what)?;
@@ -62,14 +64,17 @@ fn check(tags: &BTreeMap<String, String>, tags_max: usize, what: &str) -> Result
     }
     for (name, value) in tags {
         if name.is_empty() || name.chars().count() > KEY_CHARS_MAX {
-            return Err(faults::invalid_tag("The TagKey you have provided is invalid").with_member("TagKey", name.as_str()));
+            return Err(
+                faults::invalid_tag("The TagKey you have provided is invalid").with_member("TagKey", name.as_str())
+            );
         }
         if value.chars().count() > VALUE_CHARS_MAX {
             let fault = faults::invalid_tag("The TagValue you have provided is invalid");
             return Err(fault.with_member("TagKey", name.as_str()).with_member("TagValue", value.as_str()));
         }
         if name.to_ascii_lowercase().starts_with("aws:") {
-            return Err(faults::invalid_tag("System tags cannot be added/updated by requester").with_member("TagKey", name.as_str()));
+            return Err(faults::invalid_tag("System tags cannot be added/updated by requester")
+                .with_member("TagKey", name.as_str()));
         }
     }
     Ok(())
@@ -128,7 +133,7 @@ impl S3 {
     pub(crate) async fn alter_version(
         &self,
         call: &Call,
-        alter: impl Fn(&mut Change, &Bucket, &str, &mut ObjectVersion) -> Result<Object, Fault> + Send,
+        alter: impl Fn(&mut Change, &Bucket, &str, &mut ObjectVersion) -> Result<Object, Fault> + Send + Sync,
     ) -> Result<Value, Fault> {
         let key = properties::object_key(call)?;
         let which = Which::of(input::text(&call.input, "VersionId"));
