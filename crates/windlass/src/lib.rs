@@ -25,6 +25,7 @@ mod hosted;
 mod in_flight;
 mod lifecycle;
 pub mod log_sink;
+mod measurements;
 pub mod meters;
 mod object;
 mod open_files;

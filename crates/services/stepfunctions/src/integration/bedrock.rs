@@ -98,7 +98,7 @@ async fn read_object(
     key: &str,
 ) -> Result<Bytes, Failure> {
     let input = object! { "Bucket" => bucket, "Key" => key };
-    Ok(call_s3(caller, task, s3, "GetObject", SdkInput { input, body: Bytes::new() }).await?)
+    call_s3(caller, task, s3, "GetObject", SdkInput { input, body: Bytes::new() }).await
 }
 
 async fn write_object(

@@ -9,10 +9,12 @@ use super::parameters;
 use super::task_call::TaskCaller;
 
 const SERVICE: &str = "lambda";
+/// Parameters that are handed on as they are.
+const STRINGS: &[&str] =
+    &["FunctionName", "InvocationType", "Qualifier", "LogType", "TenantId", "DurableExecutionName"];
 
 /// Why these parameters cannot start `lambda:invoke`; `None` when they can.
 pub(super) fn refusal(parameters: &Value) -> Option<String> {
-    const STRINGS: &[&str] = &["FunctionName", "InvocationType", "Qualifier", "LogType"];
     parameters::refusal("lambda", "invoke", STRINGS, parameters)
 }
 
@@ -31,9 +33,9 @@ pub(super) async fn call_function(caller: TaskCaller<'_>, task: &TaskCall) -> Re
 pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Payload, Failure> {
     let parameters = task.parameters.value();
     let mut input = Object::new();
-    for name in ["FunctionName", "InvocationType", "Qualifier", "LogType"] {
+    for name in STRINGS {
         if let Some(value @ Value::String(_)) = parameters.get(name) {
-            input.insert(name, value);
+            input.insert(*name, value);
         }
     }
     match parameters.get("ClientContext") {

@@ -265,7 +265,8 @@ impl Optimized {
         let input: SdkInput = input.map_err(|problems| unusable(parameters, &problems))?;
         let ApiAnswer { reply, body, request_id } =
             call_api(caller, task, service, operation, input).await.map_err(|ApiFault { fault, request_id }| {
-                Failure::of_fault(&fault, self.names, Some(service.model), &request_id)
+                self.no_host(&fault.code, &given)
+                    .unwrap_or_else(|| Failure::of_fault(&fault, self.names, Some(service.model), &request_id))
             })?;
         let output = service.model.write_sdk_output(operation, &reply, &body, SdkInstants::EpochMs);
         let mut result = output.as_object().map_or_else(Object::new, |output| Object::clone(output));
@@ -285,6 +286,21 @@ impl Optimized {
         const OK: i64 = 200;
         http_metadata::add_to(&mut result, &headers, OK, &request_id);
         Ok(Payload::from_value(result.into()))
+    }
+
+    /// A queue's address is also the host that the SDK calls: a bare name is none.
+    fn no_host(&self, code: &str, given: &Object) -> Option<Failure> {
+        if self.shape != Shape::SendMessage || code != "InvalidAddress" {
+            return None;
+        }
+        let address = given.get("QueueUrl").and_then(Value::as_str)?;
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let host = host.split('/').next().unwrap_or_default();
+        let is_bare = !host.contains(['.', ':']) && host != "localhost";
+        is_bare.then(|| {
+            let cause = format!("Unable to execute HTTP request: {host}: Name or service not known");
+            Failure::new("SQS.SdkClientException", cause)
+        })
     }
 
     /// The result as the integration has it, or the failure that an answer is.

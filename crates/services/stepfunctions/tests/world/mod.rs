@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 use windlass_journal::{Clock, Journal, JournalConfig};
 use windlass_protocol::{Body, Call, Dispatcher, Outcome, Principal, Wiring};
-use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
+use windlass_stepfunctions::{Environment, Integrations, Outside, StepFunctions};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Timestamp, Value};
 
@@ -54,14 +54,21 @@ impl World {
     /// A new world with an empty disk.
     pub(crate) async fn new() -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock, Arc::default()).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default()).await
     }
 
-    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>, apis: Arc<Apis>) -> World {
+    /// The same, with a way to the outside.
+    pub(crate) async fn with_outside(outside: Outside) -> World {
+        let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
+        World::on(MemoryFaults::new(), clock, Arc::default(), outside).await
+    }
+
+    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>, apis: Arc<Apis>, outside: Outside) -> World {
         let store = Store::memory(&tables(), disk.clone());
         let dispatcher = Dispatcher::new();
         let environment = Environment::new(clock.clone());
-        let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+        let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone()).with_outside(outside);
+        let integrations = Arc::new(integrations);
         let journal =
             Journal::open(store.clone(), integrations.clone(), clock.clone(), JournalConfig::default()).unwrap();
         let service =
@@ -76,14 +83,24 @@ impl World {
         World { dispatcher, clock, disk, lambda, apis, journal }
     }
 
+    /// What the journal keeps of an execution.
+    pub(crate) fn record(&self, arn: &str) -> windlass_journal::Record {
+        self.journal.record(arn).unwrap().unwrap()
+    }
+
     /// The same disk after the process was killed.
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
         self.disk.crash();
-        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone()).await
+        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone(), Outside::default()).await
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
+        self.call_once(operation, input, None).await
+    }
+
+    /// A call that carries an idempotency key.
+    pub(crate) async fn call_once(&self, operation: &str, input: Value, key: Option<&str>) -> Outcome {
         let principal =
             Principal { arn: "arn:aws:iam::123456789012:user/u".into(), account: ACCOUNT.into(), access_key_id: None };
         self.dispatcher
@@ -98,7 +115,7 @@ impl World {
                 source_arn: None,
                 deadline: None,
                 cancellation_id: None,
-                idempotency_key: None,
+                idempotency_key: key.map(Into::into),
                 trace: None,
                 depth: 0,
                 request_id: "r".into(),
