@@ -15,6 +15,7 @@ const START_MS: i64 = 1_700_000_000_000;
 pub(crate) struct World {
     pub(crate) faults: MemoryFaults,
     pub(crate) sqs: Arc<Sqs>,
+    config: SqsConfig,
     now: Now,
 }
 
@@ -22,25 +23,31 @@ fn tables() -> Vec<&'static Table> {
     [windlass_sqs::TABLES, windlass_outbox::TABLES].concat()
 }
 
-fn open(store: Store, now: &Now) -> Arc<Sqs> {
-    Sqs::open(store, SqsConfig::new("http://localhost:4599"), now.clone()).expect("the service opens")
+fn open(store: Store, config: &SqsConfig, now: &Now) -> Arc<Sqs> {
+    Sqs::open(store, config.clone(), now.clone()).expect("the service opens")
 }
 
 impl World {
     pub(crate) fn new() -> World {
+        World::with(|_| ())
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut SqsConfig)) -> World {
+        let mut config = SqsConfig::new("http://localhost:4599");
+        change(&mut config);
         let start = Instant::now();
         // Tokio's time, which tests advance.
         let now: Now =
             Arc::new(move || Timestamp(START_MS + i64::try_from(start.elapsed().as_millis()).expect("a short test")));
         let faults = MemoryFaults::new();
-        let sqs = open(Store::memory(&tables(), faults.clone()), &now);
-        World { faults, sqs, now }
+        let sqs = open(Store::memory(&tables(), faults.clone()), &config, &now);
+        World { faults, sqs, config, now }
     }
 
     /// Ends the process as a power cut does, and starts another over the disk.
     pub(crate) fn crash(&mut self, outcome: UnsyncedOutcome) {
         self.faults.crash_with(outcome);
-        self.sqs = open(self.faults.restart(&tables()), &self.now);
+        self.sqs = open(self.faults.restart(&tables()), &self.config, &self.now);
     }
 
     pub(crate) fn restart(&mut self) {

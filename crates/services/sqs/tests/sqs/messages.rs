@@ -362,3 +362,40 @@ async fn a_call_that_comes_again_is_applied_once() {
     }
     assert_eq!(world.bodies(&url).await, ["x", "y"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_in_memory_is_read_later() {
+    let mut world = World::with(|config| config.resident_max = 4);
+    let url = world.queue("q", object! {}).await;
+    let numbers = |range: std::ops::Range<u32>| range.map(|number| number.to_string()).collect::<Vec<_>>();
+    for body in numbers(0..20) {
+        world.send(&url, &body).await;
+    }
+    let resident = |world: &World| world.sqs.measure().resident;
+    assert_eq!(resident(&world), 4);
+    assert_eq!(world.counts(&url).await, ["20", "0", "0"]);
+    world.restart();
+    assert_eq!(resident(&world), 4);
+    assert_eq!(world.counts(&url).await, ["20", "0", "0"]);
+    let mut received = Vec::new();
+    while received.len() < 13 {
+        received.extend(world.receive_with(&url, object! { "MaxNumberOfMessages" => 3 }).await);
+    }
+    assert_eq!(bodies(&received)[..13], numbers(0..13));
+    // What is in flight does not count, else nothing could follow it.
+    assert!(resident(&world) <= 4 + received.len() as u64);
+    // After a restart these come first again; a handle of one that is not in memory deletes it.
+    world.restart();
+    for message in &received {
+        world.delete(&url, message).await;
+    }
+    world.restart();
+    let mut rest = Vec::new();
+    loop {
+        match world.bodies(&url).await {
+            more if more.is_empty() => break,
+            more => rest.extend(more),
+        }
+    }
+    assert_eq!(rest, numbers(received.len() as u32..20));
+}

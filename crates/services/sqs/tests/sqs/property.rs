@@ -107,8 +107,8 @@ fn send_input(url: &str, fifo: bool, group: u8, number: u32) -> Value {
     }
 }
 
-async fn run(fifo: bool, steps: Vec<Step>) {
-    let mut world = World::new();
+async fn run(fifo: bool, resident_max: usize, steps: Vec<Step>) {
+    let mut world = World::with(|config| config.resident_max = resident_max);
     let url = match fifo {
         true => world.queue("q.fifo", object! { "FifoQueue" => "true" }).await,
         false => world.queue("q", object! {}).await,
@@ -212,12 +212,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_standard_queue_loses_nothing_and_revives_nothing(steps in proptest::collection::vec(step(), 1..60)) {
-        in_runtime(run(false, steps));
+    fn a_standard_queue_loses_nothing_and_revives_nothing(few in 2..8_usize, steps in proptest::collection::vec(step(), 1..80)) {
+        in_runtime(run(false, 1000, steps.clone()));
+        // The same with nearly all messages on the disk only.
+        in_runtime(run(false, few, steps));
     }
 
     #[test]
-    fn a_fifo_queue_keeps_the_order_of_its_groups(steps in proptest::collection::vec(step(), 1..60)) {
-        in_runtime(run(true, steps));
+    fn a_fifo_queue_keeps_the_order_of_its_groups(few in 2..8_usize, steps in proptest::collection::vec(step(), 1..80)) {
+        in_runtime(run(true, 1000, steps.clone()));
+        in_runtime(run(true, few, steps));
     }
 }
