@@ -23,6 +23,7 @@ pub mod credential;
 mod front;
 mod gate;
 mod hosted;
+mod http_tasks;
 mod in_flight;
 mod lifecycle;
 pub mod log_sink;

@@ -24,6 +24,7 @@ use windlass_workflow::Limits;
 use crate::backend::Backends;
 use crate::config::Config;
 use crate::hosted::{Certificate, Hosted, Task};
+use crate::http_tasks;
 use crate::measurements;
 use crate::meters::Measurement;
 use crate::sts::Sts;
@@ -105,7 +106,8 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.host(Arc::new(Sts));
 
     let environment = Environment::new(clock.clone());
-    let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+    let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone());
+    let integrations = Arc::new(integrations.with_outside(http_tasks::outside(config, &outgoing)));
     let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
         .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
