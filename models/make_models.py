@@ -90,6 +90,9 @@ S3_UNWRAPPED_OUTPUTS = {"GetBucketLocation"}
 # runtimes older than the model.
 NOT_CHECKED_BY_FRAMEWORK = {("lambda", "Runtime"): ["enum"]}
 
+# Blobs the model calls streams that are small enough for memory: an event of InvokeAsync.
+NOT_STREAMED = {("lambda", "BlobStream")}
+
 # What IAM says of a broken pattern, instead of showing it.
 IAM_NAME = "It must contain only alphanumeric characters and/or the following: +=,.@_-"
 PATTERN_REFUSALS = {
@@ -196,7 +199,6 @@ def compact_reference(reference):
         ("streaming", "streaming"),
         ("xmlAttribute", "attribute"),
         ("jsonvalue", "json"),
-        ("hostLabel", "host"),
     ):
         if reference.get(theirs):
             out[ours] = True
@@ -232,7 +234,7 @@ def compact_shape(service, name, shape, is_input, in_bytes):
         if theirs in shape:
             out[ours] = shape[theirs]
     for flag in ("sensitive", "streaming", "eventstream", "flattened", "union", "document"):
-        if shape.get(flag):
+        if shape.get(flag) and not (flag == "streaming" and (service, name) in NOT_STREAMED):
             out[flag] = True
     compact_namespace(shape, out)
     if shape.get("exception") or "error" in shape:
