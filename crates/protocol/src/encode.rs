@@ -40,7 +40,8 @@ pub fn encode(resolved: &Resolved, request_id: &str, reply: Reply) -> Response<B
     let mut headers = HeaderMap::new();
     let mut status = operation.status;
     let body = match (resolved.wire, structure) {
-        (Wire::AwsJson10 | Wire::AwsJson11, structure) => {
+        // CBOR is never received.
+        (Wire::AwsJson10 | Wire::AwsJson11 | Wire::RpcV2Cbor, structure) => {
             let document =
                 structure.map_or_else(Object::new, |structure| written(service, structure, &reply.output, |_| true));
             Some(Value::from(document).to_text().into())
@@ -300,7 +301,7 @@ fn fault_response(
             let status = if status >= 500 || status == 413 { status } else { 400 };
             (status, Value::from(document).to_text())
         }
-        Wire::RestJson => {
+        Wire::RestJson | Wire::RpcV2Cbor => {
             set(&mut headers, ERROR_TYPE.as_str(), code);
             let (status, document) = rest_fault(modelled.map(|(shape, error)| (&shape.kind, error.status)), fault);
             (status, Value::from(document).to_text())
@@ -408,6 +409,7 @@ pub(crate) fn content_type(wire: Wire) -> HeaderValue {
         Wire::RestJson => "application/json",
         Wire::Query | Wire::Ec2 => "text/xml",
         Wire::RestXml => "application/xml",
+        Wire::RpcV2Cbor => "application/cbor",
     })
 }
 

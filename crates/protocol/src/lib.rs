@@ -5,6 +5,7 @@
 
 mod body;
 mod call;
+mod cbor;
 mod client;
 mod constraint;
 mod decode;
@@ -13,6 +14,7 @@ mod document;
 mod encode;
 mod fault;
 mod fault_name;
+mod generic;
 mod limits;
 mod model;
 mod models;
@@ -36,6 +38,7 @@ pub use decode::decode;
 pub use dispatcher::{Authorizer, BoxFuture, Dispatcher, Outcome, Router, Service, Wiring};
 pub use encode::{encode, encode_fault, encode_unresolved_fault};
 pub use fault::Fault;
+pub use generic::GenericService;
 pub use limits::{FORM_BYTES_MAX, body_bytes_max, body_too_large};
 pub use model::{Operation, ServiceModel, Wire};
 pub use models::Models;
@@ -43,3 +46,4 @@ pub use permission::{Permission, has_permission_row, permissions};
 pub use resolve::Resolved;
 pub use s3_address::s3_address;
 pub use sdk::{SdkInput, SdkInstants, SdkProblem, sdk_exception};
+pub use uri::form_pairs;

@@ -22,6 +22,8 @@ pub enum Wire {
     Query,
     /// EC2's own query protocol; only spoken to other endpoints.
     Ec2,
+    /// CBOR bodies, the operation in the path; only spoken to other endpoints.
+    RpcV2Cbor,
 }
 
 /// One service as its model describes it.

@@ -27,6 +27,7 @@ pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, St
         ("rest-json", _) => Wire::RestJson,
         ("rest-xml", _) => Wire::RestXml,
         ("ec2", _) => Wire::Ec2,
+        ("smithy-rpc-v2-cbor", _) => Wire::RpcV2Cbor,
         ("query", _) => Wire::Query,
         (other, version) => return Err(format!("unknown protocol {other} {version:?}")),
     };

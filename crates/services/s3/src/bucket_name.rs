@@ -30,9 +30,21 @@ mod tests {
             assert!(is_valid(name), "{name}");
         }
         let too_long = "a".repeat(64);
-        for name in
-            ["", "ab", "Abc", "a_b", "-abc", "abc-", ".abc", "a..b", "192.168.5.4", "xn--abc", "abc-s3alias", "äbc", &too_long]
-        {
+        for name in [
+            "",
+            "ab",
+            "Abc",
+            "a_b",
+            "-abc",
+            "abc-",
+            ".abc",
+            "a..b",
+            "192.168.5.4",
+            "xn--abc",
+            "abc-s3alias",
+            "äbc",
+            &too_long,
+        ] {
             assert!(!is_valid(name), "{name}");
         }
     }

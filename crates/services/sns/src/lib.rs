@@ -52,5 +52,5 @@ mod topic_name;
 mod topics;
 
 pub use config::{SmtpConfig, SmtpSecurity, SnsConfig};
-pub use sns::Sns;
+pub use sns::{Measurement, Sns};
 pub use tables::TABLES;

@@ -8,7 +8,7 @@ use windlass_outbox::{Answers, Entry, Outbox, OutboxOptions};
 use windlass_outgoing::Outgoing;
 use windlass_protocol::{BoxFuture, Call, Dispatcher, Fault, Outcome, Reply, Service};
 use windlass_store::{Batch, CommitError, Store, shard_of};
-use windlass_value::{Now, Text, Value, object};
+use windlass_value::{Now, Text, Value};
 
 use crate::catalogue::Catalogue;
 use crate::config::SnsConfig;
@@ -28,6 +28,17 @@ const CONTROLS: usize = 64;
 pub struct Sns {
     shared: Arc<Shared>,
     maintenance: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A figure to watch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// As Prometheus names it.
+    pub name: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    /// Now.
+    pub value: f64,
 }
 
 /// What the service's parts share.
@@ -140,16 +151,21 @@ impl Sns {
         self.shared.signer.certificate_path().await
     }
 
-    /// Values for metrics: name, help, value.
-    pub fn measure(&self) -> Vec<(&'static str, &'static str, f64)> {
+    /// Figures to watch.
+    pub fn measure(&self) -> Vec<Measurement> {
         let counters = &self.shared.counters;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
+        let measurement = |name, help, value| Measurement { name, help, value };
         vec![
-            ("windlass_sns_published", "Messages published since the start", count(&counters.published)),
-            ("windlass_sns_delivered", "Deliveries made since the start", count(&counters.delivered)),
-            ("windlass_sns_given_up", "Deliveries given up since the start", count(&counters.failed)),
-            ("windlass_sns_deliveries_under_way", "Deliveries that run now", self.shared.outbox.under_way() as f64),
-            (
+            measurement("windlass_sns_published", "Messages published since the start", count(&counters.published)),
+            measurement("windlass_sns_delivered", "Deliveries made since the start", count(&counters.delivered)),
+            measurement("windlass_sns_failed", "Deliveries given up since the start", count(&counters.failed)),
+            measurement(
+                "windlass_sns_deliveries_under_way",
+                "Deliveries being made",
+                self.shared.outbox.under_way() as f64,
+            ),
+            measurement(
                 "windlass_sns_messages_in_flight",
                 "Messages on their way to more than one subscription",
                 self.shared.in_flight.len() as f64,
@@ -193,11 +209,6 @@ impl Sns {
             "ListTagsForResource" => sns.list_tags(&call),
             "GetDataProtectionPolicy" => sns.get_data_protection_policy(&call),
             "PutDataProtectionPolicy" => sns.put_data_protection_policy(&call).await,
-            // Not AWS's: for whoever serves the certificate.
-            "GetSigningCertificate" => {
-                let (path, certificate) = (self.certificate_path().await?, self.certificate_pem().await?);
-                Ok(object! { "Path" => path, "Certificate" => certificate }.into())
-            }
             other => Err(Fault::not_built(&format!("the SNS operation {other}"))),
         }
     }

@@ -231,10 +231,14 @@ impl Integrations {
     fn is_applied_once(&self, identity: &Identity, call: &TaskCall) -> bool {
         let Ok(plan) = Plan::of(&call.resource) else { return false };
         let Some((service, operation)) = plan.operation() else { return false };
-        if !APPLIED_ONCE.contains(&(service, operation)) {
+        if service.model.idempotency_token(operation).is_some() {
+            return true;
+        }
+        if !APPLIED_ONCE.contains(&(service.name, &operation.name)) {
             return false;
         }
-        let made = self.caller(identity).call(call, service, operation, call.parameters.value().clone(), Bytes::new());
+        let parameters = call.parameters.value().clone();
+        let made = self.caller(identity).call(call, service.name, &operation.name, parameters, Bytes::new());
         self.dispatcher.answers_here(&made)
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use windlass_protocol::{Fault, Models, Operation, Reply, SdkInput, SdkProblem, ServiceModel};
-use windlass_value::{Text, Value};
+use windlass_value::{Object, Text, Value};
 use windlass_workflow::TaskCall;
 
 use super::failure::Failure;
@@ -21,29 +21,11 @@ pub(super) struct SdkService {
     pub(super) prefix: &'static str,
 }
 
-/// The SDK's name, ours, and the prefix of errors.
-const SERVICES: &[(&str, &str, &str)] = &[
-    ("sfn", "states", "Sfn"),
-    ("lambda", "lambda", "Lambda"),
-    ("sqs", "sqs", "Sqs"),
-    ("sns", "sns", "Sns"),
-    ("eventbridge", "events", "EventBridge"),
-    ("scheduler", "scheduler", "Scheduler"),
-    ("pipes", "pipes", "Pipes"),
-    ("s3", "s3", "S3"),
-    ("secretsmanager", "secretsmanager", "SecretsManager"),
-    ("ssm", "ssm", "Ssm"),
-    ("kms", "kms", "Kms"),
-    ("iam", "iam", "Iam"),
-    ("sts", "sts", "Sts"),
-    ("cloudwatchlogs", "logs", "CloudWatchLogs"),
-];
-
 impl SdkService {
     /// The service of a resource's `aws-sdk:<name>`; `None` where no model is known.
     pub(super) fn of(sdk: &str) -> Option<SdkService> {
-        let (_, name, prefix) = SERVICES.iter().find(|(known, ..)| *known == sdk)?;
-        Some(SdkService { model: Models::embedded().service(name)?, name, prefix })
+        let service = Models::embedded().generic(sdk)?;
+        Some(SdkService { model: service.model, name: service.model.name, prefix: service.error_prefix })
     }
 
     /// Whether this is Step Functions itself.
@@ -73,8 +55,16 @@ pub(super) async fn call_api(
     task: &TaskCall,
     service: SdkService,
     operation: &Operation,
-    input: SdkInput,
+    mut input: SdkInput,
 ) -> Result<ApiAnswer, ApiFault> {
+    // The SDK fills this in; ours follows from the attempt, so that its repeat is none.
+    if let (Some(token), Value::Object(given)) = (service.model.idempotency_token(operation), &input.input)
+        && !given.contains_key(token)
+    {
+        let mut members = Object::clone(given);
+        members.insert(token, caller.name_for(task));
+        input.input = members.into();
+    }
     let call = caller.call(task, service.name, &operation.name, input.input, input.body);
     let request_id = call.request_id.clone();
     let outcome = if service.is_own() { caller.make(call).await } else { caller.dispatcher.call(call).await };

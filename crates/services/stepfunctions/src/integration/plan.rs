@@ -100,12 +100,11 @@ impl Plan {
 
     /// The dispatcher's service and the operation that the task calls; `None` where it is
     /// no such call.
-    pub(super) fn operation(&self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn operation(&self) -> Option<(SdkService, &'static Operation)> {
         match &self.kind {
-            Kind::Optimized(row) => row.api().ok().map(|(service, operation)| (service.name, operation.name.as_str())),
-            Kind::AwsSdk { service, operation } => Some((service.name, &operation.name)),
-            Kind::Function | Kind::LambdaInvoke => Some(("lambda", "Invoke")),
-            Kind::InvokeModel | Kind::ApiGateway | Kind::Http => None,
+            Kind::Optimized(row) => row.api().ok(),
+            Kind::AwsSdk { service, operation } => Some((*service, operation)),
+            Kind::Function | Kind::LambdaInvoke | Kind::InvokeModel | Kind::ApiGateway | Kind::Http => None,
         }
     }
 

@@ -168,3 +168,42 @@ async fn a_child_knows_its_parent_and_is_named_by_its_attempt() {
     assert_eq!(record.details().get("startedByExecution"), Some(&arn));
     assert!(arn.as_str().unwrap().starts_with(EXECUTION));
 }
+
+const BATCH: &str = r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::batch:submitJob.sync","Parameters":{"JobName":"n","JobQueue":"q","JobDefinition":"d"},"End":true}}}"#;
+
+async fn with_batch(describe: &str) -> (World, Value) {
+    let world = World::new().await;
+    world.apis.answer("SubmitJob", &parse(r#"{"jobId":"j","jobName":"n"}"#).unwrap());
+    world.apis.answer("DescribeJobs", &parse(describe).unwrap());
+    world.apis.answer("TerminateJob", &Value::empty_object());
+    let arn = started(&world, parse(BATCH).unwrap()).await;
+    (world, arn)
+}
+
+fn operations(world: &World) -> Vec<String> {
+    let sent = world.apis.sent();
+    sent.as_array().unwrap().iter().map(|call| call["operation"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_watched_over_a_restart_and_submitted_once() {
+    let (world, arn) = with_batch(r#"{"jobs":[{"jobId":"j","status":"RUNNING"}]}"#).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let world = world.restarted().await;
+    world.apis.answer("DescribeJobs", &parse(r#"{"jobs":[{"jobId":"j","status":"SUCCEEDED"}]}"#).unwrap());
+    let end = status_of(&world, &arn).await;
+    assert_eq!(end["output"], Value::from(r#"{"JobId":"j","Status":"SUCCEEDED"}"#), "{end}");
+    assert_eq!(operations(&world).iter().filter(|operation| *operation == "SubmitJob").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_an_execution_ends_its_job() {
+    let (world, arn) = with_batch(r#"{"jobs":[{"jobId":"j","status":"RUNNING"}]}"#).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.call("StopExecution", object! { "executionArn" => &arn }).await.unwrap();
+    status_of(&world, &arn).await;
+    assert_eq!(operations(&world).last().map(String::as_str), Some("TerminateJob"));
+    let sent = world.apis.sent();
+    let last = sent.as_array().unwrap().last().unwrap();
+    assert_eq!(last["input"]["jobId"], Value::from("j"));
+}

@@ -34,6 +34,8 @@ const NAMES: &[&str] = &[
     "athena",
     "codebuild",
     "bedrock",
+    "bedrockruntime",
+    "bedrock-runtime",
     "elasticmapreduce",
     "rds",
     "kms",
