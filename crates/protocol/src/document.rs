@@ -51,6 +51,7 @@ fn read(model: &ServiceModel, id: ShapeId, value: &Value) -> Result<Value, Fault
     let shape = model.shape(id);
     match (&shape.kind, value) {
         (_, Value::Null) => Ok(Value::Null),
+        (Kind::Document, _) => Ok(value.clone()),
         (Kind::Structure(structure), _) => read_structure(model, structure, value, |_| true).map(Value::from),
         (Kind::List(member), Value::Array(items)) => items
             .iter()
@@ -78,9 +79,16 @@ fn read(model: &ServiceModel, id: ShapeId, value: &Value) -> Result<Value, Fault
             boolean(text).map(Value::Bool).ok_or_else(|| not_convertible(model.wire, &shape.kind, value))
         }
         (Kind::Blob, Value::String(text)) => check_base64(text).map(|()| value.clone()),
+        (Kind::Timestamp, Value::String(text)) if shape.format.is_some() => {
+            crate::timestamp::read(text).ok_or_else(|| not_convertible(model.wire, &shape.kind, value))
+        }
+        // JSON has no numbers for these.
+        (Kind::Float | Kind::Double, Value::String(text)) if NOT_NUMBERS.contains(&&**text) => Ok(value.clone()),
         _ => Err(not_convertible(model.wire, &shape.kind, value)),
     }
 }
+
+const NOT_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// Fractions are cut and what is too large becomes the largest, as Java's `Number` does.
 fn integer(number: &Number, min: i64, max: i64) -> Value {
@@ -129,7 +137,7 @@ fn target_name(wire: Wire, kind: &Kind) -> &'static str {
         (Kind::Blob, _) => "a Blob",
         (Kind::List(_), _) => "a List",
         (Kind::Map(..), _) => "a Map",
-        (Kind::Structure(_), _) => "a Structure",
+        (Kind::Structure(_) | Kind::Document, _) => "a Structure",
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Wire {
     Query,
     /// EC2's own query protocol; only spoken to other endpoints.
     Ec2,
+    /// CBOR bodies, the operation in the path; only spoken to other endpoints.
+    RpcV2Cbor,
 }
 
 /// One service as its model describes it.
@@ -76,17 +78,46 @@ impl ServiceModel {
         &self.shapes[id.0]
     }
 
-    /// The error shape an error's wire name stands for.
+    /// The error shape a name stands for: a wire name, else the shape's own.
     pub(crate) fn error(&self, code: &str) -> Option<(&Shape, &ErrorTrait)> {
-        let by_name = self.shape_ids.get(code).map(|id| self.shape(*id));
-        by_name
-            .into_iter()
-            .chain(self.shapes.iter())
-            .filter_map(|shape| shape.error.as_ref().map(|error| (shape, error)))
-            .find(|(shape, error)| match &error.code {
-                Some(wire_code) => wire_code == code,
-                None => shape.name == code,
-            })
+        let errors = || self.shapes.iter().filter_map(|shape| shape.error.as_ref().map(|error| (shape, error)));
+        let by_name = || {
+            let shape = self.shape(*self.shape_ids.get(code)?);
+            shape.error.as_ref().map(|error| (shape, error))
+        };
+        errors()
+            .find(|(_, error)| error.code.as_deref() == Some(code) || error.query_code.as_deref() == Some(code))
+            .or_else(by_name)
+    }
+
+    /// The name of the error shape that an error's wire name stands for; `None` where the model
+    /// knows no such error. `NoSuchEntity` is IAM's `NoSuchEntityException`.
+    pub fn error_name(&self, code: &str) -> Option<&str> {
+        self.error(code).map(|(shape, _)| shape.name.as_str())
+    }
+
+    /// The input member that is the whole body as bytes or text, where an operation has one.
+    pub fn input_payload(&self, operation: &Operation) -> Option<&str> {
+        self.raw_payload(operation.input?)
+    }
+
+    /// The output member that is the whole body as bytes, text or events, where an operation has one.
+    pub fn output_payload(&self, operation: &Operation) -> Option<&str> {
+        self.raw_payload(operation.output?)
+    }
+
+    fn raw_payload(&self, id: ShapeId) -> Option<&str> {
+        let Kind::Structure(structure) = &self.shape(id).kind else { return None };
+        let member = structure.payload()?;
+        let shape = self.shape(member.shape);
+        let is_raw = matches!(shape.kind, Kind::Blob | Kind::String) || shape.event_stream;
+        is_raw.then_some(member.name.as_str())
+    }
+
+    /// The input member that SDKs fill with a fresh UUID where the caller leaves it out.
+    pub fn idempotency_token(&self, operation: &Operation) -> Option<&str> {
+        let Kind::Structure(structure) = &self.shape(operation.input?).kind else { return None };
+        structure.members.iter().find(|member| member.idempotency_token).map(|member| member.name.as_str())
     }
 }
 
@@ -105,6 +136,7 @@ pub struct Operation {
     pub idempotent: bool,
     /// Whether it needs no signature.
     pub unsigned: bool,
+    pub(crate) streams_input: bool,
     pub(crate) uri: UriTemplate,
     pub(crate) input: Option<ShapeId>,
     pub(crate) output: Option<ShapeId>,
@@ -119,6 +151,14 @@ pub struct Operation {
     pub(crate) unwrapped_output: bool,
     /// No path leads to it.
     pub(crate) shadowed: bool,
+}
+
+impl Operation {
+    /// Whether its input's payload is a blob that may be larger than memory should hold, and so
+    /// is better received into a file.
+    pub fn streams_input(&self) -> bool {
+        self.streams_input
+    }
 }
 
 /// The place of a shape in its service's table.
@@ -141,9 +181,6 @@ pub(crate) struct Shape {
     pub(crate) format: Option<TimestampFormat>,
     /// Answers of this shape are a stream of events, handed through as bytes.
     pub(crate) event_stream: bool,
-    /// A blob that may be larger than memory should hold.
-    pub(crate) streaming: bool,
-    pub(crate) namespace: Option<Namespace>,
     /// What is said of a value that breaks the pattern, instead of showing it; `{member}` is its name.
     pub(crate) refusal: Option<String>,
     pub(crate) error: Option<ErrorTrait>,
@@ -180,6 +217,8 @@ pub(crate) enum Kind {
     List(Member),
     Map(Member, Member),
     Structure(Structure),
+    /// Any JSON.
+    Document,
 }
 
 #[derive(Debug)]
@@ -214,15 +253,26 @@ pub(crate) struct Member {
     pub(crate) attribute: bool,
     /// JSON text, which headers carry as base64.
     pub(crate) json: bool,
+    /// A blob that may be larger than memory should hold.
+    pub(crate) streaming: bool,
     /// SDKs fill it in if the caller does not.
     pub(crate) idempotency_token: bool,
     pub(crate) namespace: Option<Namespace>,
 }
 
 impl Member {
-    /// The name its elements have where they stand beside each other; `None`: the list's own.
-    pub(crate) fn own_element_name(&self) -> Option<&str> {
-        (self.wire_name != self.name).then_some(&*self.wire_name)
+    /// The name on a wire.
+    pub(crate) fn name_on(&self, wire: Wire) -> &str {
+        match (&self.query_name, wire) {
+            (Some(name), Wire::Query) => name,
+            _ => &self.wire_name,
+        }
+    }
+
+    /// The name elements of a list have where they stand beside each other; `None`: the list's.
+    pub(crate) fn own_element_name(&self, wire: Wire) -> Option<&str> {
+        let name = self.name_on(wire);
+        (name != self.name).then_some(name)
     }
 }
 

@@ -1,28 +1,24 @@
-//! The services whose wire formats are built in, and which operation a request means.
+//! The services whose wire formats are built in.
 
 use std::sync::LazyLock;
 
-use http::request::Parts;
-
-use crate::fault::Fault;
-use crate::model::{Operation, ServiceModel, Wire};
+use crate::model::{ServiceModel, Wire};
 use crate::table;
-use crate::uri::{Labels, form_pairs};
 
 /// All services whose tables are embedded.
 #[derive(Clone, Copy, Debug)]
 pub struct Models {
-    services: &'static [Entry],
+    pub(crate) services: &'static [Entry],
 }
 
 /// A table that is compiled when its service is first spoken to.
 #[derive(Debug)]
-struct Entry {
-    name: &'static str,
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
     /// What stands before the operation in `X-Amz-Target`.
-    target_prefix: Option<&'static str>,
-    wire: Wire,
-    model: &'static LazyLock<ServiceModel>,
+    pub(crate) target_prefix: Option<&'static str>,
+    pub(crate) wire: Wire,
+    pub(crate) model: &'static LazyLock<ServiceModel>,
 }
 
 macro_rules! embedded {
@@ -72,16 +68,16 @@ static EMBEDDED: [Entry; 14] = [
     Entry { name: "kms", target_prefix: Some("TrentService"), wire: Wire::AwsJson11, model: &KMS },
 ];
 
-/// What a request means.
-#[derive(Clone, Debug)]
-pub struct Resolved {
-    /// The service it is for.
-    pub service: &'static ServiceModel,
-    /// The operation it asks for.
-    pub operation: &'static Operation,
-    /// Whether the caller does not wait for the outcome (Lambda's `Event` invocations).
-    pub asynchronous: bool,
-    pub(crate) labels: Labels,
+/// The model of a table of its own.
+pub(crate) fn hosted(name: &str) -> Option<&'static ServiceModel> {
+    EMBEDDED.iter().find(|entry| entry.name == name).map(|entry| &**entry.model)
+}
+
+impl Entry {
+    /// Whether it takes forms: as its only protocol, or, like SQS, as its older one.
+    pub(crate) fn takes_forms(&self) -> bool {
+        self.wire == Wire::Query || self.name == "sqs"
+    }
 }
 
 impl Models {
@@ -90,120 +86,21 @@ impl Models {
         Models { services: &EMBEDDED }
     }
 
-    /// The model of a service by its signing name.
+    /// The model of a service by its signing name; of one that is not hosted by that name if it
+    /// has it alone, else by the SDK's (`bedrockruntime`).
     pub fn service(&self, name: &str) -> Option<&'static ServiceModel> {
-        self.services.iter().find(|entry| entry.name == name).map(|entry| &**entry.model)
+        self.named(Some(name)).map(|entry| &**entry.model).or_else(|| self.generic_by_name(name))
     }
 
-    /// Which operation a request asks for: by `X-Amz-Target`, else by method and path. The
-    /// `Host` says nothing, so `sync-` prefixes and foreign names do no harm. The service in the
-    /// signature's credential scope, where there is one, chooses among services that share paths.
-    /// Operations of query services stand in the body; see [`Models::resolve_query`].
-    ///
-    /// # Errors
-    /// `UnknownOperationException`.
-    pub fn resolve(&self, parts: &Parts, credential_scope_service: Option<&str>) -> Result<Resolved, Fault> {
-        if let Some(target) = parts.headers.get(TARGET) {
-            return self.resolve_target(&String::from_utf8_lossy(target.as_bytes()));
-        }
-        let named = self.named(credential_scope_service);
-        let found = self
-            .services
-            .iter()
-            .filter(|entry| entry.wire == Wire::RestJson && named.is_none_or(|named| std::ptr::eq(named, *entry)))
-            .find_map(|entry| resolve_path(entry.model, parts));
-        found.ok_or_else(|| unknown_operation(404, format!("no operation for {} {}", parts.method, parts.uri.path())))
-    }
-
-    /// Which operation a form body asks for; for requests that [`Models::wire`] calls
-    /// [`Wire::Query`].
-    ///
-    /// # Errors
-    /// `MissingAction` without an `Action`, `InvalidAction` where no service knows it.
-    pub fn resolve_query(&self, body: &[u8], credential_scope_service: Option<&str>) -> Result<Resolved, Fault> {
-        let text = String::from_utf8_lossy(body);
-        let value = |name: &str| form_pairs(&text).find(|(key, _)| key == name).map(|(_, value)| value);
-        let Some(action) = value("Action") else {
-            return Err(Fault::new("MissingAction", "The request must contain the parameter Action."));
-        };
-        let version = value("Version").unwrap_or_default();
-        let named = self.named(credential_scope_service);
-        self.services
-            .iter()
-            .filter(|entry| entry.wire == Wire::Query && named.is_none_or(|named| std::ptr::eq(named, *entry)))
-            .map(|entry| &**entry.model)
-            .filter(|service| version.is_empty() || service.api_version == version)
-            .find_map(|service| {
-                let operation = service.operation(&action)?;
-                Some(Resolved { service, operation, asynchronous: false, labels: Labels::new() })
-            })
-            .ok_or_else(|| {
-                Fault::new("InvalidAction", format!("Could not find operation {action} for version {version}"))
-            })
-    }
-
-    /// How a request speaks, to answer it even if it means nothing.
-    pub fn wire(&self, parts: &Parts, credential_scope_service: Option<&str>) -> Wire {
-        let content_type = parts.headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-        let starts = |prefix: &str| content_type.is_some_and(|text| text.starts_with(prefix.as_bytes()));
-        if parts.headers.contains_key(TARGET) {
-            return if starts("application/x-amz-json-1.1") { Wire::AwsJson11 } else { Wire::AwsJson10 };
-        }
-        if let Some(entry) = self.named(credential_scope_service) {
-            return entry.wire;
-        }
-        if starts("application/x-amz-json-1.1") {
-            Wire::AwsJson11
-        } else if starts("application/x-amz-json") {
-            Wire::AwsJson10
-        } else if starts("application/x-www-form-urlencoded") && parts.uri.path() == "/" {
-            Wire::Query
-        } else {
-            Wire::RestJson
-        }
-    }
-
-    fn named(&self, service: Option<&str>) -> Option<&'static Entry> {
+    pub(crate) fn named(&self, service: Option<&str>) -> Option<&'static Entry> {
         service.and_then(|name| self.services.iter().find(|entry| entry.name == name))
     }
-
-    fn resolve_target(&self, target: &str) -> Result<Resolved, Fault> {
-        let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
-        self.services
-            .iter()
-            .find(|entry| entry.target_prefix == Some(prefix))
-            .and_then(|entry| {
-                let service = &**entry.model;
-                let operation = service.operation(name)?;
-                Some(Resolved { service, operation, asynchronous: false, labels: Labels::new() })
-            })
-            .ok_or_else(|| unknown_operation(400, format!("no service here knows the target '{target}'")))
-    }
-}
-
-const TARGET: &str = "x-amz-target";
-const INVOCATION_TYPE: &str = "x-amz-invocation-type";
-
-/// AWS answers without a text.
-fn unknown_operation(status: u16, explanation: String) -> Fault {
-    Fault::new("UnknownOperationException", "").with_status(status).explained(explanation)
-}
-
-fn resolve_path(service: &'static ServiceModel, parts: &Parts) -> Option<Resolved> {
-    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or(""));
-    let (operation, labels) = service
-        .operations
-        .values()
-        .filter(|operation| operation.method == parts.method)
-        .filter_map(|operation| Some((operation, operation.uri.matches(path, query)?)))
-        .max_by_key(|(operation, _)| operation.uri.literals())?;
-    let asynchronous = parts.headers.get(INVOCATION_TYPE).is_some_and(|value| value == "Event");
-    Some(Resolved { service, operation, asynchronous, labels })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Kind, Location, Operation};
 
     #[test]
     fn the_tables_say_what_the_entries_say() {
@@ -216,15 +113,35 @@ mod tests {
 
     #[test]
     fn every_rest_operation_is_found_at_its_path() {
-        let services = [&LAMBDA, &SCHEDULER, &PIPES];
-        for operation in services.into_iter().flat_map(|service| service.operations.values()) {
-            let path = operation.uri.fill(|_| Some("a/b:c 1".to_owned())).expect("all labels are given");
-            let request = http::Request::builder().method(operation.method.clone()).uri(&path).body(());
-            let parts = request.expect("a request").into_parts().0;
-            let resolved = Models::embedded().resolve(&parts, None).expect(&path);
-            assert_eq!(resolved.operation.name, operation.name, "{path}");
-            assert!(resolved.labels.iter().all(|(_, value)| value == "a/b:c 1"), "{path}");
+        for service in [&LAMBDA, &SCHEDULER, &PIPES, &S3] {
+            for operation in service.operations.values().filter(|operation| !operation.shadowed) {
+                let path = operation.uri.fill(|_| Some("a/b:c 1".to_owned())).expect("all labels are given");
+                let required = required_outside_body(service, operation);
+                let mut request = http::Request::builder().method(operation.method.clone());
+                let mut path = path;
+                for (location, name) in required {
+                    if location == Location::Header {
+                        request = request.header(name, "x");
+                    } else {
+                        path.push_str(&format!("{}{name}=x", if path.contains('?') { '&' } else { '?' }));
+                    }
+                }
+                let parts = request.uri(&path).body(()).expect("a request").into_parts().0;
+                let resolved = Models::embedded().resolve(&parts, Some(service.name)).expect(&path);
+                assert_eq!(resolved.operation.name, operation.name, "{path}");
+                assert!(resolved.labels.iter().all(|(_, value)| value == "a/b:c 1"), "{path}");
+            }
         }
+    }
+
+    fn required_outside_body<'a>(service: &'a ServiceModel, operation: &'a Operation) -> Vec<(Location, &'a str)> {
+        let Some(Kind::Structure(structure)) = operation.input.map(|id| &service.shape(id).kind) else { return vec![] };
+        structure
+            .members
+            .iter()
+            .filter(|member| member.required && matches!(member.location, Location::Query | Location::Header))
+            .map(|member| (member.location, member.wire_name.as_str()))
+            .collect()
     }
 
     #[test]

@@ -27,10 +27,17 @@ pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, St
         ("rest-json", _) => Wire::RestJson,
         ("rest-xml", _) => Wire::RestXml,
         ("ec2", _) => Wire::Ec2,
+        ("smithy-rpc-v2-cbor", _) => Wire::RpcV2Cbor,
         ("query", _) => Wire::Query,
         (other, version) => return Err(format!("unknown protocol {other} {version:?}")),
     };
     let rows = Rows { ids: &ids, shapes };
+    let compiled: Vec<Shape> =
+        shapes.iter().map(|(name, row)| shape(name, row, &rows)).collect::<Result<_, String>>()?;
+    let operations = operations
+        .iter()
+        .map(|(name, row)| Ok((name.to_string(), operation(name, row, &ids, &compiled)?)))
+        .collect::<Result<_, String>>()?;
     Ok(ServiceModel {
         name,
         service_id: text_of(&table, "service_id")?.to_owned(),
@@ -44,12 +51,9 @@ pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, St
         query_compatible: flag(&table, "query_compatible"),
         constraint_error: optional_text(&table, "constraint_error").unwrap_or_else(|| "ValidationException".to_owned()),
         unchecked: flag(&table, "unchecked"),
-        operations: operations
-            .iter()
-            .map(|(name, row)| Ok((name.to_string(), operation(name, row, &ids)?)))
-            .collect::<Result<_, String>>()?,
-        shapes: shapes.iter().map(|(name, row)| shape(name, row, &rows)).collect::<Result<_, String>>()?,
-        shape_ids: ids.clone(),
+        operations,
+        shapes: compiled,
+        shape_ids: ids,
     })
 }
 
@@ -86,9 +90,14 @@ fn find(name: &str, ids: &HashMap<String, ShapeId>) -> Result<ShapeId, String> {
     ids.get(name).copied().ok_or_else(|| format!("no shape '{name}'"))
 }
 
-fn operation(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<Operation, String> {
+fn operation(name: &str, row: &Value, ids: &HashMap<String, ShapeId>, shapes: &[Shape]) -> Result<Operation, String> {
     let shape = |key: &str| row[key].as_str().map(|shape| find(shape, ids)).transpose();
     let method = text_of(row, "method")?;
+    let input = shape("input")?;
+    let streams_input = input.is_some_and(|id| match &shapes[id.0].kind {
+        Kind::Structure(structure) => structure.payload().is_some_and(|member| member.streaming),
+        _ => false,
+    });
     Ok(Operation {
         name: name.to_owned(),
         method: method.parse().map_err(|_| format!("method {method}"))?,
@@ -97,7 +106,8 @@ fn operation(name: &str, row: &Value, ids: &HashMap<String, ShapeId>) -> Result<
         idempotent: flag(row, "idempotent"),
         unsigned: flag(row, "unsigned"),
         uri: UriTemplate::new(text_of(row, "uri")?),
-        input: shape("input")?,
+        streams_input,
+        input,
         output: shape("output")?,
         errors: row["errors"]
             .as_array()
@@ -128,6 +138,7 @@ fn shape(name: &str, row: &Value, rows: &Rows<'_>) -> Result<Shape, String> {
         "timestamp" => Kind::Timestamp,
         "list" => Kind::List(part("member")?),
         "map" => Kind::Map(part("key")?, part("value")?),
+        "structure" if flag(row, "document") => Kind::Document,
         "structure" => {
             let required = |name: &str| {
                 row["required"].as_array().is_some_and(|names| names.iter().any(|other| other.as_str() == Some(name)))
@@ -168,8 +179,6 @@ fn shape(name: &str, row: &Value, rows: &Rows<'_>) -> Result<Shape, String> {
         in_bytes: flag(row, "bytes"),
         format: format(row)?,
         event_stream: flag(row, "eventstream"),
-        streaming: flag(row, "streaming"),
-        namespace: namespace(&row["namespace"]),
         refusal: optional_text(row, "refusal"),
         error,
     })
@@ -215,6 +224,7 @@ fn member(name: &str, row: &Value, required: bool, rows: &Rows<'_>) -> Result<Me
         flattened: flag(row, "flattened") || flag(shape_row, "flattened"),
         attribute: flag(row, "attribute"),
         json: flag(row, "json"),
+        streaming: flag(row, "streaming") || flag(shape_row, "streaming"),
         idempotency_token: flag(row, "idempotencyToken"),
         namespace: namespace(&row["namespace"]).or_else(|| namespace(&shape_row["namespace"])),
     })

@@ -1,9 +1,11 @@
-//! Paths of restJson operations: templates with labels, and percent encoding.
+//! Paths of REST operations: templates with labels, and percent encoding.
 
 /// `/2015-03-31/functions/{FunctionName}/code`, taken apart.
 #[derive(Debug)]
 pub(crate) struct UriTemplate {
     segments: Vec<Segment>,
+    /// It ends with a slash.
+    slash: bool,
     /// Pairs the query must hold: `?List=ALL`.
     query: Vec<(String, String)>,
 }
@@ -19,6 +21,25 @@ enum Segment {
 /// The values of a template's labels, decoded.
 pub(crate) type Labels = Vec<(String, String)>;
 
+/// A request's path and query, taken apart once for all templates.
+#[derive(Debug)]
+pub(crate) struct GivenPath<'a> {
+    /// Still encoded, without the leading slash and one trailing slash.
+    parts: Vec<&'a str>,
+    slash: bool,
+    query: Vec<(String, String)>,
+}
+
+impl<'a> GivenPath<'a> {
+    pub(crate) fn new(path: &'a str, query: &str) -> GivenPath<'a> {
+        GivenPath { parts: parts(path).collect(), slash: ends_with_slash(path), query: form_pairs(query).collect() }
+    }
+
+    pub(crate) fn has_query(&self, name: &str) -> bool {
+        self.query.iter().any(|(key, _)| key == name)
+    }
+}
+
 impl UriTemplate {
     pub(crate) fn new(text: &str) -> UriTemplate {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
@@ -31,7 +52,7 @@ impl UriTemplate {
                 None => Segment::Literal(part.to_owned()),
             })
             .collect();
-        UriTemplate { segments, query: form_pairs(query).collect() }
+        UriTemplate { segments, slash: ends_with_slash(path), query: form_pairs(query).collect() }
     }
 
     /// The path (and fixed query) with the labels' values filled in; `None` where one is
@@ -50,9 +71,15 @@ impl UriTemplate {
                 }
             }
         }
+        if self.slash {
+            out.push('/');
+        }
         for (index, (key, value)) in self.query.iter().enumerate() {
             out.push(if index == 0 { '?' } else { '&' });
-            out.push_str(&format!("{}={}", percent_encode(key, ""), percent_encode(value, "")));
+            out.push_str(&percent_encode(key, ""));
+            if !value.is_empty() {
+                out.push_str(&format!("={}", percent_encode(value, "")));
+            }
         }
         Some(out)
     }
@@ -62,41 +89,47 @@ impl UriTemplate {
         self.segments.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count() + self.query.len()
     }
 
-    /// The labels' values if path and query (still percent-encoded) fit. A trailing slash does not matter.
-    pub(crate) fn matches(&self, path: &str, query: &str) -> Option<Labels> {
-        if !self.query.iter().all(|needed| form_pairs(query).any(|pair| pair == *needed)) {
+    /// The labels' values if path and query fit. A trailing slash matters only to a greedy
+    /// label that takes the rest of the path: S3's keys may end with one.
+    pub(crate) fn matches(&self, given: &GivenPath<'_>) -> Option<Labels> {
+        if !self.query.iter().all(|needed| given.query.contains(needed)) {
             return None;
         }
         let mut labels = Labels::new();
-        let mut given = parts(path);
+        let mut at = 0;
         for (index, segment) in self.segments.iter().enumerate() {
             match segment {
                 Segment::Literal(text) => {
-                    if percent_decode(given.next()?, false) != *text {
+                    let part = given.parts.get(at)?;
+                    let same = *part == text || (part.contains('%') && percent_decode(part, false) == *text);
+                    if !same {
                         return None;
                     }
+                    at += 1;
                 }
-                Segment::Label(name) => match given.next()? {
-                    "" => return None,
-                    part => labels.push((name.clone(), percent_decode(part, false))),
-                },
+                Segment::Label(name) => {
+                    let part = given.parts.get(at).filter(|part| !part.is_empty())?;
+                    labels.push((name.clone(), percent_decode(part, false)));
+                    at += 1;
+                }
                 Segment::Greedy(name) => {
                     let after = self.segments.len() - index - 1;
-                    let rest: Vec<&str> = given.collect();
-                    let taken = rest.len().checked_sub(after).filter(|taken| *taken > 0)?;
-                    labels.push((name.clone(), percent_decode(&rest[..taken].join("/"), false)));
-                    for (segment, part) in self.segments[index + 1..].iter().zip(&rest[taken..]) {
-                        match segment {
-                            Segment::Literal(text) if percent_decode(part, false) == *text => {}
-                            _ => return None,
-                        }
+                    let end = given.parts.len().checked_sub(after).filter(|end| *end > at)?;
+                    let mut rest = given.parts[at..end].join("/");
+                    if after == 0 && given.slash {
+                        rest.push('/');
                     }
-                    return Some(labels);
+                    labels.push((name.clone(), percent_decode(&rest, false)));
+                    at = end;
                 }
             }
         }
-        given.next().is_none().then_some(labels)
+        (at == given.parts.len()).then_some(labels)
     }
+}
+
+fn ends_with_slash(path: &str) -> bool {
+    path.len() > 1 && path.ends_with('/')
 }
 
 /// The segments of a path without its leading and trailing slash.
@@ -168,6 +201,15 @@ mod tests {
             ("/f/{Name}/code", "/f//code", None),
             ("/f/{Name}/code", "/f/a/b/code", None),
             ("/{Bucket}/{Key+}", "/b/x/y%20z", Some(&[("Bucket", "b"), ("Key", "x/y z")])),
+            ("/{Bucket}/{Key+}", "/b", None),
+            ("/{Bucket}/{Key+}", "/b/", None),
+            ("/{Bucket}/{Key+}", "/b/x/", Some(&[("Bucket", "b"), ("Key", "x/")])),
+            ("/{Bucket}/{Key+}", "/b//x", Some(&[("Bucket", "b"), ("Key", "/x")])),
+            ("/{Bucket}/{Key+}", "/b//", Some(&[("Bucket", "b"), ("Key", "/")])),
+            ("/{Bucket}/{Key+}?uploads", "/b/x?uploads", Some(&[("Bucket", "b"), ("Key", "x")])),
+            ("/{Bucket}/{Key+}?uploads", "/b/x?uploads=", Some(&[("Bucket", "b"), ("Key", "x")])),
+            ("/{Bucket}", "/b/?x-id=ListObjects", Some(&[("Bucket", "b")])),
+            ("/", "/", Some(&[])),
             ("/{Key+}/end", "/x/y/end", Some(&[("Key", "x/y")])),
             ("/{Key+}/end", "/end", None),
             ("/layers?find=LayerVersion", "/layers?find=LayerVersion&Arn=x", Some(&[])),
@@ -175,7 +217,7 @@ mod tests {
         ];
         for (template, path, expected) in cases {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));
-            let found = UriTemplate::new(template).matches(path, query);
+            let found = UriTemplate::new(template).matches(&GivenPath::new(path, query));
             let expected = expected.map(|labels| {
                 labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<Labels>()
             });

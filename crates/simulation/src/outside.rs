@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windlass_asl::Resource;
-use windlass_journal::{Permit, TaskJob, Tasks};
+use windlass_journal::{CutOff, Permit, TaskJob, Tasks};
 use windlass_value::{Payload, Text, Value, object};
-use windlass_workflow::{TaskCall, TaskFailure, TaskId, token_wanted};
+use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId, token_wanted};
 
 use crate::random::Random;
 
@@ -100,9 +100,14 @@ impl Tasks for SimulatedTasks {
         });
     }
 
+    fn resume(self: Arc<Self>, job: TaskJob, _submitted: Payload) {
+        // The worlds have no jobs; what is none answers as a call does.
+        self.perform(job);
+    }
+
     fn cancel(&self, _execution_arn: &Text, _task: TaskId) {}
 
-    fn cut_off(&self, _call: &TaskCall) -> (Text, Text) {
-        ("Lambda.SdkClientException".into(), "cut off".into())
+    fn cut_off(&self, _identity: &Identity, _call: &TaskCall) -> CutOff {
+        CutOff::Failed { error: "Lambda.SdkClientException".into(), cause: "cut off".into() }
     }
 }

@@ -1,36 +1,50 @@
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
-use windlass_protocol::FileBody;
+use windlass_protocol::{FileBody, Pieces};
 
 /// What is read from a file at once.
 const READ_BYTES: usize = 256 * 1024;
 
-/// The body of an answer: in memory, or read from a file as the client takes it.
+/// The body of an answer: in memory, or read from files as the client takes it.
 pub(crate) enum AnswerBody {
     Full(Full<Bytes>),
-    File(FileReader),
+    Files(FileReader),
 }
 
-/// Reads a part of a file piece by piece, off the runtime's threads.
+/// Reads files piece by piece, off the runtime's threads.
 pub(crate) struct FileReader {
-    file: FileBody,
-    at: u64,
-    reading: Option<JoinHandle<std::io::Result<Bytes>>>,
+    /// Bytes that were not handed on yet.
+    left: u64,
+    at: Option<Place>,
+    reading: Option<JoinHandle<io::Result<(Bytes, Place)>>>,
+}
+
+/// How far the reading has come.
+struct Place {
+    /// The file being read; `None`: the next piece is opened.
+    file: Option<FileBody>,
+    offset: u64,
+    pieces: Option<Arc<dyn Pieces>>,
+    next_piece: usize,
 }
 
 impl AnswerBody {
     pub(crate) fn of(body: windlass_protocol::Body) -> AnswerBody {
-        match body.in_file() {
-            Some(file) => AnswerBody::File(FileReader { file: file.clone(), at: 0, reading: None }),
-            None => AnswerBody::Full(Full::new(body.in_memory().cloned().unwrap_or_default())),
+        if let Some(bytes) = body.in_memory() {
+            return AnswerBody::Full(Full::new(bytes.clone()));
         }
+        let place =
+            Place { file: body.in_file().cloned(), offset: 0, pieces: body.in_pieces().cloned(), next_piece: 0 };
+        AnswerBody::Files(FileReader { left: body.len(), at: Some(place), reading: None })
     }
 }
 
@@ -42,55 +56,83 @@ impl From<Bytes> for AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = io::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
             AnswerBody::Full(full) => Pin::new(full).poll_frame(context).map_err(|never: Infallible| match never {}),
-            AnswerBody::File(reader) => reader.poll(context),
+            AnswerBody::Files(reader) => reader.poll(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Full(full) => full.is_end_stream(),
-            AnswerBody::File(reader) => reader.at >= reader.file.len && reader.reading.is_none(),
+            AnswerBody::Files(reader) => reader.left == 0,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             AnswerBody::Full(full) => full.size_hint(),
-            AnswerBody::File(reader) => SizeHint::with_exact(reader.file.len - reader.at),
+            AnswerBody::Files(reader) => SizeHint::with_exact(reader.left),
         }
     }
 }
 
 impl FileReader {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        if self.reading.is_none() {
-            if self.at >= self.file.len {
-                return Poll::Ready(None);
-            }
-            let (file, at) = (self.file.clone(), self.at);
-            self.reading = Some(tokio::task::spawn_blocking(move || file.read_at(at, READ_BYTES)));
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
         }
-        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let place = self.at.take();
+        let reading = self.reading.get_or_insert_with(|| {
+            tokio::task::spawn_blocking(move || match place {
+                Some(place) => place.read(),
+                None => Err(io::Error::other("an earlier read failed")),
+            })
+        });
         let read = ready!(Pin::new(reading).poll(context));
         self.reading = None;
-        match read {
-            Ok(Ok(bytes)) => {
-                self.at += bytes.len() as u64;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+        let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
+        Poll::Ready(Some(match read {
+            Ok((bytes, place)) => {
+                self.left = self.left.saturating_sub(bytes.len() as u64);
+                self.at = Some(place);
+                Ok(Frame::data(bytes))
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::error!(%error, "an object's file cannot be read");
-                Poll::Ready(Some(Err(error)))
+                Err(error)
             }
-            Err(error) => Poll::Ready(Some(Err(std::io::Error::other(error)))),
+        }))
+    }
+}
+
+impl Place {
+    /// The next bytes, and where the reading stands behind them; blocks.
+    fn read(mut self) -> io::Result<(Bytes, Place)> {
+        loop {
+            if let Some(file) = &self.file {
+                if self.offset < file.len {
+                    let bytes = file.read_at(self.offset, READ_BYTES)?;
+                    self.offset += bytes.len() as u64;
+                    return Ok((bytes, self));
+                }
+                self.file = None;
+            }
+            let pieces = self.pieces.as_ref().filter(|pieces| self.next_piece < pieces.count());
+            let pieces = pieces.ok_or_else(|| io::Error::other("the body is shorter than it was said to be"))?;
+            let piece = pieces.open(self.next_piece)?;
+            self.next_piece += 1;
+            match (piece.in_memory(), piece.in_file()) {
+                (Some(bytes), _) if !bytes.is_empty() => return Ok((bytes.clone(), self)),
+                (_, Some(file)) => {
+                    self.file = Some(file.clone());
+                    self.offset = 0;
+                }
+                _ => {}
+            }
         }
     }
 }

@@ -95,7 +95,7 @@ impl Authentication {
         }
         match &self.mode {
             Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
-                Err(fault(SignatureError::unrecognized()))
+                Err(fault(worded(SignatureError::unrecognized(), &claim.service)))
             }
             _ => Ok(claim),
         }
@@ -117,7 +117,7 @@ impl Authentication {
         let stated = stated.unwrap_or_default();
         let signing =
             windlass_identity::verify(parts, Body::Sha256Hex(stated.trim()), claim, known, now(), signing_keys);
-        let proof = match signing.map_err(|error| fault(quiet(error, claim)))? {
+        let proof = match signing.map_err(|error| fault(worded(quiet(error, claim), &claim.service)))? {
             PayloadSigning::Signed => PayloadProof::Sha256(stated.trim().to_owned()),
             PayloadSigning::Unsigned => PayloadProof::Anything,
             PayloadSigning::Chunked { scheme, .. } => PayloadProof::Chunks(Box::new(match scheme.as_str() {
@@ -150,7 +150,9 @@ impl Authentication {
 }
 
 fn known_key<'a>(credentials: &'a HashMap<Text, Credentials>, claim: &Claim) -> Result<&'a Credentials, Fault> {
-    credentials.get(claim.access_key_id.as_str()).ok_or_else(|| fault(SignatureError::unrecognized()))
+    credentials
+        .get(claim.access_key_id.as_str())
+        .ok_or_else(|| fault(worded(SignatureError::unrecognized(), &claim.service)))
 }
 
 fn caller(known: &Credentials) -> Principal {
@@ -192,7 +194,7 @@ fn prove(
                 format!("The request's body must be under the signature for the service '{}'.", claim.service);
             Err(invalid(message))
         }
-        Err(error) => Err(fault(error)),
+        Err(error) => Err(fault(worded(error, &claim.service))),
     }
 }
 
@@ -202,6 +204,38 @@ fn quiet(error: SignatureError, claim: &Claim) -> SignatureError {
         Some(_) => SignatureError { explanation: None, ..error },
         None => error,
     }
+}
+
+/// The error as the claimed service words it: each protocol has its own names.
+fn worded(mut error: SignatureError, service: &str) -> SignatureError {
+    let (code, message) = match (service, error.code) {
+        ("s3", "InvalidSignatureException") if error.message.starts_with("Signature expired") => (
+            "RequestTimeTooSkewed",
+            Some("The difference between the request time and the server's time is too large."),
+        ),
+        ("s3", "InvalidSignatureException") if error.message.starts_with("The request signature") => (
+            "SignatureDoesNotMatch",
+            Some(
+                "The request signature we calculated does not match the signature you provided. Check your key and \
+                 signing method.",
+            ),
+        ),
+        ("s3", "UnrecognizedClientException") => {
+            ("InvalidAccessKeyId", Some("The AWS Access Key Id you provided does not exist in our records."))
+        }
+        ("s3", "ExpiredTokenException") => ("ExpiredToken", Some("The provided token has expired.")),
+        ("s3", "IncompleteSignatureException") => ("AuthorizationHeaderMalformed", None),
+        ("iam" | "sts" | "sns", "InvalidSignatureException") => ("SignatureDoesNotMatch", None),
+        ("iam" | "sts" | "sns", "UnrecognizedClientException") => ("InvalidClientTokenId", None),
+        ("iam" | "sts" | "sns", "ExpiredTokenException") => ("ExpiredToken", None),
+        ("iam" | "sts" | "sns", "IncompleteSignatureException") => ("IncompleteSignature", None),
+        _ => return error,
+    };
+    error.code = code;
+    if let Some(message) = message {
+        error.message = message.to_owned();
+    }
+    error
 }
 
 fn fault(error: SignatureError) -> Fault {

@@ -21,6 +21,7 @@ pub(crate) struct ConfigFile {
     pub(crate) log_format: Option<String>,
     pub(crate) access_log: Option<bool>,
     pub(crate) metrics_public: Option<bool>,
+    pub(crate) master_key_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) tls: TlsSection,
     #[serde(default)]

@@ -1,7 +1,8 @@
 //! What happens to a request, from its head to its answer.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,8 +10,9 @@ use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
-use windlass_protocol::{Call, Dispatcher, Fault, Models, Outcome, Resolved, decode};
-use windlass_value::Text;
+use windlass_identity::Claim;
+use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode};
+use windlass_value::{Text, Value};
 
 use crate::access_log::{Access, AccessLog};
 use crate::answer::{self, Answer, REQUEST_ID};
@@ -20,6 +22,7 @@ use crate::gate;
 use crate::in_flight::InFlight;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::{Measurement, Meters};
+use crate::object;
 use crate::own_endpoints;
 use crate::request_id::request_id;
 use crate::to_the_end::ToTheEnd;
@@ -45,6 +48,8 @@ pub(crate) struct Front {
     pub(crate) meters: Arc<Meters>,
     pub(crate) access_log: AccessLog,
     pub(crate) metrics_public: bool,
+    /// Where large bodies are written while they come in; set with the services.
+    pub(crate) uploads: OnceLock<PathBuf>,
     pub(crate) measure: RwLock<Option<Measure>>,
     pub(crate) unfit: RwLock<Option<Unfit>>,
 }
@@ -157,14 +162,14 @@ fn check_head(front: &Front, parts: &mut Parts) -> Result<(), Fault> {
 }
 
 /// A request that becomes no call.
-struct Refused {
-    fault: Fault,
+pub(crate) struct Refused {
+    pub(crate) fault: Fault,
     /// The body was not read, so the connection is of no further use.
-    closes: bool,
+    pub(crate) closes: bool,
 }
 
 impl Refused {
-    fn closing(fault: Fault) -> Refused {
+    pub(crate) fn closing(fault: Fault) -> Refused {
         Refused { fault, closes: true }
     }
 }
@@ -188,18 +193,34 @@ async fn received(
         return Err(Refused::closing(unavailable(reason)));
     }
     let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
-    let meaning = Meaning::of_head(&front.models, parts, &claim);
     record.claimed = Some(claim.service.as_str().into());
+    if claim.service == object::SERVICE {
+        return object::received(front, parts, body, share, record, &claim).await;
+    }
+    let meaning = Meaning::of_head(&front.models, parts, &claim);
     let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
     let principal = front.authentication.principal(parts, &body, &claim)?;
-    let resolved = meaning.resolve(&front.models, &claim, &body)?;
+    let resolved = meaning.resolve(&front.models, parts, &claim, &body)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
     let (input, body) = match decode(&resolved, parts, body.into()) {
         Ok(decoded) => decoded,
         Err(fault) => return Ok((resolved, Err(fault))),
     };
-    let trace = parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from);
-    let call = Call {
+    let call = outside_call(parts, &claim, &resolved, principal, input, body, record);
+    Ok((resolved, Ok(call)))
+}
+
+/// A call from outside.
+pub(crate) fn outside_call(
+    parts: &Parts,
+    claim: &Claim,
+    resolved: &Resolved,
+    principal: Principal,
+    input: Value,
+    body: Body,
+    record: &Record,
+) -> Call {
+    Call {
         account: principal.account.clone(),
         region: claim.region.as_str().into(),
         service: resolved.service.name.into(),
@@ -211,11 +232,10 @@ async fn received(
         deadline: None,
         cancellation_id: None,
         idempotency_key: None,
-        trace,
+        trace: parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from),
         depth: 0,
         request_id: record.request_id.clone(),
-    };
-    Ok((resolved, Ok(call)))
+    }
 }
 
 /// Runs one call.
@@ -265,14 +285,14 @@ fn unavailable(reason: &str) -> Fault {
 
 /// What will be said about a request in log and metrics; said when dropped, so
 /// also for a client that goes away.
-struct Record {
+pub(crate) struct Record {
     front: Arc<Front>,
     peer: Arc<Peer>,
     request_id: Text,
     /// The service the request says it is for.
     claimed: Option<Text>,
     /// Service and operation, once they are known to exist.
-    operation: Option<(&'static str, &'static str)>,
+    pub(crate) operation: Option<(&'static str, &'static str)>,
     started: Instant,
     status: u16,
     error: Option<String>,

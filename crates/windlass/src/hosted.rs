@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Hosted {
     /// The services, one for each signing name, who authorizes calls to them, and
     /// which go elsewhere.
     pub wiring: Wiring,
+    /// Where large bodies are written while they come in, on the blobs' disk.
+    pub uploads: Option<PathBuf>,
     /// Takes up what an earlier run left; the server is ready when it is done.
     /// Its error stops the server.
     pub recover: Task<Result<(), String>>,
@@ -35,6 +38,7 @@ impl Hosted {
     pub fn stateless(services: Vec<Arc<dyn Service>>) -> Hosted {
         Hosted {
             wiring: Wiring { services, ..Wiring::default() },
+            uploads: None,
             recover: Box::pin(async { Ok(()) }),
             close: Box::new(|_| Box::pin(async { Ok(()) })),
             unfit: Box::new(|| None),

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -112,6 +112,7 @@ impl Server {
             meters,
             access_log,
             metrics_public: config.metrics_public,
+            uploads: OnceLock::new(),
             measure: RwLock::new(None),
             unfit: RwLock::new(None),
         });
@@ -143,6 +144,10 @@ impl Server {
             self.front.models.service(service.name());
         }
         self.front.dispatcher.wire(hosted.wiring);
+        if let Some(uploads) = hosted.uploads {
+            // Set once: a server hosts once.
+            let _ = self.front.uploads.set(uploads);
+        }
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);
         self.close = Some(hosted.close);

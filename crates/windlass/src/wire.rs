@@ -34,10 +34,16 @@ impl Meaning {
     ///
     /// # Errors
     /// The request means none, or another service's than it was signed for.
-    pub(crate) fn resolve(self, models: &Models, claim: &Claim, body: &Bytes) -> Result<Resolved, Fault> {
+    pub(crate) fn resolve(
+        self,
+        models: &Models,
+        parts: &Parts,
+        claim: &Claim,
+        body: &Bytes,
+    ) -> Result<Resolved, Fault> {
         let resolved = match self {
             Meaning::Known(resolved) => resolved,
-            Meaning::InBody => models.resolve_query(body, Some(&claim.service))?,
+            Meaning::InBody => models.resolve_query(parts, body, Some(&claim.service))?,
             Meaning::Unknown(fault) => return Err(fault),
         };
         if resolved.service.name != claim.service {

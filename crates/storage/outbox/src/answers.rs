@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use windlass_store::{Batch, IndexScan, Key, Scan, Store, StoreError, shard_of};
-use windlass_value::{Now, Timestamp};
+use windlass_store::{Batch, CommitError, IndexScan, Key, Scan, Store, StoreError, shard_of};
+use windlass_value::{Now, Timestamp, Value};
 
 use crate::row::ANSWERS;
 
@@ -18,6 +18,18 @@ pub const SWEEP_GRACE_MS: i64 = 60 * 60 * 1000;
 const SWEEP_ROWS: usize = 16;
 /// How long no old answers are looked for after there were no more.
 const SWEEP_PAUSE_MS: i64 = 60_000;
+
+/// How often a change is tried against others that change the same rows.
+const APPLY_ATTEMPTS_MAX: u32 = 64;
+
+/// Why a change was not applied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ApplyError<F> {
+    /// What the change itself answered.
+    Refused(F),
+    /// The store did not take it; a text for logs.
+    Store(String),
+}
 
 /// First answers of idempotent calls: stored in the batch of the call's effect,
 /// found again when the call is repeated.
@@ -55,6 +67,43 @@ impl Answers {
         self.sweep(batch, now, &row);
         batch.expect_absent(&ANSWERS, row.clone());
         batch.put(&ANSWERS, row, vec![self.service.into(), now.as_ms().into()], answer);
+    }
+
+    /// Commits what `change` makes of the rows it reads, and answers its answer;
+    /// with a call's key, once. `change` reads the store anew and is called again
+    /// where an expectation of its batch does not hold.
+    ///
+    /// # Errors
+    /// Those of `change`; the store's.
+    pub async fn apply<F>(
+        &self,
+        account: &str,
+        region: &str,
+        key: Option<&str>,
+        mut change: impl FnMut() -> Result<(Batch, Value), F>,
+    ) -> Result<Value, ApplyError<F>> {
+        let failed = |what: &dyn std::fmt::Display| ApplyError::Store(what.to_string());
+        for _ in 0..APPLY_ATTEMPTS_MAX {
+            if let Some(key) = key
+                && let Some(answer) = self.find(account, region, key).map_err(|error| failed(&error))?
+            {
+                let text = std::str::from_utf8(&answer).map_err(|error| failed(&error))?;
+                return windlass_value::parse(text).map_err(|error| failed(&error));
+            }
+            let (mut batch, answer) = change().map_err(ApplyError::Refused)?;
+            if let Some(key) = key {
+                self.keep(&mut batch, account, region, key, answer.to_text());
+            }
+            if batch.is_empty() {
+                return Ok(answer);
+            }
+            match self.store.commit(batch).await {
+                Ok(()) => return Ok(answer),
+                Err(CommitError::Expectation { .. }) => tokio::task::yield_now().await,
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        Err(ApplyError::Store("too many others change the same rows".to_owned()))
     }
 
     fn key(&self, account: &str, region: &str, key: &str) -> Key {

@@ -21,7 +21,7 @@ mod pump;
 mod row;
 mod worker;
 
-pub use answers::{ANSWER_LIFETIME_MS, Answers, SWEEP_GRACE_MS};
+pub use answers::{ANSWER_LIFETIME_MS, Answers, ApplyError, SWEEP_GRACE_MS};
 pub use deliver::{BoxFuture, Deliver, Delivery, Entry, OutboxOptions, Verdict};
 pub use outbox::Outbox;
 pub use pending::{LANE_PENDING_MAX, PENDING_BYTES_MAX, PENDING_MAX};

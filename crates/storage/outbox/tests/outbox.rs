@@ -589,6 +589,45 @@ async fn whatever_happens_lanes_keep_their_order_and_nothing_is_lost() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_applied_once_and_one_after_the_other() {
+    let store = Store::memory(&tables(), MemoryFaults::new());
+    let answers = Answers::open(&store, "s", Arc::new(|| START));
+    let effect = Key::new(0, ACCOUNT, REGION).text("counter");
+    let change = |store: Store, effect: Key| {
+        move || -> Result<(Batch, windlass_value::Value), String> {
+            let mut batch = Batch::default();
+            let count = match store.get(&EFFECTS, &effect).map_err(|error| error.to_string())? {
+                None => {
+                    batch.expect_absent(&EFFECTS, effect.clone());
+                    0
+                }
+                Some(row) => {
+                    batch.expect_version(&EFFECTS, effect.clone(), row.version);
+                    row.value[0]
+                }
+            };
+            batch.put(&EFFECTS, effect.clone(), vec!["counter".into()], vec![count + 1]);
+            Ok((batch, windlass_value::Value::int(i64::from(count) + 1)))
+        }
+    };
+    let tasks: Vec<_> = (0..40)
+        .map(|at| {
+            let (answers, change) = (answers.clone(), change(store.clone(), effect.clone()));
+            // Each key comes twice.
+            tokio::spawn(async move { answers.apply(ACCOUNT, REGION, Some(&format!("key{}", at / 2)), change).await })
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for task in tasks {
+        seen.push(task.await.expect("no panic").expect("applied").as_i64().expect("a number"));
+    }
+    assert!(seen.chunks(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (1..=20).collect::<Vec<_>>());
+}
+
 #[tokio::test(start_paused = true)]
 async fn old_answers_leave_but_not_in_the_first_hour() {
     let world = world(1);

@@ -1,9 +1,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::{Request, Uri};
 use windlass_identity::{Credentials, SigningKeys, sign};
 use windlass_outgoing::{Outgoing, SendError, SendLimits};
-use windlass_protocol::{BoxFuture, Call, Fault, Models, Outcome, Service, decode_response, encode_request};
+use windlass_protocol::{Body, BoxFuture, Call, Fault, Models, Outcome, Service, decode_response, encode_request};
 use windlass_value::Timestamp;
 
 use super::rule::EndpointTarget;
@@ -35,8 +36,11 @@ impl Endpoint {
         };
         let region = self.target.region.as_deref().unwrap_or(&call.region);
         let endpoint = self.endpoint(&model.endpoint_prefix, region)?;
-        let payload = call.body.read(REQUEST_BYTES_MAX).map_err(|error| Fault::internal(error.to_string()))?;
-        let (mut parts, body) = encode_request(model, operation, &endpoint, &call.input, payload)?.into_parts();
+        let request = encode_request(model, operation, &endpoint, &call.input, call.body.clone())?;
+        let (mut parts, body) = request.into_parts();
+        let body = tokio::task::spawn_blocking(move || body.read(REQUEST_BYTES_MAX)).await;
+        let body = body.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string()));
+        let body: Bytes = body.map_err(Fault::internal)?;
         let credentials = Credentials {
             access_key_id: self.target.access_key_id.as_str().into(),
             secret_access_key: self.target.secret_access_key.reveal().into(),
@@ -54,7 +58,7 @@ impl Endpoint {
         };
         let request = Request::from_parts(parts, body);
         let response = self.outgoing.send(request, &limits).await.map_err(|error| unanswered(&call, &error))?;
-        decode_response(model, operation, response)
+        decode_response(model, operation, response.map(Body::from))
     }
 
     fn endpoint(&self, prefix: &str, region: &str) -> Result<Uri, Fault> {

@@ -1,0 +1,15 @@
+/// What an operator may set about the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqsConfig {
+    /// What queue URLs begin with: scheme, host and port as clients reach them.
+    pub base_url: String,
+    /// Whether a name rests for 60 seconds after its queue was deleted, as at AWS.
+    pub recreate_rule: bool,
+}
+
+impl SqsConfig {
+    /// Without the rule for names of deleted queues.
+    pub fn new(base_url: impl Into<String>) -> SqsConfig {
+        SqsConfig { base_url: base_url.into(), recreate_rule: false }
+    }
+}
