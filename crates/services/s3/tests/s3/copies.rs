@@ -4,21 +4,21 @@ use crate::world::World;
 async fn copies_share_or_repeat_the_content() {
     let world = World::new();
     world.bucket("from").await;
-    world.bucket("to").await;
+    world.bucket("target").await;
     for content in [&b""[..], b"small", &[5; 100_000]] {
         let put = r#"{"Bucket": "from", "Key": "a b", "ContentType": "x/y", "Metadata": {"m": "1"}, "Tagging": "t=1"}"#;
         let put = world.send("PutObject", put, content.to_vec()).await.expect("put").output;
-        let copied = world.ok("CopyObject", r#"{"Bucket": "to", "Key": "copy", "CopySource": "/from/a%20b"}"#).await;
+        let copied = world.ok("CopyObject", r#"{"Bucket": "target", "Key": "copy", "CopySource": "/from/a%20b"}"#).await;
         assert_eq!(copied["CopyObjectResult"]["ETag"], put["ETag"]);
-        let head = world.ok("HeadObject", r#"{"Bucket": "to", "Key": "copy"}"#).await;
+        let head = world.ok("HeadObject", r#"{"Bucket": "target", "Key": "copy"}"#).await;
         assert_eq!((head["ContentType"].as_str(), head["Metadata"]["m"].as_str()), (Some("x/y"), Some("1")));
         assert_eq!(head["TagCount"].as_i64(), Some(1));
         world.ok("DeleteObject", r#"{"Bucket": "from", "Key": "a b"}"#).await;
         world.blobs.sweep().await.expect("swept");
-        assert_eq!(world.content("to", "copy").await.expect("there"), content);
+        assert_eq!(world.content("target", "copy").await.expect("there"), content);
     }
     assert_eq!(world.files(), 1);
-    world.ok("DeleteObject", r#"{"Bucket": "to", "Key": "copy"}"#).await;
+    world.ok("DeleteObject", r#"{"Bucket": "target", "Key": "copy"}"#).await;
     world.blobs.sweep().await.expect("swept");
     assert_eq!(world.files(), 0);
 }
