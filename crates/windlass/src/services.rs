@@ -2,16 +2,18 @@
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_blob::BlobStore;
 use windlass_events::{Events, EventsOptions};
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
 use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_s3::{S3, S3Config};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
@@ -32,6 +34,8 @@ fn tables() -> Vec<&'static Table> {
         windlass_journal::TABLES,
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
+        windlass_blob::TABLES,
+        windlass_s3::TABLES,
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
@@ -50,6 +54,8 @@ struct Gathered {
     /// End background work; each waits for what is under way.
     stops: Vec<Task<()>>,
     measures: Vec<Box<dyn Fn() -> Vec<Measurement> + Send + Sync>>,
+    /// Where large bodies are written while they come in.
+    uploads: Option<PathBuf>,
 }
 
 impl Gathered {
@@ -117,6 +123,8 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.measure(move || measurements::of_sqs(&measured));
     gathered.stop(async move { sqs.stop() });
 
+    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
+
     let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
         .map_err(|error| format!("KMS cannot start: {error}"))?;
     gathered.host(kms.clone());
@@ -136,6 +144,36 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     hosted(config, gathered, store, journal, states, lambda)
 }
 
+/// S3 and the contents it shares.
+fn host_s3(
+    config: &Config,
+    base_url: &str,
+    store: &Store,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
+    gathered.uploads = Some(blobs.incoming_folder().to_owned());
+    let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
+    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
+        .map_err(|error| format!("S3 cannot start: {error}"))?;
+    gathered.host(s3.clone());
+    let (started, started_blobs) = (s3.clone(), blobs.clone());
+    gathered.start(move || {
+        started.start();
+        started_blobs.start();
+    });
+    let measured = blobs.clone();
+    gathered.measure(move || measurements::of_blobs(&measured));
+    gathered.stop(async move {
+        s3.stop().await;
+        blobs.stop().await;
+    });
+    Ok(())
+}
+
 fn hosted(
     config: &Config,
     gathered: Gathered,
@@ -144,13 +182,13 @@ fn hosted(
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures } = gathered;
+    let Gathered { services, starts, stops, measures, uploads } = gathered;
     let names = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
         wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
-        uploads: None,
+        uploads,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
