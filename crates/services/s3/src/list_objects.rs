@@ -28,7 +28,7 @@ impl S3 {
         let bucket = self.bucket(call)?.value;
         let listing = Listing::of(call, "MaxKeys", "maxKeys")?;
         let token = input["ContinuationToken"].as_str();
-        let place = match token {
+        let place = match token.filter(|token| !token.is_empty()) {
             Some(token) => Some(page_token::read(token).ok_or_else(|| page_token::refused(token))?),
             None => input::text(input, "StartAfter").map(str::to_owned),
         };

@@ -8,7 +8,8 @@ async fn copies_share_or_repeat_the_content() {
     for content in [&b""[..], b"small", &[5; 100_000]] {
         let put = r#"{"Bucket": "from", "Key": "a b", "ContentType": "x/y", "Metadata": {"m": "1"}, "Tagging": "t=1"}"#;
         let put = world.send("PutObject", put, content.to_vec()).await.expect("put").output;
-        let copied = world.ok("CopyObject", r#"{"Bucket": "target", "Key": "copy", "CopySource": "/from/a%20b"}"#).await;
+        let copied =
+            world.ok("CopyObject", r#"{"Bucket": "target", "Key": "copy", "CopySource": "/from/a%20b"}"#).await;
         assert_eq!(copied["CopyObjectResult"]["ETag"], put["ETag"]);
         let head = world.ok("HeadObject", r#"{"Bucket": "target", "Key": "copy"}"#).await;
         assert_eq!((head["ContentType"].as_str(), head["Metadata"]["m"].as_str()), (Some("x/y"), Some("1")));

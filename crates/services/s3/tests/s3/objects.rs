@@ -221,14 +221,16 @@ async fn checksums_are_checked_and_kept() {
 async fn keys_of_customers_are_asked_for() {
     let world = World::new();
     world.bucket("bucket").await;
-    let shown = |key: &str| format!(r#", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": "{key}""#);
-    let key = shown("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-    let other = shown("BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    let shown = |key: &str, md5: &str| {
+        format!(r#", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": "{key}", "SSECustomerKeyMD5": "{md5}""#)
+    };
+    let key = shown("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "cLyPS3KoaSFGi/joRB3OUQ==");
+    let other = shown("BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "S2Ku1/k+6q1sd3h+KB531w==");
     let input = |more: &str| format!(r#"{{"Bucket": "bucket", "Key": "key"{more}}}"#);
     world.send("PutObject", &input(&key), "secret").await.expect("put");
     assert_eq!(world.fails("GetObject", &input("")).await, "InvalidRequest");
     assert_eq!(world.fails("GetObject", &input(&other)).await, "AccessDenied");
-    assert_eq!(world.fails("PutObject", &input(&shown("AAAA"))).await, "InvalidArgument");
+    assert_eq!(world.fails("PutObject", &input(&shown("AAAA", "AAAA"))).await, "InvalidArgument");
     let got = world.ok("GetObject", &input(&key)).await;
     assert_eq!(got["SSECustomerAlgorithm"].as_str(), Some("AES256"));
 }
