@@ -43,6 +43,7 @@ fn tables() -> Vec<&'static Table> {
         windlass_keyring::TABLES,
         windlass_kms::TABLES,
         windlass_sns::TABLES,
+        windlass_secretsmanager::TABLES,
         windlass_events::TABLES,
     ]
     .concat()
@@ -145,6 +146,11 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .map_err(|error| format!("KMS cannot start: {error}"))?;
     gathered.host(kms.clone());
     gathered.stop(async move { kms.stop().await });
+
+    let secrets = windlass_secretsmanager::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Secrets Manager cannot start: {error}"))?;
+    gathered.host(secrets.clone());
+    gathered.stop(async move { secrets.stop().await });
 
     let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now, EventsOptions::default())
         .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;
