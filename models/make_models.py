@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the compact service tables next to this file from botocore's models.
+"""Writes the compact service tables next to this file from botocore's models, and the
+pack of all services that are not hosted.
 
 Run by hand when a service's model should be renewed; see README.md.
 """
 
 import gzip
 import json
+import re
+import struct
+import zlib
 from pathlib import Path
 
 import botocore
@@ -314,6 +318,12 @@ def with_s3_outputs(table):
             operation["unwrapped_output"] = True
 
 
+def spoken(metadata):
+    """The protocol to speak, of those a service knows: JSON rather than CBOR."""
+    protocols = metadata.get("protocols", [])
+    return "json" if metadata["protocol"] == "smithy-rpc-v2-cbor" and "json" in protocols else metadata["protocol"]
+
+
 def compact(service, folder, version, facts):
     model = load(folder, version)
     metadata, operations, shapes = model["metadata"], model["operations"], model["shapes"]
@@ -334,7 +344,7 @@ def compact(service, folder, version, facts):
         "botocore": botocore.__version__,
         "api_version": metadata["apiVersion"],
         "service_id": metadata["serviceId"],
-        "protocol": metadata["protocol"],
+        "protocol": spoken(metadata),
         "signing_name": metadata.get("signingName", metadata["endpointPrefix"]),
         "endpoint_prefix": metadata["endpointPrefix"],
     }
@@ -360,6 +370,123 @@ def compact(service, folder, version, facts):
     return out
 
 
+# The names of the Java SDK that do not follow from the service id.
+SDK_PREFIXES = {"memorydb": "MemoryDB"}
+
+# What SDKs do beside the models: headers of every request, and ids that are shown with a
+# path (`/hostedzone/Z1`) and asked for without.
+CLIENT_FACTS = {
+    "apigateway": {"headers": {"accept": "application/json"}},
+    "glacier": {"headers": {"x-amz-glacier-version": "2012-06-01"}},
+    "route53": {"short_labels": True},
+}
+
+# Folders with a service that another folder has too.
+TWICE = {"sms-voice"}
+
+PACK_MAGIC = b"windlass models 1\n"
+
+
+def sdk_prefix(service_id):
+    """The Java SDK's name of a service, as it stands before the names of its errors:
+    `DynamoDb` for `DynamoDB`, `CloudWatchLogs` for `CloudWatch Logs`."""
+    text = re.sub(r"[^A-Za-z0-9]+", " ", service_id)
+    # Versions are words: `SESv2`, `ApiGatewayV2`.
+    text = re.sub(r"([^a-z]{2,})v([0-9]+)", r"\1 v\2 ", text)
+    text = re.sub(r"([^A-Z]{2,})V([0-9]+)", r"\1 V\2 ", text)
+    text = re.sub(r"([a-z])([A-Z][a-zA-Z])", r"\1 \2", text)
+    text = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", text)
+    text = re.sub(r"([0-9])([a-zA-Z])", r"\1 \2", text)
+    name = "".join(word[0].upper() + word[1:].lower() for word in text.split())
+    for start in ("Amazon", "Aws"):
+        name = name.removeprefix(start)
+    for end in ("Service", "Client"):
+        name = name.removesuffix(end)
+    return SDK_PREFIXES.get(name.lower(), name)
+
+
+# Shapes that say no more than their type are one shape, by their type's name.
+SCALARS = ("string", "character", "blob", "boolean", "integer", "long", "float", "double", "timestamp")
+
+
+def without_checks(table):
+    """The table with what is needed for writing requests and reading answers only."""
+    plain = {}
+    for name, shape in list(table["shapes"].items()):
+        for constraint in SCALAR_CONSTRAINTS + ["bytes", "sensitive", "refusal"]:
+            shape.pop(constraint, None)
+        if "error" in shape:
+            shape["members"] = {}
+            shape.pop("required", None)
+        if set(shape) == {"type"} and shape["type"] in SCALARS:
+            plain[name] = shape["type"]
+    used = set()
+
+    def renamed(reference):
+        if isinstance(reference, str):
+            reference = plain.get(reference, reference)
+        else:
+            reference["shape"] = plain.get(reference["shape"], reference["shape"])
+            reference.pop("sensitive", None)
+            if len(reference) == 1:
+                reference = reference["shape"]
+        used.add(reference if isinstance(reference, str) else reference["shape"])
+        return reference
+
+    shapes = {name: shape for name, shape in table["shapes"].items() if name not in plain}
+    for shape in shapes.values():
+        if "members" in shape:
+            shape["members"] = {name: renamed(member) for name, member in shape["members"].items()}
+        for part in ("member", "key", "value"):
+            if part in shape:
+                shape[part] = renamed(shape[part])
+    for scalar in SCALARS:
+        if scalar in used:
+            assert scalar not in shapes, f"a shape of {table['service']} is called {scalar}"
+            shapes[scalar] = {"type": scalar}
+    for operation in table["operations"].values():
+        operation.pop("errors", None)
+    table["shapes"] = shapes
+    table["unchecked"] = True
+    return table
+
+
+def latest_version(folder):
+    versions = [path.name for path in folder.iterdir() if path.is_dir() and any(path.glob("service-2.json*"))]
+    return max(versions, default=None)
+
+
+def write_pack():
+    """All services of botocore: an index, compressed, and one compressed table a service.
+    Hosted ones are in the index only."""
+    hosted = {folder: service for service, folder, _, _ in SERVICES}
+    index, tables, at = [], [], 0
+    for folder in sorted(path for path in DATA.iterdir() if path.is_dir() and path.name not in TWICE):
+        version = latest_version(folder)
+        if version is None:
+            continue
+        metadata = load(folder.name, version)["metadata"]
+        prefix = sdk_prefix(metadata["serviceId"])
+        row = {"sdk": prefix.lower(), "prefix": prefix}
+        if folder.name in hosted:
+            row["hosted"] = hosted[folder.name]
+        else:
+            table = without_checks(compact(folder.name, folder.name, version, CLIENT_FACTS.get(folder.name, {})))
+            text = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
+            packed = zlib.compress(text, 9)
+            row |= {"signing": table["signing_name"], "at": at, "packed": len(packed), "bytes": len(text)}
+            tables.append(packed)
+            at += len(packed)
+        index.append(row)
+    names = [row["sdk"] for row in index]
+    assert len(names) == len(set(names)), "two services have the same name"
+    head = json.dumps({"botocore": botocore.__version__, "services": index}, separators=(",", ":")).encode()
+    packed = zlib.compress(head, 9)
+    pack = PACK_MAGIC + struct.pack("<II", len(packed), len(head)) + packed + b"".join(tables)
+    (HERE / "generic.pack").write_bytes(pack)
+    print(f"generic.pack: {len(index)} services, {len(pack)} bytes")
+
+
 def main():
     for service, folder, version, facts in SERVICES:
         table = compact(service, folder, version, facts)
@@ -381,6 +508,7 @@ def main():
         text = "{\n" + ",\n".join(lines) + "\n}\n"
         (HERE / f"{service}.json").write_text(text, encoding="utf-8")
         print(f"{service}: {len(table['operations'])} operations, {len(table['shapes'])} shapes, {len(text)} bytes")
+    write_pack()
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ pub fn decode(resolved: &Resolved, parts: &Parts, body: Body) -> Result<(Value, 
             }
             input
         }
-        Wire::Ec2 => return Err(Fault::not_built("EC2's query protocol")),
+        Wire::Ec2 | Wire::RpcV2Cbor => return Err(Fault::not_built("requests of this protocol")),
     };
     if !service.unchecked {
         constraint::check(service, structure, &input)?;

@@ -95,6 +95,14 @@ impl Dispatcher {
         self.wired.get().is_some_and(|wired| wired.services.contains_key(service))
     }
 
+    /// Whether this call would be answered by the service hosted here, not sent elsewhere.
+    pub fn answers_here(&self, call: &Call) -> bool {
+        self.wired.get().is_some_and(|wired| {
+            wired.services.contains_key(&*call.service)
+                && wired.router.as_ref().is_none_or(|router| router.route(call).is_none())
+        })
+    }
+
     /// The policy attached to a resource of a service hosted here.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! How large request bodies may be, as AWS documents and measures it.
 
 use crate::fault::Fault;
+use crate::model::Wire;
 use crate::resolve::Resolved;
 
 /// A request to Step Functions.
@@ -14,8 +15,25 @@ const LAMBDA_CODE_REQUEST_BYTES_MAX: usize = 70_167_211;
 const LAMBDA_REQUEST_BYTES_MAX: usize = 6_291_556;
 /// An asynchronous invocation.
 const LAMBDA_EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// An object, or a part of one.
+const S3_OBJECT_BYTES_MAX: usize = 5 * 1024 * 1024 * 1024;
+/// A document: 1,000 keys to delete, a bucket's rules.
+const S3_DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The list of an upload's 10,000 parts, each with a checksum.
+const S3_PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Messages may have 1 MiB, alone or in a batch, before JSON escapes their quotes or base64
+/// lengthens their attributes.
+const SQS_REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Events have 1 MiB together, before JSON escapes their quotes.
+const EVENTS_REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// 1 MiB of log events, before JSON escapes their quotes.
+const LOGS_REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Any other service.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+
+/// A form of the query protocol, whose operation stands in it: a message or a policy, each of
+/// its characters percent-encoded.
+pub const FORM_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The largest body that an operation takes, in bytes.
 pub fn body_bytes_max(resolved: &Resolved) -> usize {
@@ -28,6 +46,13 @@ pub fn body_bytes_max(resolved: &Resolved) -> usize {
         ("lambda", "InvokeAsync") => LAMBDA_EVENT_BYTES_MAX,
         ("lambda", "Invoke") if resolved.asynchronous => LAMBDA_EVENT_BYTES_MAX,
         ("lambda", _) => LAMBDA_REQUEST_BYTES_MAX,
+        ("s3", "PutObject" | "UploadPart") => S3_OBJECT_BYTES_MAX,
+        ("s3", "CompleteMultipartUpload") => S3_PARTS_BYTES_MAX,
+        ("s3", _) => S3_DOCUMENT_BYTES_MAX,
+        ("sqs", _) => SQS_REQUEST_BYTES_MAX,
+        ("events", "PutEvents") => EVENTS_REQUEST_BYTES_MAX,
+        ("logs", "PutLogEvents") => LOGS_REQUEST_BYTES_MAX,
+        (_, _) if resolved.wire == Wire::Query => FORM_BYTES_MAX,
         _ => REQUEST_BYTES_MAX,
     }
 }
@@ -39,6 +64,14 @@ pub fn body_too_large(resolved: &Resolved) -> Fault {
         name => name,
     };
     let bytes_max = body_bytes_max(resolved);
+    if resolved.service.name == "s3" {
+        return match resolved.operation.streams_input() {
+            true => Fault::new("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+                .with_member("MaxSizeAllowed", i64::try_from(bytes_max).unwrap_or(i64::MAX)),
+            false => Fault::new("MaxMessageLengthExceeded", "Your request was too big.")
+                .with_member("MaxMessageLengthBytes", i64::try_from(bytes_max).unwrap_or(i64::MAX)),
+        };
+    }
     Fault::new(
         "RequestEntityTooLargeException",
         format!("Request must be smaller than {bytes_max} bytes for the {operation} operation"),

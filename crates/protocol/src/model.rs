@@ -22,6 +22,8 @@ pub enum Wire {
     Query,
     /// EC2's own query protocol; only spoken to other endpoints.
     Ec2,
+    /// CBOR bodies, the operation in the path; only spoken to other endpoints.
+    RpcV2Cbor,
 }
 
 /// One service as its model describes it.
@@ -51,6 +53,10 @@ pub struct ServiceModel {
     pub(crate) constraint_error: String,
     /// The service checks every input itself.
     pub(crate) unchecked: bool,
+    /// Headers of every request.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Ids in paths stand without the path they are shown with: `Z1` for `/hostedzone/Z1`.
+    pub(crate) short_labels: bool,
     pub(crate) operations: HashMap<String, Operation>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) shape_ids: HashMap<String, ShapeId>,

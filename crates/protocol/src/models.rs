@@ -68,6 +68,11 @@ static EMBEDDED: [Entry; 14] = [
     Entry { name: "kms", target_prefix: Some("TrentService"), wire: Wire::AwsJson11, model: &KMS },
 ];
 
+/// The model of a table of its own.
+pub(crate) fn hosted(name: &str) -> Option<&'static ServiceModel> {
+    EMBEDDED.iter().find(|entry| entry.name == name).map(|entry| &**entry.model)
+}
+
 impl Entry {
     /// Whether it takes forms: as its only protocol, or, like SQS, as its older one.
     pub(crate) fn takes_forms(&self) -> bool {
@@ -81,9 +86,10 @@ impl Models {
         Models { services: &EMBEDDED }
     }
 
-    /// The model of a service by its signing name.
+    /// The model of a service by its signing name; of one that is not hosted by that name if it
+    /// has it alone, else by the SDK's (`bedrockruntime`).
     pub fn service(&self, name: &str) -> Option<&'static ServiceModel> {
-        self.named(Some(name)).map(|entry| &**entry.model)
+        self.named(Some(name)).map(|entry| &**entry.model).or_else(|| self.generic_by_name(name))
     }
 
     pub(crate) fn named(&self, service: Option<&str>) -> Option<&'static Entry> {

@@ -57,7 +57,7 @@ impl Models {
 
     fn service_of_host(&self, host: &str) -> Option<&'static str> {
         if is_s3_host(host) {
-            return Some("s3").filter(|name| self.service(name).is_some());
+            return self.named(Some("s3")).map(|entry| entry.name);
         }
         let name = without_port(host).to_ascii_lowercase();
         let (first, rest) = name.split_once('.')?;

@@ -20,14 +20,22 @@ fn epoch_seconds(instant: Timestamp) -> Value {
     Number::from_f64(instant.as_ms() as f64 / 1000.0).map_or(Value::Null, Value::from)
 }
 
-/// Writes epoch seconds in a format.
+/// Writes epoch seconds in a format; RFC 3339 with milliseconds where there are some.
 pub(crate) fn write(seconds: &Number, format: TimestampFormat) -> String {
     let instant = Timestamp((seconds.as_f64() * 1000.0).round() as i64);
     match format {
         TimestampFormat::EpochSeconds => Value::Number(seconds.clone()).to_text(),
-        TimestampFormat::Rfc3339 => instant.to_rfc3339(),
+        TimestampFormat::Rfc3339 => {
+            let text = instant.to_rfc3339();
+            text.strip_suffix(".000Z").map(|whole| format!("{whole}Z")).unwrap_or(text)
+        }
         TimestampFormat::HttpDate => instant.to_http_date(),
     }
+}
+
+/// Writes epoch seconds as S3 does: RFC 3339, always with milliseconds.
+pub(crate) fn write_with_ms(seconds: &Number) -> String {
+    Timestamp((seconds.as_f64() * 1000.0).round() as i64).to_rfc3339()
 }
 
 #[cfg(test)]
@@ -36,13 +44,16 @@ mod tests {
 
     #[test]
     fn every_format_is_read_and_written() {
-        let texts = ["2026-11-22T14:06:14.000Z", "Sun, 22 Nov 2026 14:06:14 GMT", "1795356374"];
+        let texts = ["2026-11-22T14:06:14Z", "Sun, 22 Nov 2026 14:06:14 GMT", "1795356374"];
         let formats = [TimestampFormat::Rfc3339, TimestampFormat::HttpDate, TimestampFormat::EpochSeconds];
         for (text, format) in texts.iter().zip(formats) {
             let value = read(text).expect(text);
             assert_eq!(value.as_i64(), Some(1_795_356_374), "{text}");
             assert_eq!(value.as_number().map(|number| write(number, format)).as_deref(), Some(*text));
         }
+        let written = read("2026-11-22T14:06:14.050Z")
+            .and_then(|value| value.as_number().map(|number| write(number, TimestampFormat::Rfc3339)));
+        assert_eq!(written.as_deref(), Some("2026-11-22T14:06:14.050Z"));
         assert_eq!(read("yesterday"), None);
         assert_eq!(read("Sun, 22 Nov 2026 14:06:14 CET"), None);
     }

@@ -179,11 +179,9 @@ pub(crate) fn write_value(model: &ServiceModel, wire: Wire, member: &Member, val
         }
         (Kind::Timestamp, Value::Number(seconds)) => {
             let format = member.format.or(shape.format).unwrap_or(TimestampFormat::Rfc3339);
-            let text = timestamp::write(seconds, format);
-            // The query services write no fraction where there is none; S3 always does.
-            match text.strip_suffix(".000Z") {
-                Some(whole) if wire == Wire::Query => out.push_str(&format!("{whole}Z")),
-                _ => out.push_str(&text),
+            match (wire, format) {
+                (Wire::RestXml, TimestampFormat::Rfc3339) => out.push_str(&timestamp::write_with_ms(seconds)),
+                _ => out.push_str(&timestamp::write(seconds, format)),
             }
         }
         (_, Value::String(text)) => escape_into(text, out),

@@ -26,6 +26,31 @@ fn sts() {
     run(include_str!("cases/sts.json"), None);
 }
 
+#[test]
+fn s3() {
+    run(include_str!("cases/s3.json"), None);
+}
+
+#[test]
+fn sqs() {
+    run(include_str!("cases/sqs.json"), None);
+}
+
+#[test]
+fn sns() {
+    run(include_str!("cases/sns.json"), None);
+}
+
+#[test]
+fn iam() {
+    run(include_str!("cases/iam.json"), None);
+}
+
+#[test]
+fn other_services() {
+    run(include_str!("cases/others.json"), None);
+}
+
 fn run(cases: &str, target_service: Option<&str>) {
     let cases = parse(cases).expect("the cases are JSON");
     for case in cases.as_array().expect("a list of cases").iter() {
@@ -46,7 +71,7 @@ fn request(case: &Value, target_service: Option<&str>) -> Parts {
     let mut request = Request::builder()
         .method(case["method"].as_str().unwrap_or("POST"))
         .uri(case["path"].as_str().unwrap_or("/"))
-        .header("host", "sync-anything.example:1234");
+        .header("host", case["host"].as_str().unwrap_or("sync-anything.example:1234"));
     if let Some(target) = case["target"].as_str() {
         request = request.header("x-amz-target", target);
     }
@@ -94,6 +119,9 @@ fn answer(case: &Value, parts: &Parts, scope: Option<&str>, body: Bytes, name: &
     }
     if let Some(expected) = case["body_bytes_max"].as_i64() {
         assert_eq!(body_bytes_max(&resolved) as i64, expected, "{name}");
+    }
+    if let Some(expected) = case["streams_input"].as_bool() {
+        assert_eq!(resolved.operation.streams_input(), expected, "{name}");
     }
     match decode(&resolved, parts, body.into()) {
         Err(fault) => return Some(whole(encode_fault(&resolved, REQUEST_ID, &fault))),
@@ -255,5 +283,113 @@ fn arbitrary_bodies_are_answered() {
             prop_assert!(matches!(fault.code.as_str(), "SerializationException" | "ValidationException"));
             prop_assert_eq!(encode_fault(&resolved, "r", &fault).status(), 400);
         }
+    });
+}
+
+#[test]
+fn requests_without_a_signature_say_whom_they_are_for() {
+    let presigned =
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261122%2Fus-east-1%2Fsts%2Faws4_request";
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: &[(&str, &str, &str, Headers, Option<&str>)] = &[
+        ("GET", "localhost:4566", "/b/k", &[], Some("s3")),
+        ("PUT", "localhost:4566", "/b", &[], Some("s3")),
+        ("GET", "localhost:4566", "/", &[], None),
+        ("GET", "b.localhost:4566", "/", &[], Some("s3")),
+        ("GET", "b.s3.localhost:4566", "/", &[], Some("s3")),
+        ("GET", "s3.eu-west-1.amazonaws.com", "/", &[], Some("s3")),
+        ("GET", "localhost:4566", &format!("/?{presigned}"), &[], Some("sts")),
+        ("GET", "localhost:4566", "/b/k?AWSAccessKeyId=a&Signature=s&Expires=1", &[], Some("s3")),
+        ("POST", "localhost:4566", "/", &[("x-amz-target", "AmazonSSM.GetParameter")], Some("ssm")),
+        ("POST", "localhost:4566", "/", &[("x-amz-target", "Nobody.GetParameter")], None),
+        ("POST", "localhost:4566", "/", &[("content-type", "application/x-www-form-urlencoded")], None),
+        ("POST", "localhost:4566", "/123456789012/q", &[("content-type", "application/x-www-form-urlencoded")], None),
+        (
+            "POST",
+            "sqs.us-east-1.amazonaws.com",
+            "/",
+            &[("content-type", "application/x-www-form-urlencoded")],
+            Some("sqs"),
+        ),
+        ("POST", "sync-states.us-east-1.amazonaws.com", "/", &[], Some("states")),
+        ("GET", "localhost:4566", "/2015-03-31/functions", &[], None),
+        ("POST", "localhost:4566", "/nothing", &[("content-type", "application/json")], None),
+    ];
+    for (method, host, path, headers, expected) in cases {
+        let mut request = Request::builder().method(*method).uri(*path).header("host", *host);
+        for (name, value) in *headers {
+            request = request.header(*name, *value);
+        }
+        let parts = request.body(()).expect("a request").into_parts().0;
+        assert_eq!(Models::embedded().claimed_service(&parts), *expected, "{method} {host} {path}");
+    }
+}
+
+/// Hostile documents, forms, hosts and answers never panic.
+#[test]
+fn arbitrary_markup_and_forms_are_answered() {
+    use proptest::prelude::*;
+    let models = Models::embedded();
+    let resolve = |path: &str, scope: &str| {
+        let parts = Request::post(path).header("content-type", "application/x-www-form-urlencoded").body(());
+        let parts = parts.expect("a request").into_parts().0;
+        let resolved = match scope {
+            "s3" => models.resolve(&parts, Some("s3")),
+            _ => models.resolve_query(&parts, b"Action=PublishBatch", Some(scope)),
+        };
+        (resolved.expect("known"), parts)
+    };
+    let (delete, delete_parts) = resolve("/b?delete", "s3");
+    let (publish, publish_parts) = resolve("/", "sns");
+    let ec2 = models.generic("ec2").expect("a table").model;
+    let cbor = models.generic("eventbridgev2").expect("a table").model;
+    let piece = prop_oneof![
+        Just("<Delete>"),
+        Just("</Delete>"),
+        Just("<Object>"),
+        Just("</Object>"),
+        Just("<Key>k</Key>"),
+        Just("<Key/>"),
+        Just("<![CDATA[x]]>"),
+        Just("&amp;"),
+        Just("&#0;"),
+        Just("&x;"),
+        Just("<!-- -->"),
+        Just("<a b='c' b='d'>"),
+        Just("<?xml?>"),
+        Just("é"),
+        Just("<"),
+        Just("]]>"),
+    ];
+    let field = prop_oneof![
+        Just("PublishBatchRequestEntries.member.1.Id=1"),
+        Just("PublishBatchRequestEntries.member.1=x"),
+        Just("PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=a"),
+        Just("PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.DataType=a"),
+        Just("PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.BinaryValue=%ff"),
+        Just("PublishBatchRequestEntries="),
+        Just("=&&="),
+        Just("TopicArn=%"),
+    ];
+    proptest!(|(
+        pieces in proptest::collection::vec(piece, 0..12),
+        fields in proptest::collection::vec(field, 0..8),
+        host in "[a-z0-9.:é\\[\\]-]{0,20}",
+        path in "/[ -~]{0,10}",
+        bytes in proptest::collection::vec(any::<u8>(), 0..40),
+    )| {
+        let body = pieces.concat();
+        let decoded = decode(&delete, &delete_parts, body.clone().into());
+        if let Err(fault) = decoded {
+            prop_assert!(matches!(fault.code.as_str(), "MalformedXML" | "MissingRequestBodyError"), "{fault}");
+        }
+        if let Err(fault) = decode(&publish, &publish_parts, fields.join("&").into()) {
+            prop_assert_eq!(fault.code, "SerializationException");
+        }
+        prop_assert!(windlass_protocol::s3_address(&host, &path).ends_with(&path));
+        let operation = ec2.operation("DescribeInstances").expect("known");
+        let _ = decode_response(ec2, operation, Response::new(body.into()));
+        let operation = cbor.operation("CreateEventBus").expect("known");
+        let _ = decode_response(cbor, operation, Response::new(bytes.into()));
     });
 }

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use windlass_keyring::MasterKeySource;
+use windlass_sns::SmtpConfig;
+
 use crate::access_log::LogFormat;
 use crate::backend::BackendRule;
 pub use crate::config_error::ConfigError;
@@ -35,7 +38,7 @@ pub const FILE_NAME: &str = "windlass.toml";
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 24] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
@@ -52,6 +55,8 @@ const VARIABLES: [&str; 22] = [
     "WINDLASS_LISTEN",
     "WINDLASS_LOG",
     "WINDLASS_LOG_FORMAT",
+    "WINDLASS_MASTER_KEY",
+    "WINDLASS_MASTER_KEY_FILE",
     "WINDLASS_METRICS_PUBLIC",
     "WINDLASS_REGION",
     "WINDLASS_SECRET_ACCESS_KEY",
@@ -124,8 +129,12 @@ pub struct Config {
     pub executions: ExecutionSettings,
     /// How Lambda functions run.
     pub lambda: LambdaSettings,
+    /// What secrets are sealed with before they are stored.
+    pub master_key: MasterKeySource,
     /// Who answers which calls, where it is not the service hosted here.
     pub backends: Vec<BackendRule>,
+    /// The relay for e-mail subscriptions; `None`: there are none.
+    pub smtp: Option<SmtpConfig>,
     /// Web addresses that start workflows.
     pub webhooks: Vec<Webhook>,
     /// What calls to the outside may reach.
@@ -280,6 +289,8 @@ impl Config {
         let backends = file.backend.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let webhooks = file.webhook.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let config = Config {
+            smtp: file.smtp.map(|section| section.read(&sources, path.as_deref())).transpose()?,
+            master_key: master_key(&sources, file.master_key_file, path.as_deref()),
             webhooks: webhooks.collect::<Result<_, _>>()?,
             backends: backends.collect::<Result<_, _>>()?,
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
@@ -442,6 +453,17 @@ fn tls_files(
         (None, Some(_)) => Err(ConfigError::Incomplete(
             "there is a TLS private key but no certificate\nSet tls.cert or WINDLASS_TLS_CERT too.".to_owned(),
         )),
+    }
+}
+
+fn master_key(sources: &Sources<'_>, file: Option<PathBuf>, config_file: Option<&Path>) -> MasterKeySource {
+    let named = sources.env("WINDLASS_MASTER_KEY_FILE").map(PathBuf::from);
+    match sources.env("WINDLASS_MASTER_KEY") {
+        Some(key) => MasterKeySource::Environment(key),
+        None => match named.or_else(|| file.map(|path| beside(config_file, path))) {
+            Some(path) => MasterKeySource::File(path),
+            None => MasterKeySource::Generate,
+        },
     }
 }
 

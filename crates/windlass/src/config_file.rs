@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::backend::BackendSection;
 use crate::outgoing_settings::OutgoingSection;
+use crate::smtp_settings::SmtpSection;
 use crate::webhook_settings::WebhookSection;
 
 /// The configuration file as it is written. Every key may be absent; a key
@@ -21,6 +22,7 @@ pub(crate) struct ConfigFile {
     pub(crate) log_format: Option<String>,
     pub(crate) access_log: Option<bool>,
     pub(crate) metrics_public: Option<bool>,
+    pub(crate) master_key_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) tls: TlsSection,
     #[serde(default)]
@@ -33,6 +35,7 @@ pub(crate) struct ConfigFile {
     pub(crate) backend: Vec<BackendSection>,
     #[serde(default)]
     pub(crate) webhook: Vec<WebhookSection>,
+    pub(crate) smtp: Option<SmtpSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
 }

@@ -9,6 +9,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod access_log;
+mod anonymous;
 mod answer;
 mod answer_body;
 mod authentication;
@@ -22,9 +23,11 @@ pub mod credential;
 mod front;
 mod gate;
 mod hosted;
+mod http_tasks;
 mod in_flight;
 mod lifecycle;
 pub mod log_sink;
+mod measurements;
 pub mod meters;
 mod object;
 mod open_files;
@@ -34,6 +37,7 @@ mod reception;
 mod request_id;
 pub mod server;
 pub mod services;
+mod smtp_settings;
 mod sts;
 mod tls;
 mod to_the_end;
@@ -41,7 +45,7 @@ mod webhook;
 mod webhook_settings;
 mod wire;
 
-pub use hosted::{Close, Hosted, Task};
+pub use hosted::{Certificate, Close, Hosted, Task};
 pub use outgoing_settings::OutgoingSettings;
 pub use server::Server;
 pub use webhook_settings::Webhook;

@@ -1,14 +1,20 @@
 //! The one place where services are made from the configuration.
 
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_blob::BlobStore;
+use windlass_events::{Events, EventsOptions};
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
+use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
 use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_s3::{S3, S3Config};
+use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
@@ -17,7 +23,9 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
-use crate::hosted::Hosted;
+use crate::hosted::{Certificate, Hosted, Task};
+use crate::http_tasks;
+use crate::measurements;
 use crate::meters::Measurement;
 use crate::sts::Sts;
 
@@ -28,24 +36,60 @@ fn tables() -> Vec<&'static Table> {
         windlass_journal::TABLES,
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
+        windlass_blob::TABLES,
+        windlass_s3::TABLES,
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
+        windlass_keyring::TABLES,
+        windlass_kms::TABLES,
+        windlass_sns::TABLES,
+        windlass_events::TABLES,
     ]
     .concat()
 }
 
+/// What is hosted, gathered service by service.
+#[derive(Default)]
+struct Gathered {
+    services: Vec<Arc<dyn Service>>,
+    /// Begin background work, once every service can be called.
+    starts: Vec<Box<dyn FnOnce() + Send>>,
+    /// End background work; each waits for what is under way.
+    stops: Vec<Task<()>>,
+    measures: Vec<Box<dyn Fn() -> Vec<Measurement> + Send + Sync>>,
+    /// Where large bodies are written while they come in.
+    uploads: Option<PathBuf>,
+    certificate: Option<Certificate>,
+}
+
+impl Gathered {
+    fn host(&mut self, service: Arc<dyn Service>) {
+        self.services.push(service);
+    }
+
+    fn start(&mut self, start: impl FnOnce() + Send + 'static) {
+        self.starts.push(Box::new(start));
+    }
+
+    fn stop(&mut self, stop: impl Future<Output = ()> + Send + 'static) {
+        self.stops.push(Box::pin(stop));
+    }
+
+    fn measure(&mut self, measure: impl Fn() -> Vec<Measurement> + Send + Sync + 'static) {
+        self.measures.push(Box::new(measure));
+    }
+}
+
 /// Makes every service this binary hosts, over one store in the data folder.
-/// Services call each other through `dispatcher`, whose services are set after;
-/// `address` is where this server listens. Blocks while the store opens.
+/// Services call each other through `dispatcher`, which is wired after; `address`
+/// is where this server listens. Blocks while the store opens.
 ///
 /// # Errors
 /// What stands in the way (the store is locked, a folder cannot be made), with
 /// what to do.
 pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &Dispatcher) -> Result<Hosted, String> {
     let store = open_store(&config.data)?;
-    let lambda = Lambda::open(store.clone(), lambda_config(config, address))
-        .await
-        .map_err(|error| format!("Lambda cannot start: {error}"))?;
+    let base_url = format!("{}://{}", config.scheme(), reachable(address));
     let clock: Arc<dyn Clock> = Arc::new(clock()?);
     let now: Now = {
         let clock = clock.clone();
@@ -53,36 +97,132 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     };
     let outgoing = config.outgoing.client()?;
     outgoing.guard().add_listener(address);
+    let keyring = open_keyring(config, &store)?;
+    let mut gathered = Gathered::default();
+
+    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone()))
+        .await
+        .map_err(|error| format!("Lambda cannot start: {error}"))?;
+    gathered.host(lambda.clone());
+    gathered.host(Arc::new(Sts));
+
     let environment = Environment::new(clock.clone());
-    let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+    let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone());
+    let integrations = Arc::new(integrations.with_outside(http_tasks::outside(config, &outgoing)));
     let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
         .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
     let states = Arc::new(states);
+    gathered.host(states.clone());
+    let measured = journal.clone();
+    gathered.measure(move || measurements::of_journal(&measured));
+
     let logs = Logs::open(&store, now.clone()).map_err(|fault| format!("CloudWatch Logs cannot start: {fault}"))?;
-    let endpoint = format!("{}://{}", config.scheme(), reachable(address));
-    let sqs = Sqs::open(store.clone(), SqsConfig::new(endpoint), now)
+    gathered.host(logs);
+
+    let sqs = Sqs::open(store.clone(), SqsConfig::new(base_url.clone()), now.clone())
         .map_err(|fault| format!("SQS cannot start: {fault}"))?;
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts), lambda.clone(), states.clone(), logs, sqs.clone()];
-    let (measured, measured_journal) = (store.clone(), journal.clone());
-    let measured_sqs = sqs.clone();
+    gathered.host(sqs.clone());
+    let measured = sqs.clone();
+    gathered.measure(move || measurements::of_sqs(&measured));
+    gathered.stop(async move { sqs.stop() });
+
+    let sns = Sns::open(&store, dispatcher.clone(), outgoing.clone(), sns_config(config, &base_url), now.clone())
+        .map_err(|fault| format!("SNS cannot start: {fault}"))?;
+    let sns = Arc::new(sns);
+    gathered.host(sns.clone());
+    let started = sns.clone();
+    gathered.start(move || started.start());
+    let measured = sns.clone();
+    gathered.measure(move || measurements::of_sns(&measured));
+    let certified = sns.clone();
+    gathered.stop(async move { sns.stop().await });
+
+    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
+
+    let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
+        .map_err(|error| format!("KMS cannot start: {error}"))?;
+    gathered.host(kms.clone());
+    gathered.stop(async move { kms.stop().await });
+
+    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now, EventsOptions::default())
+        .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;
+    gathered.host(events.clone());
+    let started = events.clone();
+    gathered.start(move || started.start());
+    let measured = events.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { events.stop().await });
+
+    let measured = store.clone();
+    gathered.measure(move || measurements::of_store(&measured));
+    gathered.certificate = Some(certificate(certified));
+    hosted(config, gathered, store, journal, states, lambda)
+}
+
+/// S3 and the contents it shares.
+fn host_s3(
+    config: &Config,
+    base_url: &str,
+    store: &Store,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
+    gathered.uploads = Some(blobs.incoming_folder().to_owned());
+    let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
+    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
+        .map_err(|error| format!("S3 cannot start: {error}"))?;
+    gathered.host(s3.clone());
+    let (started, started_blobs) = (s3.clone(), blobs.clone());
+    gathered.start(move || {
+        started.start();
+        started_blobs.start();
+    });
+    let measured = blobs.clone();
+    gathered.measure(move || measurements::of_blobs(&measured));
+    gathered.stop(async move {
+        s3.stop().await;
+        blobs.stop().await;
+    });
+    Ok(())
+}
+
+fn hosted(
+    config: &Config,
+    gathered: Gathered,
+    store: Store,
+    journal: Journal,
+    states: Arc<StepFunctions>,
+    lambda: Arc<Lambda>,
+) -> Result<Hosted, String> {
+    let Gathered { services, starts, stops, measures, uploads, certificate } = gathered;
+    let names = services.iter().map(|service| service.name()).collect();
+    let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
-    let hosted = services.iter().map(|service| service.name()).collect();
-    let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), hosted)?;
     Ok(Hosted {
         wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
-        uploads: None,
+        uploads,
+        certificate,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
+            starts.into_iter().for_each(|start| start());
             tracing::info!(executions = woken, "took up what an earlier run left");
             Ok(())
         }),
         close: Box::new(move |end| {
             Box::pin(async move {
                 journal.stop_accepting();
-                sqs.stop();
+                // Deliveries first: they may call the functions that are drained after.
+                for stop in stops {
+                    if tokio::time::timeout_at(end, stop).await.is_err() {
+                        tracing::debug!("background work was cut off; it is taken up at the next start");
+                    }
+                }
                 let left = end.saturating_duration_since(tokio::time::Instant::now());
                 lambda.drain(left).await;
                 tokio::task::spawn_blocking(move || store.close())
@@ -95,13 +235,31 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
                 "The store stopped after a failed write: nothing new can be made durable. See the log, mend the disk, and start again.".to_owned()
             })
         }),
-        measure: Box::new(move || {
-            let mut measurements = store_measurements(&measured);
-            measurements.extend(journal_measurements(&measured_journal));
-            measurements.extend(sqs_measurements(&measured_sqs));
-            measurements
-        }),
+        measure: Box::new(move || measures.iter().flat_map(|measure| measure()).collect()),
     })
+}
+
+/// How SNS notifications look to their receivers.
+fn sns_config(config: &Config, base_url: &str) -> SnsConfig {
+    SnsConfig { smtp: config.smtp.clone(), ..SnsConfig::new(base_url) }
+}
+
+/// The certificate that SNS signs with, if the path is the one it is served under.
+fn certificate(sns: Arc<Sns>) -> Certificate {
+    Box::new(move |path| {
+        let sns = sns.clone();
+        Box::pin(async move {
+            match sns.certificate_path().await {
+                Ok(own) if own == path => sns.certificate_pem().await.ok(),
+                _ => None,
+            }
+        })
+    })
+}
+
+/// The master key, from the environment or a file beside the store.
+fn open_keyring(config: &Config, store: &Store) -> Result<Keyring, String> {
+    Keyring::open(store, &config.data, &config.master_key).map_err(|error| error.to_string())
 }
 
 fn open_store(data: &Path) -> Result<Store, String> {
@@ -114,8 +272,7 @@ fn open_store(data: &Path) -> Result<Store, String> {
     })
 }
 
-fn lambda_config(config: &Config, address: SocketAddr) -> LambdaConfig {
-    let endpoint = format!("{}://{}", config.scheme(), reachable(address));
+fn lambda_config(config: &Config, endpoint: String) -> LambdaConfig {
     let mut lambda = LambdaConfig::new(&config.data, endpoint);
     lambda.concurrency_max = config.lambda.concurrency_max;
     lambda.idle_timeout = Duration::from_millis(config.lambda.idle_timeout_ms);
@@ -162,78 +319,4 @@ fn clock() -> Result<SystemClock, String> {
 #[cfg(not(feature = "test-clock"))]
 fn clock() -> Result<SystemClock, String> {
     Ok(SystemClock::new(0))
-}
-
-fn journal_measurements(journal: &Journal) -> Vec<Measurement> {
-    let stats = journal.stats();
-    [
-        ("windlass_executions_in_memory", "Executions held in memory", stats.live as f64),
-        ("windlass_timers_in_memory", "Timers due soon", stats.timers as f64),
-        ("windlass_executions_started", "Standard executions started since the start", stats.started as f64),
-        ("windlass_executions_closed", "Standard executions closed since the start", stats.closed as f64),
-        ("windlass_turns", "Turns made durable since the start", stats.turns as f64),
-    ]
-    .into_iter()
-    .map(|(name, help, value)| Measurement { name, help, value })
-    .collect()
-}
-
-fn sqs_measurements(sqs: &Sqs) -> Vec<Measurement> {
-    let stats = sqs.measure();
-    [
-        ("windlass_sqs_queues", "Queues", stats.queues as f64),
-        ("windlass_sqs_messages_visible", "Messages that may be received", stats.visible as f64),
-        ("windlass_sqs_messages_in_flight", "Messages received and not deleted", stats.in_flight as f64),
-        ("windlass_sqs_messages_delayed", "Messages whose delay is not over", stats.delayed as f64),
-        ("windlass_sqs_messages_in_memory", "Messages indexed in memory", stats.resident as f64),
-        ("windlass_sqs_receivers_waiting", "Receivers that wait", stats.waiters as f64),
-        ("windlass_sqs_messages_sent", "Messages sent since the start", stats.sent as f64),
-        ("windlass_sqs_messages_received", "Messages received since the start", stats.received as f64),
-        ("windlass_sqs_messages_deleted", "Messages deleted by receivers since the start", stats.deleted as f64),
-    ]
-    .into_iter()
-    .map(|(name, help, value)| Measurement { name, help, value })
-    .collect()
-}
-
-fn store_measurements(store: &Store) -> Vec<Measurement> {
-    const NANOSECONDS_PER_SECOND: f64 = 1e9;
-    let stats = store.stats();
-    let mut measurements: Vec<Measurement> = [
-        ("windlass_store_commits", "Groups committed since the start, each with one sync", stats.commits as f64),
-        ("windlass_store_batches", "Batches applied since the start", stats.batches as f64),
-        ("windlass_store_batches_refused", "Batches refused since the start", stats.refused as f64),
-        ("windlass_store_bytes", "Bytes of the batches applied since the start", stats.bytes as f64),
-        (
-            "windlass_store_commit_seconds",
-            "Time spent in commits since the start",
-            stats.sync_ns as f64 / NANOSECONDS_PER_SECOND,
-        ),
-        (
-            "windlass_store_commit_max_seconds",
-            "The longest commit since the start",
-            stats.sync_ns_max as f64 / NANOSECONDS_PER_SECOND,
-        ),
-        ("windlass_store_checkpoints", "Checkpoints since the start", stats.checkpoints as f64),
-        (
-            "windlass_store_checkpoint_seconds",
-            "Time spent in checkpoints since the start",
-            stats.checkpoint_ns as f64 / NANOSECONDS_PER_SECOND,
-        ),
-        ("windlass_store_wal_bytes", "Size of the write-ahead log", stats.wal_bytes as f64),
-        (
-            "windlass_store_poisoned",
-            "1 after a failed sync: the store no longer writes",
-            f64::from(u8::from(stats.poisoned)),
-        ),
-        ("windlass_store_queued_batches", "Batches that wait for the writer", stats.queued as f64),
-    ]
-    .into_iter()
-    .map(|(name, help, value)| Measurement { name, help, value })
-    .collect();
-    if let Some(free) = store.free_bytes() {
-        let help = "Bytes available where the store lives";
-        measurements.push(Measurement { name: "windlass_store_free_bytes", help, value: free as f64 });
-    }
-    measurements
 }

@@ -19,8 +19,8 @@ pub use diagnostic::{Diagnostic, Severity, invalid_definition_message};
 pub use evaluate::{Items, QuantityField, WAIT_SECONDS_MAX, choose};
 pub use failure::Failure;
 pub use parse::{
-    Definition, LoadError, Options, StateDefinition, VariableReferences, WorkflowType, load_definition,
-    parse_definition, parse_state,
+    Definition, IntegrationParameters, LoadError, Options, StateDefinition, VariableReferences, WorkflowType,
+    integration_parameters, load_definition, parse_definition, parse_state,
 };
 pub use program::*;
 pub use scope::Scope;

@@ -56,9 +56,6 @@ pub struct Attribute<'a> {
 pub struct FilterPolicyError {
     /// The reason, with `FilterPolicy: ` where SNS has it.
     pub reason: String,
-    /// SNS names the attributes before this reason when it refuses them at
-    /// `Subscribe`.
-    pub names_attributes: bool,
 }
 
 impl fmt::Display for FilterPolicyError {
@@ -70,7 +67,7 @@ impl fmt::Display for FilterPolicyError {
 impl std::error::Error for FilterPolicyError {}
 
 fn refuse(reason: impl fmt::Display) -> FilterPolicyError {
-    FilterPolicyError { reason: format!("FilterPolicy: {reason}"), names_attributes: true }
+    FilterPolicyError { reason: format!("FilterPolicy: {reason}") }
 }
 
 /// A subscription's filter policy, ready to match. Cloning is cheap.
@@ -112,7 +109,6 @@ impl FilterPolicy {
         if nested && scope == Scope::MessageAttributes {
             return Err(FilterPolicyError {
                 reason: "Filter policy scope MessageAttributes does not support nested filter policy".to_owned(),
-                names_attributes: false,
             });
         }
         Ok(FilterPolicy { scope, pattern: Some(Pattern::new(branches)) })

@@ -1,6 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Uri};
 use md5::{Digest, Md5};
 use windlass_value::{Object, Value};
@@ -12,8 +12,11 @@ use crate::encode::{content_type, header_text, set, written};
 use crate::fault::Fault;
 use crate::model::{Kind, Location, Member, Namespace, Operation, ServiceModel, Structure, TimestampFormat, Wire};
 use crate::uri::percent_encode;
-use crate::{query, timestamp, xml_document};
+use crate::{cbor, query, timestamp, xml_document};
 
+/// Asks a service that left the query protocol for that protocol's names of errors.
+const QUERY_MODE: HeaderName = HeaderName::from_static("x-amzn-query-mode");
+const CONTENT_MD5: &str = "content-md5";
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
@@ -43,8 +46,23 @@ pub fn encode_request(
             let prefix = service.target_prefix.as_deref().unwrap_or_default();
             set(&mut headers, "x-amz-target", &format!("{prefix}.{}", operation.name));
             headers.insert(CONTENT_TYPE, content_type(service.wire));
+            if service.query_compatible {
+                headers.insert(QUERY_MODE, HeaderValue::from_static("true"));
+            }
             let document = structure.map_or_else(Object::new, |structure| written(service, structure, input, |_| true));
             Value::from(document).to_text().into()
+        }
+        (Wire::RpcV2Cbor, _) => {
+            let prefix = service.target_prefix.as_deref().unwrap_or_default();
+            path = format!("/service/{prefix}/operation/{}", operation.name);
+            set(&mut headers, "smithy-protocol", "rpc-v2-cbor");
+            headers.insert(ACCEPT, content_type(service.wire));
+            let mut out = Vec::new();
+            if let Some(shape) = operation.input {
+                headers.insert(CONTENT_TYPE, content_type(service.wire));
+                cbor::write(service, shape, input, &mut out);
+            }
+            out.into()
         }
         (Wire::RestJson | Wire::RestXml, None) => {
             path = rest_path(service, operation, None, input)?;
@@ -58,6 +76,9 @@ pub fn encode_request(
             rest_body(service, operation, structure, input, body, &mut headers)
         }
     };
+    for (name, value) in &service.headers {
+        set(&mut headers, name, value);
+    }
     let base = endpoint.path().trim_end_matches('/');
     let mut uri = endpoint.clone().into_parts();
     let refused = |error: &dyn std::fmt::Display| serialization(format!("The request has no valid URI: {error}"));
@@ -79,7 +100,9 @@ fn rest_path(
     let of_label = |label: &str| {
         let member = members.iter().find(|it| it.location == Location::Uri && it.wire_name == label)?;
         let value = &input[member.name.as_str()];
-        (!value.is_null()).then(|| plain_text(service, member, value))
+        let text = (!value.is_null()).then(|| plain_text(service, member, value))?;
+        let short = text.rsplit('/').next().filter(|_| service.short_labels);
+        Some(short.map(str::to_owned).unwrap_or(text))
     };
     let mut path = operation
         .uri
@@ -179,6 +202,10 @@ fn rest_body(
         }
         None if !structure.members.iter().any(in_body) => Body::empty(),
         None if service.wire == Wire::RestXml => {
+            let given = |member: &Member| in_body(member) && !input[member.name.as_str()].is_null();
+            if !structure.members.iter().any(given) {
+                return Body::empty();
+            }
             let fallback = format!("{}Request", operation.name);
             let name = root_name(operation, &fallback);
             xml_document(service, structure, name, operation.input_namespace.as_ref(), input, in_body, headers)
@@ -212,6 +239,8 @@ fn xml_document(
     xml_document::write_structure(service, Wire::RestXml, structure, value, belongs, &mut out);
     out.push_str(&format!("</{name}>"));
     headers.entry(CONTENT_TYPE).or_insert(content_type(Wire::RestXml));
-    set(headers, "content-md5", &STANDARD.encode(Md5::digest(out.as_bytes())));
+    if !headers.contains_key(CONTENT_MD5) {
+        set(headers, CONTENT_MD5, &STANDARD.encode(Md5::digest(out.as_bytes())));
+    }
     out.into()
 }

@@ -12,7 +12,7 @@ use crate::document::{self, serialization};
 use crate::fault::Fault;
 use crate::model::{Kind, Location, Member, Operation, ServiceModel, Structure, Wire};
 use crate::xml::{self, Element};
-use crate::xml_document;
+use crate::{cbor, xml_document};
 
 /// The largest document that is read from an answer.
 const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -34,6 +34,11 @@ pub fn decode_response(service: &ServiceModel, operation: &Operation, response: 
     match service.wire {
         Wire::AwsJson10 | Wire::AwsJson11 => {
             let document = json(&document_bytes(&body)?)?;
+            Ok(Value::from(document::read_structure(service, structure, &document, |_| true)?).into())
+        }
+        Wire::RpcV2Cbor => {
+            let bytes = document_bytes(&body)?;
+            let document = if bytes.is_empty() { Value::empty_object() } else { packed(&bytes)? };
             Ok(Value::from(document::read_structure(service, structure, &document, |_| true)?).into())
         }
         Wire::Query | Wire::Ec2 => {
@@ -137,6 +142,10 @@ fn json(body: &[u8]) -> Result<Value, Fault> {
     parse(text).map_err(|error| serialization(format!("The answer is no JSON: {error}")))
 }
 
+fn packed(body: &[u8]) -> Result<Value, Fault> {
+    cbor::read(body).map_err(|error| serialization(format!("The answer is no CBOR: {error}")))
+}
+
 fn markup(body: &[u8]) -> Result<Element, Fault> {
     let text = std::str::from_utf8(body).map_err(|error| serialization(format!("The answer is no text: {error}")))?;
     xml::read(text).map_err(|error| serialization(format!("The answer is no XML: {error}")))
@@ -144,15 +153,18 @@ fn markup(body: &[u8]) -> Result<Element, Fault> {
 
 fn read_fault(wire: Wire, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
     match wire {
-        Wire::AwsJson10 | Wire::AwsJson11 | Wire::RestJson => read_json_fault(status, headers, body),
+        Wire::AwsJson10 | Wire::AwsJson11 | Wire::RestJson => {
+            let document = std::str::from_utf8(body).ok().and_then(|text| parse(text).ok());
+            read_document_fault(status, headers, &document.unwrap_or_default())
+        }
+        Wire::RpcV2Cbor => read_document_fault(status, headers, &cbor::read(body).unwrap_or_default()),
         Wire::Query | Wire::Ec2 | Wire::RestXml => read_xml_fault(status, body),
     }
 }
 
 /// An error's name stands in a header or in the body, with or without namespace
 /// (`com.amazonaws.sfn#X`) and address (`X:http://…`).
-fn read_json_fault(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
-    let document = std::str::from_utf8(body).ok().and_then(|text| parse(text).ok()).unwrap_or_default();
+fn read_document_fault(status: StatusCode, headers: &HeaderMap, document: &Value) -> Fault {
     let in_header =
         headers.get("x-amzn-errortype").map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
     let in_body = ["__type", "code"].iter().find_map(|key| document[*key].as_str().map(str::to_owned));
@@ -161,7 +173,7 @@ fn read_json_fault(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Faul
     let code = code.rsplit('#').next().unwrap_or_default();
     let message = ["message", "Message"].iter().find_map(|key| document[*key].as_str()).unwrap_or_default();
     let mut fault = Fault::new(code, message).with_status(status.as_u16());
-    if let Value::Object(members) = &document {
+    if let Value::Object(members) = document {
         for (key, value) in
             members.iter().filter(|(key, _)| !matches!(&***key, "__type" | "code" | "message" | "Message"))
         {

@@ -185,12 +185,7 @@ impl S3 {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub(crate) fn forget_content(
-        &self,
-        change: &mut Change,
-        bucket: &Bucket,
-        content: &Content,
-    ) -> Result<(), Fault> {
+    pub(crate) fn forget_content(&self, change: &mut Change, bucket: &Bucket, content: &Content) -> Result<(), Fault> {
         match content {
             Content::None => {}
             Content::Inline { id } => change.batch.delete(&CONTENTS, content_key(bucket, id)),

@@ -171,9 +171,10 @@ impl S3 {
         let current = self.current(bucket, key)?;
         let sequence = match version {
             NULL_VERSION => None,
-            id => Some(identifier::sequence(id).ok_or_else(|| {
-                faults::invalid_argument("Invalid version id specified", "versionId", id)
-            })?),
+            id => Some(
+                identifier::sequence(id)
+                    .ok_or_else(|| faults::invalid_argument("Invalid version id specified", "versionId", id))?,
+            ),
         };
         let Some(current) = current else { return Ok(None) };
         let is_asked = |found: &ObjectVersion| found.version_text() == version;
@@ -190,13 +191,7 @@ impl S3 {
     ///
     /// # Errors
     /// `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` for a delete marker by its id.
-    pub(crate) fn readable(
-        &self,
-        bucket: &Bucket,
-        key: &str,
-        which: Which<'_>,
-        method: &str,
-    ) -> Result<Placed, Fault> {
+    pub(crate) fn readable(&self, bucket: &Bucket, key: &str, which: Which<'_>, method: &str) -> Result<Placed, Fault> {
         match which {
             Which::Current => match self.current(bucket, key)? {
                 Some(found) if found.value.marker => Err(faults::no_such_key(key)

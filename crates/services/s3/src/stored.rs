@@ -55,3 +55,11 @@ pub(crate) fn scan(store: &Store, table: &'static Table, scan: Scan) -> Result<V
 pub(crate) fn unreadable(error: StoreError) -> Fault {
     faults::internal(error.to_string())
 }
+
+/// A text column of a row.
+pub(crate) fn text_column(row: &Row, column: usize) -> &str {
+    match row.columns.get(column) {
+        Some(windlass_store::ColumnValue::Text(text)) => text,
+        _ => "",
+    }
+}

@@ -86,9 +86,10 @@ pub(crate) fn of_journal(error: &JournalError) -> Fault {
         JournalError::Write(error) => of_commit(error),
         JournalError::Page => invalid_token(),
         JournalError::Stopping => unavailable(error.to_string()),
-        JournalError::Turn { .. } | JournalError::Record { .. } | JournalError::Definition { .. } => {
-            Fault::internal(error.to_string())
-        }
+        JournalError::Turn { .. }
+        | JournalError::Record { .. }
+        | JournalError::Definition { .. }
+        | JournalError::Panicked { .. } => Fault::internal(error.to_string()),
     }
 }
 

@@ -23,7 +23,7 @@ mod task_answer;
 
 pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
 pub use environment::Environment;
-pub use integration::{Integrations, OUTGOING_CALLS_MAX};
+pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner};
 pub use machine::{MACHINES_CACHED_MAX, STATE_MACHINES};
 pub use page::FACTS;
 pub use service::StepFunctions;

@@ -7,6 +7,7 @@
 //! answer; `await` waits until an execution is over; `history` compares the
 //! types of its events.
 
+mod integrations;
 mod world;
 
 use std::collections::HashMap;
@@ -253,6 +254,48 @@ async fn an_activity_task_waits_over_a_restart_and_is_handed_out_once() {
     let answer = object! { "taskToken" => &task["taskToken"], "output" => "8" };
     world.call("SendTaskSuccess", answer).await.unwrap();
     assert_eq!(status_of(&world, &arn).await["output"], Value::from("8"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_leaves_while_its_task_is_handed_over_strands_nothing() {
+    let world = std::sync::Arc::new(World::new().await);
+    world.call("CreateActivity", object! { "name" => "a" }).await.unwrap();
+    let arn = started(&world, one_task(ACTIVITY)).await;
+    world.disk.pause_syncs();
+    let worker = {
+        let world = world.clone();
+        tokio::spawn(async move { world.call("GetActivityTask", object! { "activityArn" => ACTIVITY }).await })
+    };
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    worker.abort();
+    assert!(worker.await.is_err(), "the worker has its answer before the start is durable");
+    world.disk.release_syncs();
+    let task = world.call("GetActivityTask", object! { "activityArn" => ACTIVITY }).await.unwrap().output;
+    let answer = object! { "taskToken" => &task["taskToken"], "output" => "8" };
+    world.call("SendTaskSuccess", answer).await.unwrap();
+    assert_eq!(status_of(&world, &arn).await["output"], Value::from("8"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_with_an_idempotency_key_is_applied_once() {
+    let world = World::new().await;
+    let pass = object! { "Type" => "Pass", "End" => true };
+    let first = started(&world, object! { "StartAt" => "P", "States" => object! { "P" => pass } }).await;
+    let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+    for (name, key) in [(None, "k1"), (Some("named"), "k2")] {
+        let mut start = windlass_value::Object::new();
+        start.insert("stateMachineArn", machine);
+        if let Some(name) = name {
+            start.insert("name", name);
+        }
+        let once = world.call_once("StartExecution", start.clone().into(), Some(key)).await.unwrap().output;
+        status_of(&world, &once["executionArn"]).await;
+        let again = world.call_once("StartExecution", start.clone().into(), Some(key)).await.unwrap().output;
+        assert_eq!(once, again);
+        assert_ne!(once["executionArn"], first);
+        let other = world.call_once("StartExecution", start.into(), Some("k3")).await;
+        assert_eq!(other.is_err(), name.is_some(), "another call is another start");
+    }
 }
 
 #[tokio::test(start_paused = true)]

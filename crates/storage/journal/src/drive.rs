@@ -23,6 +23,9 @@ const TURN_EVENTS_MAX: usize = 256;
 const TOO_LARGE_CAUSE: &str = "The execution produced more data at once than can be stored together. \
     Run fewer branches or iterations at the same time, or pass on less data.";
 
+/// Cause of an execution that met a fault of the server's.
+const PANICKED_CAUSE: &str = "A fault of the server ended this execution. The server's log says what it was.";
+
 impl Journal {
     /// Makes a turn durable, then lets its effects out.
     pub(crate) async fn commit_turn(
@@ -43,14 +46,19 @@ impl Journal {
         self.finish_turn(live, turn, outcome)
     }
 
-    /// A turn is larger than the store takes, and would be each time: the
+    /// A turn is larger than the store takes, or panics, and would each time: the
     /// execution, as it was before, fails.
-    async fn give_up(&self, live: &mut Box<Live>, refused: JournalError) -> Result<(), JournalError> {
-        tracing::error!(execution = %live.key.arn(), error = %refused, "a turn does not fit into the store: the execution fails");
+    async fn give_up(
+        &self,
+        live: &mut Box<Live>,
+        refused: JournalError,
+        cause: &'static str,
+    ) -> Result<(), JournalError> {
+        tracing::error!(execution = %live.key.arn(), error = %refused, "a turn cannot be made: the execution fails");
         let key = live.key.clone();
         // What is in memory went past what is stored.
         *live = load_blocking(self, &key).await?.ok_or(refused)?;
-        let fail = EventKind::Fail { error: "States.Runtime".into(), cause: TOO_LARGE_CAUSE.into() };
+        let fail = EventKind::Fail { error: "States.Runtime".into(), cause: cause.into() };
         let turn = self.make_turn(live, vec![Delivery { what: What::Event(fail), reply: None }])?;
         self.commit_turn(live, turn).await
     }
@@ -217,8 +225,27 @@ impl Journal {
     }
 }
 
+/// Gives the slot back of a drive that panics where no turn is made, so that the
+/// next event finds the execution in the store.
+struct SlotGuard {
+    journal: Journal,
+    key: ExecutionKey,
+    slot: Arc<Slot>,
+}
+
+impl Drop for SlotGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(execution = %self.key.arn(), "the drive of an execution panicked");
+            let error = JournalError::Panicked { arn: self.key.arn().to_string() };
+            self.journal.abandon(&self.key, &self.slot, &error);
+        }
+    }
+}
+
 /// Runs turns of one execution until nothing is queued for it.
 async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
+    let _guard = SlotGuard { journal: journal.clone(), key: key.clone(), slot: slot.clone() };
     loop {
         let (live, deliveries) = {
             let mut state = slot.state.lock();
@@ -264,7 +291,10 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
             Err(error) => Err(error),
         };
         let outcome = match outcome {
-            Err(error @ JournalError::Write(CommitError::TooLarge)) => journal.give_up(&mut live, error).await,
+            Err(error @ JournalError::Write(CommitError::TooLarge)) => {
+                journal.give_up(&mut live, error, TOO_LARGE_CAUSE).await
+            }
+            Err(error @ JournalError::Panicked { .. }) => journal.give_up(&mut live, error, PANICKED_CAUSE).await,
             outcome => outcome,
         };
         if let Err(error) = outcome {

@@ -39,6 +39,12 @@ pub enum JournalError {
     /// The token of a page is not one of ours.
     #[error("the token of the page is not valid")]
     Page,
+    /// A turn panicked: a fault of this server's.
+    #[error("execution {arn}: a turn of it panicked")]
+    Panicked {
+        /// Which execution.
+        arn: String,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,

@@ -43,4 +43,4 @@ pub use query::ExecutionQuery;
 pub use record::Record;
 pub use stored::TurnError;
 pub use tables::TABLES;
-pub use tasks::{Answers, Permit, TaskJob, Tasks};
+pub use tasks::{Answers, CutOff, Permit, TaskJob, Tasks};

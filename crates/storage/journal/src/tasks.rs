@@ -26,11 +26,32 @@ pub trait Tasks: Send + Sync + 'static {
     /// sent.
     fn perform(self: Arc<Self>, job: TaskJob);
 
+    /// Takes up a job that an earlier run of the server submitted, and answers
+    /// the task when it ends; `submitted` is what was stored when it was accepted.
+    fn resume(self: Arc<Self>, job: TaskJob, submitted: Payload);
+
     /// Nobody waits for this task any more.
     fn cancel(&self, execution_arn: &Text, task: TaskId);
 
-    /// What a call fails with that a crash cut off: (error, cause).
-    fn cut_off(&self, call: &TaskCall) -> (Text, Text);
+    /// What becomes of a call that a crash cut off.
+    fn cut_off(&self, identity: &Identity, call: &TaskCall) -> CutOff;
+
+    /// A Standard execution has closed, which is durable.
+    fn closed(&self, _execution_arn: &Text) {}
+}
+
+/// What becomes of a call that was under way when the server died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CutOff {
+    /// It is made once more: the callee answers a repeat as it answered first.
+    Again,
+    /// It fails, for nobody knows whether it took effect.
+    Failed {
+        /// The error's name.
+        error: Text,
+        /// The cause.
+        cause: Text,
+    },
 }
 
 /// One task to perform.

@@ -1,5 +1,7 @@
 //! One turn: events in, one batch out, effects after it is durable.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use windlass_asl::{Pattern, Resource, StateKind};
@@ -16,7 +18,7 @@ use crate::live::Live;
 use crate::slot::{Applied, Delivery, What};
 use crate::stored::{Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
-use crate::tasks::{Answers, Permit, TaskJob};
+use crate::tasks::{Answers, CutOff, Permit, TaskJob};
 use crate::timers::HORIZON_MS;
 
 /// Turns after which a snapshot is written.
@@ -30,10 +32,28 @@ pub(crate) struct Turn {
     replies: Vec<(oneshot::Sender<Applied>, bool)>,
     effects: Vec<Effect>,
     admitted: Vec<(TaskId, Permit)>,
-    offered: Vec<TaskCall>,
+    offered: Vec<Offer>,
     /// What the turn's budget left no room for, in order: for the next one.
     pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
+}
+
+/// A task to take up after a restart.
+pub(crate) enum Offer {
+    /// To be sent, and stored as started first.
+    Send(TaskCall),
+    /// To be sent once more: its start is durable.
+    Again(TaskCall),
+    /// A job that was submitted, with what its service answered.
+    Resume(TaskCall, Payload),
+}
+
+impl Offer {
+    fn call(&self) -> &TaskCall {
+        match self {
+            Offer::Send(call) | Offer::Again(call) | Offer::Resume(call, _) => call,
+        }
+    }
 }
 
 /// What the outbox keeps of a task, beside what its frame and definition say.
@@ -45,6 +65,9 @@ pub(crate) struct StoredCall {
     pub(crate) role_arn: Option<String>,
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline: Option<i64>,
+    /// What the service answered when it took the job.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) submitted: Option<Place>,
 }
 
 pub(crate) fn timer_key(row: &Key, timer: TimerId) -> Key {
@@ -63,7 +86,16 @@ pub(crate) fn continue_key(row: &Key) -> Key {
 impl Journal {
     /// Runs the machine over what was delivered, as far as the turn's budget
     /// goes, and makes the batch.
+    ///
+    /// # Errors
+    /// Where storage cannot be read; `Panicked`, after which `live` is not to be
+    /// trusted: the execution as it is stored is.
     pub(crate) fn make_turn(&self, live: &mut Live, deliveries: Vec<Delivery>) -> Result<Turn, JournalError> {
+        let made = catch_unwind(AssertUnwindSafe(|| self.make_turn_unguarded(live, deliveries)));
+        made.unwrap_or_else(|_| Err(JournalError::Panicked { arn: live.key.arn().to_string() }))
+    }
+
+    fn make_turn_unguarded(&self, live: &mut Live, deliveries: Vec<Delivery>) -> Result<Turn, JournalError> {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
         let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
@@ -77,6 +109,7 @@ impl Journal {
         let mut effects: Vec<Effect> = Vec::new();
         let mut touched: Vec<TaskId> = Vec::new();
         let mut offered = Vec::new();
+        let mut submitted: Vec<(TaskId, Payload)> = Vec::new();
         let mut applied_any = false;
         let mut budget = Budget::default();
 
@@ -122,6 +155,9 @@ impl Journal {
                     live.timer_rows.remove(timer);
                     batch.delete(&TIMERS, timer_key(&row, *timer));
                 }
+                if let EventKind::TaskSubmitted { task, output } = &kind {
+                    submitted.push((*task, output.clone()));
+                }
                 run(live, &mut writer, &mut effects, &mut budget, serial, kind);
             } else if let EventKind::TimerFired { timer } = &kind {
                 // A row that outlived its wait: nobody will ever want it.
@@ -165,6 +201,11 @@ impl Journal {
         let continues = live.execution.has_work();
         self.batch_timers(live, &row, &effects, &mut batch);
         self.batch_tasks(live, &row, &effects, &touched, &mut writer, &mut batch)?;
+        for (task, output) in submitted {
+            if live.task_rows.contains(&task) && is_job(live, task) {
+                self.batch_submitted(live, task, &output, &mut writer, &mut batch)?;
+            }
+        }
         if continues != live.continue_row {
             live.continue_row = continues;
             let key = continue_key(&row);
@@ -257,6 +298,7 @@ impl Journal {
                     parameters: writer.place(&call.parameters),
                     role_arn: call.role_arn.as_ref().map(|role| role.to_string()),
                     deadline: call.deadline.map(Timestamp::as_ms),
+                    submitted: None,
                 };
                 let value = serde_json::to_vec(&stored).map_err(|error| JournalError::Record {
                     arn: live.key.arn().to_string(),
@@ -277,6 +319,32 @@ impl Journal {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a job's answer with its task, to go on watching it after a restart.
+    fn batch_submitted(
+        &self,
+        live: &Live,
+        task: TaskId,
+        output: &Payload,
+        writer: &mut TurnWriter,
+        batch: &mut Batch,
+    ) -> Result<(), JournalError> {
+        let key = task_key(&live.key.row(), task);
+        let Some(stored) = self.stored_call(live, &key)? else { return Ok(()) };
+        let stored = StoredCall { submitted: Some(writer.place(output)), ..stored };
+        let value = serde_json::to_vec(&stored)
+            .map_err(|error| JournalError::Record { arn: live.key.arn().to_string(), reason: error.to_string() })?;
+        batch.put(&OUTBOX, key, outbox_columns("task", live.key.arn()), value);
+        Ok(())
+    }
+
+    fn stored_call(&self, live: &Live, key: &Key) -> Result<Option<StoredCall>, JournalError> {
+        let Some(row) = self.store().get(&OUTBOX, key)? else { return Ok(None) };
+        let stored = serde_json::from_slice(&row.value);
+        stored
+            .map(Some)
+            .map_err(|error| JournalError::Record { arn: live.key.arn().to_string(), reason: error.to_string() })
     }
 
     /// After the batch is durable (or refused): answers those who wait and
@@ -317,62 +385,87 @@ impl Journal {
                         self.perform(live, call, started);
                     }
                 }
-                Effect::Continue | Effect::Finished(_) => {}
+                Effect::Finished(_) => self.tasks().closed(live.key.arn()),
+                Effect::Continue => {}
             }
         }
-        for call in offered {
+        for offer in offered {
             // A later event of the turn may have ended it.
-            if live.execution.task(call.task).is_some() {
-                self.perform(live, call, None);
+            if live.execution.task(offer.call().task).is_none() {
+                continue;
+            }
+            match offer {
+                Offer::Send(call) => self.perform(live, call, None),
+                Offer::Again(call) => {
+                    // It was counted when it was sent first; a slot it does not get now it goes without.
+                    let permit = self.tasks().admit(&call).unwrap_or_else(|| Box::new(()));
+                    self.perform(live, call, Some(permit));
+                }
+                Offer::Resume(call, submitted) => {
+                    let job = self.job(live, call, None);
+                    self.tasks().clone().resume(job, submitted);
+                }
             }
         }
         Ok(())
     }
 
     fn perform(&self, live: &Live, call: TaskCall, started: Option<Permit>) {
-        let answers = Answers::durable(self.clone(), live.key.clone(), call.task);
-        let job = TaskJob { identity: live.execution.identity.clone(), call, started, answers };
+        let job = self.job(live, call, started);
         self.tasks().clone().perform(job);
     }
 
+    fn job(&self, live: &Live, call: TaskCall, started: Option<Permit>) -> TaskJob {
+        let answers = Answers::durable(self.clone(), live.key.clone(), call.task);
+        TaskJob { identity: live.execution.identity.clone(), call, started, answers }
+    }
+
     /// A task the outbox names after a restart: not sent yet, it is sent now;
-    /// sent and unanswered, it fails, for nobody knows whether it took effect.
+    /// sent and unanswered, it fails, for nobody knows whether it took effect,
+    /// unless its callee knows repeats; a submitted job is taken up again.
     fn recover_task(
         &self,
         live: &mut Live,
         task: TaskId,
-        offered: &mut Vec<TaskCall>,
+        offered: &mut Vec<Offer>,
         run: &mut dyn FnMut(&mut Live, EventKind),
     ) -> Result<(), JournalError> {
         live.task_rows.insert(task);
         let Some(phase) = live.execution.task(task).map(|run| run.phase) else { return Ok(()) };
-        let Some(call) = self.read_call(live, task)? else { return Ok(()) };
-        match phase {
-            TaskPhase::Scheduled => offered.push(call),
-            TaskPhase::Started if call.resource != Resource::Activity => {
-                let (error, cause) = self.tasks().cut_off(&call);
-                let failure = windlass_workflow::TaskFailure::Run;
-                run(live, EventKind::TaskFailed { task, error: Some(error), cause: Some(cause), failure });
+        let Some((call, submitted)) = self.read_call(live, task)? else { return Ok(()) };
+        match (phase, submitted) {
+            (TaskPhase::Scheduled, _) => offered.push(Offer::Send(call)),
+            (TaskPhase::Started, _) if call.resource != Resource::Activity => {
+                match self.tasks().cut_off(&live.execution.identity, &call) {
+                    CutOff::Again => offered.push(Offer::Again(call)),
+                    CutOff::Failed { error, cause } => {
+                        let failure = windlass_workflow::TaskFailure::Run;
+                        run(live, EventKind::TaskFailed { task, error: Some(error), cause: Some(cause), failure });
+                    }
+                }
             }
-            TaskPhase::Started | TaskPhase::Submitted => {}
+            (TaskPhase::Submitted, Some(submitted)) if is_job(live, task) => {
+                offered.push(Offer::Resume(call, submitted));
+            }
+            (TaskPhase::Started | TaskPhase::Submitted, _) => {}
         }
         Ok(())
     }
 
-    /// A task's call, from its outbox row, frame and definition.
-    fn read_call(&self, live: &Live, task: TaskId) -> Result<Option<TaskCall>, JournalError> {
+    /// A task's call, from its outbox row, frame and definition; with the answer
+    /// of a job that was submitted.
+    fn read_call(&self, live: &Live, task: TaskId) -> Result<Option<(TaskCall, Option<Payload>)>, JournalError> {
         let arn = live.key.arn();
-        let Some(row) = self.store().get(&OUTBOX, &task_key(&live.key.row(), task))? else { return Ok(None) };
-        let damaged = |reason: String| JournalError::Record { arn: arn.to_string(), reason };
-        let stored: StoredCall = serde_json::from_slice(&row.value).map_err(|error| damaged(error.to_string()))?;
+        let Some(stored) = self.stored_call(live, &task_key(&live.key.row(), task))? else { return Ok(None) };
         let Some(frame) = live.execution.frames.get(&task.frame) else { return Ok(None) };
         let Some(state) = windlass_workflow::state_of(&live.definition.program, &live.execution, frame) else {
             return Ok(None);
         };
         let StateKind::Task(definition) = &state.kind else { return Ok(None) };
         let parameters: Payload = self.read_payload(&live.key, stored.parameters)?;
+        let submitted = stored.submitted.map(|place| self.read_payload(&live.key, place)).transpose()?;
         let token = windlass_workflow::token_wanted(&definition.resource).then(|| self.seal(arn, task));
-        Ok(Some(TaskCall {
+        let call = TaskCall {
             task,
             state: state.name.clone(),
             resource: definition.resource.clone(),
@@ -382,7 +475,8 @@ impl Journal {
             deadline: stored.deadline.map(Timestamp),
             token,
             retry_count: frame.retries.count,
-        }))
+        };
+        Ok(Some((call, submitted)))
     }
 }
 
@@ -447,7 +541,8 @@ fn is_job(live: &Live, task: TaskId) -> bool {
 pub(crate) fn may_park(live: &Live) -> bool {
     live.execution.frames.values().all(|frame| match &frame.phase {
         Phase::Wait { .. } | Phase::Retry { .. } | Phase::Parallel(_) | Phase::Map(_) => true,
-        Phase::Task(run) => !needs_row(live, run.task),
+        // Whoever watches a job finds the execution in the store.
+        Phase::Task(run) => run.phase == TaskPhase::Submitted || !needs_row(live, run.task),
         Phase::Enter | Phase::Work => false,
     })
 }

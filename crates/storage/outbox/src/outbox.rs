@@ -170,6 +170,15 @@ impl Outbox {
         }
     }
 
+    /// Whether the store holds an entry of that id.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub fn contains(&self, account: &str, region: &str, id: &str) -> Result<bool, StoreError> {
+        let key = entry_key(account, region, self.shared.name, id);
+        Ok(self.shared.store.get(&ENTRIES, &key)?.is_some())
+    }
+
     /// How many deliveries are under way.
     pub fn under_way(&self) -> usize {
         self.shared.state.lock().workers

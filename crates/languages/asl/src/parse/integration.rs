@@ -1,11 +1,11 @@
-//! What an optimized integration asks of its parameters at create time.
+//! What an optimized integration asks of its parameters.
 
 /// Parameters of one call.
-pub(crate) struct Parameters {
+pub struct Parameters {
     /// Must be there.
-    pub(crate) required: &'static [&'static str],
+    pub required: &'static [&'static str],
     /// May be there beside the required ones; `None` where the list is not known.
-    pub(crate) optional: Option<&'static [&'static str]>,
+    pub optional: Option<&'static [&'static str]>,
 }
 
 /// Parameters of DynamoDB's calls that write one item.
@@ -22,7 +22,7 @@ const WRITE_ITEM: &[&str] = &[
 ];
 
 /// What is asked of `service:action`; `None` where nothing is checked.
-pub(crate) fn parameters(service: &str, action: &str) -> Option<Parameters> {
+pub fn parameters(service: &str, action: &str) -> Option<Parameters> {
     let (required, optional): (&[&str], Option<&[&str]>) = match (service, action) {
         ("lambda", "invoke") => (
             &["FunctionName"],

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use windlass_value::{LineIndex, SpanMap, Text, Value, parse, parse_with_spans};
 
+pub use integration::{Parameters as IntegrationParameters, parameters as integration_parameters};
 pub(crate) use place::Place;
 pub(crate) use record::Record;
 pub(crate) use walk::Walk;

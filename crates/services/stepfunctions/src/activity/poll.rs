@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Value, object};
 
 use super::catalog::{Activities, ActivityName};
-use super::queue::Queues;
+use super::queue::{Handed, Queues};
 use crate::request::Request;
 
 /// How long a worker's poll is held open.
@@ -23,11 +24,23 @@ pub(crate) async fn poll(activities: &Activities, queues: &Queues, request: Requ
     })?;
     let deadline = tokio::time::Instant::now() + Duration::from_millis(POLL_MS);
     loop {
-        let Ok(task) = tokio::time::timeout_at(deadline, poller.next()).await else {
+        let Ok(mut handed) = tokio::time::timeout_at(deadline, poller.next()).await else {
             return Ok(Value::empty_object().into());
         };
-        // False: the task timed out or its execution ended since it was queued.
-        if task.answers.started(worker.cloned()).await {
+        // The start is stored to its end even when the worker goes away meanwhile: the
+        // task is then the next worker's.
+        let worker = worker.cloned();
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            if handed.start(worker).await {
+                // Whoever does not take it gives it back.
+                drop(sender.send(handed));
+            } else {
+                // The task timed out or its execution ended since it was queued.
+                handed.take();
+            }
+        });
+        if let Some(task) = receiver.await.ok().and_then(Handed::take) {
             return Ok(object! { "taskToken" => task.token, "input" => task.input.text() }.into());
         }
     }

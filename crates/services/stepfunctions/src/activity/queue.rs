@@ -19,6 +19,8 @@ pub(crate) struct PendingTask {
     pub(crate) token: Text,
     pub(crate) input: Payload,
     pub(crate) answers: Answers,
+    /// Whether it is stored that a worker took it; that worker went away before it had it.
+    pub(crate) is_started: bool,
 }
 
 /// The queues of all activities, by ARN, in memory: the journal offers what
@@ -84,6 +86,18 @@ impl Queues {
         Ok(())
     }
 
+    /// Gives a task back that a worker took and never got: it is the next one's.
+    fn give_back(&self, activity: &Text, task: PendingTask) {
+        let key = (task.execution_arn.clone(), task.task);
+        let mut state = self.state.lock();
+        state.activity_of.insert(key.clone(), activity.clone());
+        let queue = state.by_activity.entry(activity.clone()).or_default();
+        if queue.tasks.insert(key.clone(), task).is_none() {
+            queue.order.push_front(key);
+        }
+        queue.wake.notify_one();
+    }
+
     /// Forgets a task, if it still waits.
     pub(crate) fn cancel(&self, execution_arn: &Text, task: TaskId) {
         let key = (execution_arn.clone(), task);
@@ -130,12 +144,43 @@ impl Queues {
     }
 }
 
+/// A task on its way to a worker. Dropped before it is taken, it goes back to the queue.
+pub(crate) struct Handed {
+    queues: Queues,
+    activity: Text,
+    task: Option<PendingTask>,
+}
+
+impl Handed {
+    /// The task, for a worker that is there; or for nobody.
+    pub(crate) fn take(mut self) -> Option<PendingTask> {
+        self.task.take()
+    }
+
+    /// Makes durable that a worker has it. False: nobody waits for it any more.
+    pub(crate) async fn start(&mut self, worker: Option<Text>) -> bool {
+        let Some(task) = &mut self.task else { return false };
+        if !task.is_started {
+            task.is_started = task.answers.started(worker).await;
+        }
+        task.is_started
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            self.queues.give_back(&self.activity, task);
+        }
+    }
+}
+
 impl Poller {
     /// The next task. Dropping the future takes nothing from the queue.
-    pub(crate) async fn next(&self) -> PendingTask {
+    pub(crate) async fn next(&self) -> Handed {
         loop {
             if let Some(task) = self.queues.pop(&self.activity) {
-                return task;
+                return Handed { queues: self.queues.clone(), activity: self.activity.clone(), task: Some(task) };
             }
             self.wake.notified().await;
         }

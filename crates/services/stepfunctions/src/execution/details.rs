@@ -1,22 +1,34 @@
 //! What an execution remembers of the machine it was started from, in the
 //! record's `details`.
 
+use windlass_protocol::Call;
 use windlass_value::{Object, Text, Timestamp, Value};
 
+use crate::integration::calling_execution;
 use crate::machine::{Settings, StateMachine};
 
 const TRACE_HEADER: &str = "traceHeader";
 const REVISION_ID: &str = "revisionId";
 const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
+/// The execution whose task started this one.
+const STARTED_BY: &str = "startedByExecution";
+/// The idempotency key of the call that started it.
+const START_KEY: &str = "startKey";
 
 /// The details of a new execution.
-pub(super) fn of_machine(machine: &StateMachine, trace_header: Option<&Text>) -> Object {
+pub(super) fn of_start(machine: &StateMachine, trace_header: Option<&Text>, call: &Call) -> Object {
     let mut details = Object::new();
     if let Some(header) = trace_header {
         details.insert(TRACE_HEADER, header);
     }
     if let Some(revision_id) = &machine.revision_id {
         details.insert(REVISION_ID, revision_id);
+    }
+    if let Some(parent) = calling_execution(call) {
+        details.insert(STARTED_BY, parent);
+    }
+    if let Some(key) = &call.idempotency_key {
+        details.insert(START_KEY, key);
     }
     details.insert(UPDATED_AT_MS, machine.updated_at.as_ms());
     // Defaults are left out: most executions have nothing but defaults.
@@ -28,6 +40,10 @@ pub(super) fn of_machine(machine: &StateMachine, trace_header: Option<&Text>) ->
 
 pub(super) fn trace_header(details: &Object) -> Option<&Value> {
     details.get(TRACE_HEADER)
+}
+
+pub(super) fn start_key(details: &Object) -> Option<Text> {
+    details.get(START_KEY).and_then(Value::as_str).map(Text::from)
 }
 
 pub(super) fn revision_id(details: &Object) -> Option<&Value> {

@@ -9,6 +9,7 @@ use super::details;
 use crate::arn;
 use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
+use crate::integration::execution_name_of;
 use crate::machine::{Machines, Named, StateMachine};
 use crate::name;
 use crate::request::Request;
@@ -32,8 +33,12 @@ pub(crate) async fn start(
     let record = match started {
         Ok(record) => record,
         Err(StartError::Exists(record)) => {
-            let is_repeat = record.status == Status::Running
-                && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text();
+            // The same call again, or AWS's rule for a name that is taken.
+            let is_same_call = request.call.idempotency_key.is_some()
+                && details::start_key(&record.details()) == request.call.idempotency_key;
+            let is_repeat = is_same_call
+                || (record.status == Status::Running
+                    && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text());
             if !is_repeat {
                 return Err(execution_already_exists(&record.arn));
             }
@@ -69,7 +74,11 @@ pub(super) fn new_execution(
             name::check(given)?;
             given.clone()
         }
-        None => environment.uuid(),
+        // A repeat of the call finds the execution that the first one started.
+        None => match &request.call.idempotency_key {
+            Some(key) => execution_name_of(key),
+            None => environment.uuid(),
+        },
     };
     let input = checked_input(request, environment.payload_bytes_max)?;
     let resource = if machine.is_express() {
@@ -90,7 +99,7 @@ pub(super) fn new_execution(
     };
     // The HTTP header wins over the member.
     let trace_header = request.call.trace.as_ref().or(request.text("traceHeader")?);
-    let details = details::of_machine(machine, trace_header);
+    let details = details::of_start(machine, trace_header, request.call);
     Ok(NewExecution { identity, definition: machine.definition.clone(), details })
 }
 

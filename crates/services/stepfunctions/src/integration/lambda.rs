@@ -1,26 +1,22 @@
 use bytes::Bytes;
-use windlass_protocol::Reply;
+use windlass_protocol::{Models, Reply};
 use windlass_value::{Object, Payload, Text, Value, object, parse, validate};
 use windlass_workflow::TaskCall;
 
 use super::failure::{Failure, LAMBDA};
 use super::http_metadata;
-use super::parameters::{ParameterRules, json, optional, required};
+use super::parameters;
 use super::task_call::TaskCaller;
 
 const SERVICE: &str = "lambda";
+/// Parameters that are handed on as they are.
+const STRINGS: &[&str] =
+    &["FunctionName", "InvocationType", "Qualifier", "LogType", "TenantId", "DurableExecutionName"];
 
-/// The parameters of `lambda:invoke`.
-pub(super) static PARAMETERS: ParameterRules = ParameterRules {
-    fields: &[
-        required("FunctionName"),
-        optional("InvocationType"),
-        optional("Qualifier"),
-        optional("LogType"),
-        json("ClientContext"),
-        json("Payload"),
-    ],
-};
+/// Why these parameters cannot start `lambda:invoke`; `None` when they can.
+pub(super) fn refusal(parameters: &Value) -> Option<String> {
+    parameters::refusal("lambda", "invoke", STRINGS, parameters)
+}
 
 /// A function's ARN as Resource: the input is the event, the answer the result.
 pub(super) async fn call_function(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Payload, Failure> {
@@ -37,9 +33,9 @@ pub(super) async fn call_function(caller: TaskCaller<'_>, task: &TaskCall) -> Re
 pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Payload, Failure> {
     let parameters = task.parameters.value();
     let mut input = Object::new();
-    for name in ["FunctionName", "InvocationType", "Qualifier", "LogType"] {
+    for name in STRINGS {
         if let Some(value @ Value::String(_)) = parameters.get(name) {
-            input.insert(name, value);
+            input.insert(*name, value);
         }
     }
     match parameters.get("ClientContext") {
@@ -93,7 +89,7 @@ async fn invoke_function(
     let request_id = call.request_id.clone();
     match caller.dispatcher.call(call).await {
         Ok(reply) => Ok((reply, request_id)),
-        Err(fault) => Err(Failure::of_fault(&fault, LAMBDA, &request_id)),
+        Err(fault) => Err(Failure::of_fault(&fault, LAMBDA, Models::embedded().service(SERVICE), &request_id)),
     }
 }
 

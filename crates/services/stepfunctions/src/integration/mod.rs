@@ -1,37 +1,65 @@
 //! What performs the tasks of executions: calls to services through the
-//! dispatcher, and the queues of activities.
+//! dispatcher, requests to the outside, and the queues of activities.
 
+mod api_gateway;
 mod aws_sdk;
+mod bedrock;
+mod closings;
 mod depth;
 mod failure;
+mod http;
 mod http_metadata;
+mod job;
 mod lambda;
+mod models;
+mod optimized;
+mod outside;
 mod parameters;
 mod plan;
+mod request;
 mod running;
-mod states;
 mod task_call;
+mod watch;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use windlass_asl::Resource;
-use windlass_journal::{Permit, TaskJob, Tasks};
+use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
 use windlass_protocol::Dispatcher;
 use windlass_store::Store;
-use windlass_value::Text;
-use windlass_workflow::{TaskCall, TaskFailure, TaskId};
+use windlass_value::{Payload, Text};
+use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 
+use self::closings::Closings;
 pub(crate) use self::depth::Depths;
 use self::failure::Failure;
+pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
-use self::running::Running;
+use self::running::{Cancelled, Entry, Running};
 use self::task_call::{Answered, TaskCaller};
+pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
 
 /// Calls to services under way at once; further ones wait their turn.
 pub const OUTGOING_CALLS_MAX: usize = 1_000;
+
+/// Operations that our own services answer, when repeated with the same idempotency key,
+/// as they answered first: a call of theirs that a crash cut off is made again.
+const APPLIED_ONCE: &[(&str, &str)] = &[
+    ("states", "StartExecution"),
+    ("sqs", "SendMessage"),
+    ("sqs", "SendMessageBatch"),
+    ("sns", "Publish"),
+    ("sns", "PublishBatch"),
+    ("events", "PutEvents"),
+    ("dynamodb", "PutItem"),
+    ("dynamodb", "UpdateItem"),
+    ("dynamodb", "DeleteItem"),
+    ("dynamodb", "GetItem"),
+];
 
 /// Performs tasks for the journal.
 pub struct Integrations {
@@ -42,11 +70,14 @@ pub struct Integrations {
     slots: Arc<Semaphore>,
     depths: Depths,
     running: Running,
+    closings: Closings,
+    outside: Outside,
 }
 
 impl Integrations {
     /// Integrations that call through `dispatcher` and look activities up in a
-    /// store opened with [`crate::TABLES`].
+    /// store opened with [`crate::TABLES`]. Requests to the outside fail until
+    /// [`Integrations::with_outside`].
     pub fn new(store: &Store, dispatcher: Dispatcher, environment: Environment) -> Integrations {
         Integrations {
             dispatcher,
@@ -56,7 +87,15 @@ impl Integrations {
             slots: Arc::new(Semaphore::new(OUTGOING_CALLS_MAX)),
             depths: Depths::default(),
             running: Running::default(),
+            closings: Closings::default(),
+            outside: Outside::default(),
         }
+    }
+
+    /// The same, with a way to the outside for HTTP tasks and API Gateway.
+    #[must_use]
+    pub fn with_outside(self, outside: Outside) -> Integrations {
+        Integrations { outside, ..self }
     }
 
     pub(crate) fn depths(&self) -> &Depths {
@@ -82,14 +121,6 @@ impl Integrations {
         (!exists).then(|| format!("The activity {} does not exist.", call.arn))
     }
 
-    fn plan(&self, call: &TaskCall) -> Option<Plan> {
-        match &call.resource {
-            Resource::Function => Some(Plan::Function),
-            Resource::Activity => None,
-            Resource::Integration { service, action, pattern } => Plan::of_integration(service, action, *pattern),
-        }
-    }
-
     /// Puts an activity's task where its workers poll.
     fn offer(self: Arc<Self>, job: TaskJob) {
         let TaskJob { identity, call, answers, .. } = job;
@@ -103,6 +134,7 @@ impl Integrations {
                     token: token.clone(),
                     input: call.parameters.clone(),
                     answers: answers.clone(),
+                    is_started: false,
                 };
                 match self.queues.push(name.arn, task) {
                     Ok(()) => return,
@@ -117,37 +149,36 @@ impl Integrations {
         });
     }
 
+    fn caller<'a>(&'a self, identity: &'a Identity) -> TaskCaller<'a> {
+        TaskCaller {
+            dispatcher: &self.dispatcher,
+            environment: &self.environment,
+            identity,
+            depths: &self.depths,
+            outside: &self.outside,
+            is_about: false,
+        }
+    }
+
+    /// A slot for the call, whose start is durable afterwards; `None` when nobody waits
+    /// for the task any more.
+    async fn begin(&self, plan: &Plan, started: Option<Permit>, answers: &Answers) -> Option<Permit> {
+        if let Some(permit) = started {
+            return Some(permit);
+        }
+        let permit: Permit = match plan.is_outgoing() {
+            // The semaphore is never closed.
+            true => Box::new(self.slots.clone().acquire_owned().await.ok()?),
+            false => Box::new(()),
+        };
+        answers.started(None).await.then_some(permit)
+    }
+
     /// Makes a call, once there is a slot for it and its start is durable.
     async fn make_call(&self, plan: Plan, job: TaskJob) {
         let TaskJob { identity, call, started, answers } = job;
-        if let Some(cause) = plan.refusal(call.parameters.value()) {
-            let refusal = Failure::runtime(cause);
-            answers.failed(Some(refusal.error), Some(refusal.cause), TaskFailure::Schedule).await;
-            return;
-        }
-        let permit: Permit = match started {
-            Some(permit) => permit,
-            None => {
-                let permit: Permit = if plan.is_outgoing() {
-                    // The semaphore is never closed.
-                    let Ok(permit) = self.slots.clone().acquire_owned().await else { return };
-                    Box::new(permit)
-                } else {
-                    Box::new(())
-                };
-                if !answers.started(None).await {
-                    return;
-                }
-                permit
-            }
-        };
-        let caller = TaskCaller {
-            dispatcher: &self.dispatcher,
-            environment: &self.environment,
-            identity: &identity,
-            depths: &self.depths,
-        };
-        let answered = plan.perform(caller, &call).await;
+        let Some(permit) = self.begin(&plan, started, &answers).await else { return };
+        let answered = plan.perform(self.caller(&identity), &call).await;
         drop(permit);
         match answered {
             Ok(Answered::Result(output)) => answers.succeeded(output).await,
@@ -155,24 +186,73 @@ impl Integrations {
             Err(failure) => answers.failed(Some(failure.error), Some(failure.cause), plan.failure()).await,
         };
     }
+
+    /// Submits a job and waits for its end. Told that nobody waits any more, it ends the job.
+    async fn run_job(&self, plan: Plan, mut job: TaskJob, entry: Entry, cancelled: &Cancelled) {
+        let started = job.started.take();
+        let Some(permit) = self.begin(&plan, started, &job.answers).await else { return };
+        if cancelled.is_set() {
+            return;
+        }
+        let answered = plan.perform(self.caller(&job.identity), &job.call).await;
+        drop(permit);
+        let submitted = match answered {
+            Ok(Answered::Result(output) | Answered::Submitted(output)) => output,
+            Err(failure) => {
+                drop(entry);
+                job.answers.failed(Some(failure.error), Some(failure.cause), plan.failure()).await;
+                return;
+            }
+        };
+        let taken = job.answers.submitted(submitted.clone()).await;
+        if taken || cancelled.is_set() {
+            self.watch_job(plan, job, submitted, entry, cancelled).await;
+        }
+    }
+
+    /// Waits for the end of a submitted job.
+    async fn watch_job(&self, plan: Plan, job: TaskJob, submitted: Payload, entry: Entry, cancelled: &Cancelled) {
+        let TaskJob { identity, call, answers, .. } = job;
+        let caller = self.caller(&identity);
+        let Some((row, kind)) = plan.job() else { return };
+        let ended = tokio::select! {
+            biased;
+            () = cancelled.wait() => return self.end_job(row, kind, caller, &call, &submitted).await,
+            ended = self.watch(row, kind, plan.pattern, caller, &call, &submitted) => ended,
+        };
+        drop(entry);
+        match ended {
+            Ok(output) => answers.succeeded(output).await,
+            Err(failure) => answers.failed(Some(failure.error), Some(failure.cause), TaskFailure::Run).await,
+        };
+    }
+
+    /// Whether the callee answers a repeat of this call as it answered first.
+    fn is_applied_once(&self, identity: &Identity, call: &TaskCall) -> bool {
+        let Ok(plan) = Plan::of(&call.resource) else { return false };
+        let Some((service, operation)) = plan.operation() else { return false };
+        if service.model.idempotency_token(operation).is_some() {
+            return true;
+        }
+        if !APPLIED_ONCE.contains(&(service.name, &operation.name)) {
+            return false;
+        }
+        let parameters = call.parameters.value().clone();
+        let made = self.caller(identity).call(call, service.name, &operation.name, parameters, Bytes::new());
+        self.dispatcher.answers_here(&made)
+    }
 }
 
 impl Tasks for Integrations {
     fn refusal(&self, call: &TaskCall) -> Option<String> {
         match &call.resource {
             Resource::Activity => self.activity_refusal(call),
-            Resource::Function => None,
-            Resource::Integration { service, action, pattern } => {
-                Plan::of_integration(service, action, *pattern)?.refusal(call.parameters.value())
-            }
+            resource => Plan::of(resource).ok()?.refusal(call.parameters.value()),
         }
     }
 
     fn admit(&self, call: &TaskCall) -> Option<Permit> {
-        let plan = self.plan(call)?;
-        if plan.refusal(call.parameters.value()).is_some() {
-            return None;
-        }
+        let plan = Plan::of(&call.resource).ok()?;
         if !plan.is_outgoing() {
             return Some(Box::new(()));
         }
@@ -184,16 +264,43 @@ impl Tasks for Integrations {
         if job.call.resource == Resource::Activity {
             return self.offer(job);
         }
-        let Some(plan) = self.plan(&job.call) else {
-            tokio::spawn(async move {
-                let refusal = Failure::task(plan::no_backend(&job.call.resource));
-                job.answers.failed(Some(refusal.error), Some(refusal.cause), TaskFailure::Schedule).await;
-            });
-            return;
+        let plan = match Plan::of(&job.call.resource) {
+            Ok(plan) => plan,
+            Err(why) => {
+                tokio::spawn(async move {
+                    let refusal = Failure::task(why);
+                    job.answers.failed(Some(refusal.error), Some(refusal.cause), TaskFailure::Schedule).await;
+                });
+                return;
+            }
         };
         let (arn, task) = (job.identity.arn.clone(), job.call.task);
         let integrations = self.clone();
-        self.running.spawn(arn, task, async move { integrations.make_call(plan, job).await });
+        if plan.is_sync() {
+            self.running.spawn_job(arn, task, move |entry, cancelled| async move {
+                integrations.run_job(plan, job, entry, &cancelled).await;
+            });
+        } else {
+            self.running.spawn(arn, task, async move { integrations.make_call(plan, job).await });
+        }
+    }
+
+    fn resume(self: Arc<Self>, job: TaskJob, submitted: Payload) {
+        let (arn, task) = (job.identity.arn.clone(), job.call.task);
+        let plan = match Plan::of(&job.call.resource) {
+            Ok(plan) => plan,
+            Err(why) => {
+                tokio::spawn(async move {
+                    let refusal = Failure::task(why);
+                    job.answers.failed(Some(refusal.error), Some(refusal.cause), TaskFailure::Run).await;
+                });
+                return;
+            }
+        };
+        let integrations = self.clone();
+        self.running.spawn_job(arn, task, move |entry, cancelled| async move {
+            integrations.watch_job(plan, job, submitted, entry, &cancelled).await;
+        });
     }
 
     fn cancel(&self, execution_arn: &Text, task: TaskId) {
@@ -201,7 +308,10 @@ impl Tasks for Integrations {
         self.running.cancel(execution_arn, task);
     }
 
-    fn cut_off(&self, call: &TaskCall) -> (Text, Text) {
+    fn cut_off(&self, identity: &Identity, call: &TaskCall) -> CutOff {
+        if self.is_applied_once(identity, call) {
+            return CutOff::Again;
+        }
         let cause = "The server was restarted while this call was under way, so it is not known whether it took effect. The task's Retry decides whether it is made again.";
         let is_lambda = match &call.resource {
             Resource::Function => true,
@@ -210,6 +320,10 @@ impl Tasks for Integrations {
         };
         // AWS's usual Retry for functions names this error.
         let error = if is_lambda { "Lambda.SdkClientException" } else { "States.TaskFailed" };
-        (error.into(), cause.into())
+        CutOff::Failed { error: error.into(), cause: cause.into() }
+    }
+
+    fn closed(&self, execution_arn: &Text) {
+        self.closings.closed(execution_arn);
     }
 }

@@ -1,64 +1,34 @@
-use windlass_value::Value;
+//! Which parameters an integration takes.
 
-/// The parameters an integration takes.
-pub(super) struct ParameterRules {
-    pub(super) fields: &'static [Field],
-}
+use windlass_asl::integration_parameters;
+use windlass_protocol::SdkProblem;
+use windlass_value::{Object, Value};
 
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) required: bool,
-    /// Takes any JSON, not only a string.
-    pub(super) is_json: bool,
-}
+use super::models::{cannot_start, problem_text};
 
-/// A field that must be there and be a string.
-pub(super) const fn required(name: &'static str) -> Field {
-    Field { name, required: true, is_json: false }
-}
-
-/// A field that may be left out and else is a string.
-pub(super) const fn optional(name: &'static str) -> Field {
-    Field { name, required: false, is_json: false }
-}
-
-/// A field that may be any JSON.
-pub(super) const fn json(name: &'static str) -> Field {
-    Field { name, required: false, is_json: true }
-}
-
-impl ParameterRules {
-    /// The cause of a task that cannot start with these parameters, all of its
-    /// problems together; `None` when it can.
-    pub(super) fn refusal(&self, parameters: &Value) -> Option<String> {
-        let mut problems = Vec::new();
-        match parameters {
-            Value::Object(given) => {
-                for field in self.fields {
-                    let value = given.get(field.name).filter(|value| !value.is_null());
-                    match value {
-                        None if field.required => {
-                            problems.push(format!("The field '{}' is required but was missing", field.name));
-                        }
-                        Some(Value::String(_)) | None => {}
-                        Some(_) if field.is_json => {}
-                        Some(_) => {
-                            problems.push(format!("The value of the field '{}' has an invalid format", field.name))
-                        }
-                    }
-                }
-                for name in given.keys() {
-                    if !self.fields.iter().any(|field| *field.name == **name) {
-                        problems.push(format!("The field '{name}' is not supported by Step Functions"));
-                    }
-                }
-            }
-            _ => problems.push("The parameters must be an object".to_owned()),
-        }
-        if problems.is_empty() {
-            return None;
-        }
-        let problems = problems.join(", ");
-        Some(format!("The Parameters '{parameters}' could not be used to start the Task: [{problems}]"))
+/// What the language's own table says of an integration's parameters; `None` where it has
+/// no such table.
+pub(super) fn listed_problems(service: &str, action: &str, given: &Object) -> Option<Vec<SdkProblem>> {
+    let asked = integration_parameters(service, action)?;
+    let is_given = |name: &str| given.get(name).is_some_and(|value| !value.is_null());
+    let missing = asked.required.iter().filter(|name| !is_given(name));
+    let mut problems: Vec<SdkProblem> = missing.map(|name| SdkProblem::Missing((*name).to_owned())).collect();
+    if let Some(optional) = asked.optional {
+        let is_known = |name: &str| asked.required.contains(&name) || optional.contains(&name);
+        let unknown = given.keys().filter(|name| !is_known(name));
+        problems.extend(unknown.map(|name| SdkProblem::Unknown(name.to_string())));
     }
+    Some(problems)
+}
+
+/// Why these parameters cannot start a task, by that table alone.
+pub(super) fn refusal(service: &str, action: &str, strings: &[&str], parameters: &Value) -> Option<String> {
+    let Value::Object(given) = parameters else {
+        return Some(cannot_start(parameters, &["The parameters must be an object".to_owned()]));
+    };
+    let mut problems = listed_problems(service, action, given).unwrap_or_default();
+    let is_odd = |name: &&&str| given.get(name).is_some_and(|value| !matches!(value, Value::String(_) | Value::Null));
+    problems.extend(strings.iter().filter(is_odd).map(|name| SdkProblem::Invalid((*name).to_owned())));
+    let problems: Vec<String> = problems.iter().map(problem_text).collect();
+    (!problems.is_empty()).then(|| cannot_start(parameters, &problems))
 }

@@ -1,6 +1,7 @@
 //! A whole service over stores in memory, with a clock that follows tokio's
 //! paused time and a Lambda service made of a few behaviours.
 
+mod apis;
 mod lambda;
 
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 use windlass_journal::{Clock, Journal, JournalConfig};
 use windlass_protocol::{Body, Call, Dispatcher, Outcome, Principal, Wiring};
-use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
+use windlass_stepfunctions::{Environment, Integrations, Outside, StepFunctions};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Timestamp, Value};
 
+pub(crate) use apis::Apis;
 pub(crate) use lambda::FakeLambda;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -40,6 +42,7 @@ pub(crate) struct World {
     clock: Arc<dyn Clock>,
     pub(crate) disk: MemoryFaults,
     pub(crate) lambda: Arc<FakeLambda>,
+    pub(crate) apis: Arc<Apis>,
     journal: Journal,
 }
 
@@ -51,33 +54,53 @@ impl World {
     /// A new world with an empty disk.
     pub(crate) async fn new() -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default()).await
     }
 
-    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>) -> World {
+    /// The same, with a way to the outside.
+    pub(crate) async fn with_outside(outside: Outside) -> World {
+        let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
+        World::on(MemoryFaults::new(), clock, Arc::default(), outside).await
+    }
+
+    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>, apis: Arc<Apis>, outside: Outside) -> World {
         let store = Store::memory(&tables(), disk.clone());
         let dispatcher = Dispatcher::new();
         let environment = Environment::new(clock.clone());
-        let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+        let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone()).with_outside(outside);
+        let integrations = Arc::new(integrations);
         let journal =
             Journal::open(store.clone(), integrations.clone(), clock.clone(), JournalConfig::default()).unwrap();
         let service =
             StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment).unwrap();
         service.resume().unwrap();
         let lambda = Arc::new(FakeLambda::default());
-        dispatcher.wire(Wiring { services: vec![Arc::new(service), lambda.clone()], ..Wiring::default() });
+        let mut services = apis.services();
+        services.push(Arc::new(service));
+        services.push(lambda.clone());
+        dispatcher.wire(Wiring { services, ..Wiring::default() });
         journal.recover().await.unwrap();
-        World { dispatcher, clock, disk, lambda, journal }
+        World { dispatcher, clock, disk, lambda, apis, journal }
+    }
+
+    /// What the journal keeps of an execution.
+    pub(crate) fn record(&self, arn: &str) -> windlass_journal::Record {
+        self.journal.record(arn).unwrap().unwrap()
     }
 
     /// The same disk after the process was killed.
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
         self.disk.crash();
-        World::on(self.disk.clone(), self.clock.clone()).await
+        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone(), Outside::default()).await
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
+        self.call_once(operation, input, None).await
+    }
+
+    /// A call that carries an idempotency key.
+    pub(crate) async fn call_once(&self, operation: &str, input: Value, key: Option<&str>) -> Outcome {
         let principal =
             Principal { arn: "arn:aws:iam::123456789012:user/u".into(), account: ACCOUNT.into(), access_key_id: None };
         self.dispatcher
@@ -92,7 +115,7 @@ impl World {
                 source_arn: None,
                 deadline: None,
                 cancellation_id: None,
-                idempotency_key: None,
+                idempotency_key: key.map(Into::into),
                 trace: None,
                 depth: 0,
                 request_id: "r".into(),

@@ -4,6 +4,7 @@ mod budget;
 mod crashes;
 mod faults;
 mod golden;
+mod jobs;
 mod scenarios;
 mod tasks;
 mod world;

@@ -16,6 +16,7 @@ const ACTIVITY: &str = r#""Type":"Task","Resource":"arn:aws:states:us-east-1:123
 /// A worker whose answer to its poll was lost is only noticed by a time-out.
 const PATIENCE: &str = r#""TimeoutSeconds":30,"Retry":[{"ErrorEquals":["States.Timeout"],"MaxAttempts":3}]"#;
 const CALLBACK: &str = r#""Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","Parameters":{"QueueUrl":"q","MessageBody":"m"},"ResultPath":null"#;
+const JOB: &str = r#""Type":"Task","Resource":"arn:aws:states:::batch:submitJob.sync","Parameters":{"JobName":"j","JobQueue":"q","JobDefinition":"d"},"ResultPath":null"#;
 /// What AWS's consoles put on functions: a call that was cut off is made again.
 const RETRY: &str =
     r#""Retry":[{"ErrorEquals":["Lambda.SdkClientException","E"],"IntervalSeconds":1,"MaxAttempts":3}]"#;
@@ -65,6 +66,22 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             "2",
             ok,
             Some("2"),
+            admits,
+        );
+        add("job", machine("A", &format!(r#""A":{{{JOB},{end}}}"#)), "7", ok, Some("7"), admits);
+        add(
+            "jobs in branches",
+            machine(
+                "P",
+                &format!(
+                    r#""P":{{"Type":"Parallel","Branches":[{},{}],{end}}}"#,
+                    machine("A", &format!(r#""A":{{{JOB},{end}}}"#)),
+                    machine("B", &format!(r#""B":{{{JOB},"Next":"C"}},"C":{{{FUNCTION},{RETRY},{end}}}"#))
+                ),
+            ),
+            "8",
+            ok,
+            Some("[8,8]"),
             admits,
         );
         add("activity", machine("A", &format!(r#""A":{{{ACTIVITY},{PATIENCE},{end}}}"#)), "3", ok, Some("3"), admits);

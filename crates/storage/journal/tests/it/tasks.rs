@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windlass_asl::Resource;
-use windlass_journal::{Permit, TaskJob, Tasks};
+use windlass_asl::{Pattern, Resource};
+use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
 use windlass_value::{Payload, Text, Value};
-use windlass_workflow::{TaskCall, TaskFailure, TaskId, token_wanted};
+use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId, token_wanted};
 
 /// What outlives crashes of the server: the world around it.
 #[derive(Default)]
@@ -25,6 +25,12 @@ pub(crate) struct Outside {
     pub(crate) tokens: Vec<(String, Payload)>,
     /// Calls that were handed over to be sent.
     pub(crate) performed: u32,
+    /// How often each job was submitted, always as the same job.
+    pub(crate) jobs: BTreeMap<(String, TaskId), u32>,
+    /// Jobs that a restart took up again.
+    pub(crate) resumed: u32,
+    /// Executions that were told to have closed.
+    pub(crate) closed: Vec<String>,
     /// Calls that were told to stop.
     pub(crate) cancelled: BTreeSet<(String, TaskId)>,
 }
@@ -36,8 +42,24 @@ pub(crate) struct FakeTasks {
     pub(crate) admits: bool,
 }
 
+fn is_job(resource: &Resource) -> bool {
+    matches!(resource, Resource::Integration { pattern: Pattern::Sync, .. })
+}
+
+impl FakeTasks {
+    /// Waits for a job to end, and tells of it.
+    async fn watch(&self, arn: String, answers: Answers, output: Payload) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let task = answers.task();
+        if answers.succeeded(output.without_place()).await {
+            self.outside.lock().acknowledged.insert((arn, task));
+        }
+    }
+}
+
 impl Tasks for FakeTasks {
-    fn refusal(&self, _call: &TaskCall) -> Option<String> {
+    fn refusal(&self, call: &TaskCall) -> Option<String> {
+        assert_ne!(&*call.state, "Panics", "as the state's name says");
         None
     }
 
@@ -52,6 +74,14 @@ impl Tasks for FakeTasks {
             let TaskJob { call, started, answers, .. } = job;
             let activity = call.resource == Resource::Activity;
             if started.is_none() && !answers.started(activity.then(|| "worker".into())).await {
+                return;
+            }
+            if is_job(&call.resource) {
+                *self.outside.lock().jobs.entry((arn.clone(), call.task)).or_default() += 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                if answers.submitted(Payload::from_value(Value::from("job"))).await {
+                    self.watch(arn, answers, call.parameters).await;
+                }
                 return;
             }
             let nth = {
@@ -87,11 +117,28 @@ impl Tasks for FakeTasks {
         });
     }
 
+    fn resume(self: Arc<Self>, job: TaskJob, submitted: Payload) {
+        assert_eq!(submitted.value(), &Value::from("job"));
+        assert!(is_job(&job.call.resource));
+        self.outside.lock().resumed += 1;
+        tokio::spawn(async move {
+            let TaskJob { identity, call, answers, .. } = job;
+            self.watch(identity.arn.to_string(), answers, call.parameters).await;
+        });
+    }
+
+    fn closed(&self, execution_arn: &Text) {
+        self.outside.lock().closed.push(execution_arn.to_string());
+    }
+
     fn cancel(&self, execution_arn: &Text, task: TaskId) {
         self.outside.lock().cancelled.insert((execution_arn.to_string(), task));
     }
 
-    fn cut_off(&self, _call: &TaskCall) -> (Text, Text) {
-        ("Lambda.SdkClientException".into(), "cut off".into())
+    fn cut_off(&self, _identity: &Identity, call: &TaskCall) -> CutOff {
+        if is_job(&call.resource) {
+            return CutOff::Again;
+        }
+        CutOff::Failed { error: "Lambda.SdkClientException".into(), cause: "cut off".into() }
     }
 }
