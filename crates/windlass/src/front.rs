@@ -208,6 +208,9 @@ async fn received(
     if let Some(anonymous) = anonymous::received(front, parts, &body, record) {
         return anonymous.map_err(Refused::closing);
     }
+    if let Some(presigned) = windlass_identity::presigned_v2(parts) {
+        return object::received_v2(front, parts, body, share, record, &presigned).await;
+    }
     let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
     record.claimed = Some(claim.service.as_str().into());
     if claim.service == object::SERVICE {

@@ -45,7 +45,7 @@ mod webhook;
 mod webhook_settings;
 mod wire;
 
-pub use hosted::{Close, Hosted, Task};
+pub use hosted::{Certificate, Close, Hosted, Task};
 pub use outgoing_settings::OutgoingSettings;
 pub use server::Server;
 pub use webhook_settings::Webhook;

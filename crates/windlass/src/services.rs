@@ -36,13 +36,13 @@ fn tables() -> Vec<&'static Table> {
         windlass_journal::TABLES,
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
+        windlass_blob::TABLES,
+        windlass_s3::TABLES,
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
         windlass_kms::TABLES,
         windlass_sns::TABLES,
-        windlass_blob::TABLES,
-        windlass_s3::TABLES,
         windlass_events::TABLES,
     ]
     .concat()
@@ -57,6 +57,7 @@ struct Gathered {
     /// End background work; each waits for what is under way.
     stops: Vec<Task<()>>,
     measures: Vec<Box<dyn Fn() -> Vec<Measurement> + Send + Sync>>,
+    /// Where large bodies are written while they come in.
     uploads: Option<PathBuf>,
     certificate: Option<Certificate>,
 }
@@ -138,22 +139,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let certified = sns.clone();
     gathered.stop(async move { sns.stop().await });
 
-    let blobs = BlobStore::open(&config.data, store.clone())
-        .map_err(|error| format!("the folder of blobs in {} cannot be used: {error}", config.data.display()))?;
-    let uploads = blobs.incoming_folder().to_owned();
-    let s3_config = S3Config { endpoint: Some(base_url.clone()), ..S3Config::default() };
-    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), s3_config, now.clone())
-        .map_err(|error| format!("S3 cannot start: {error}"))?;
-    gathered.host(s3.clone());
-    let (started, swept) = (s3.clone(), blobs.clone());
-    gathered.start(move || {
-        swept.start();
-        started.start();
-    });
-    gathered.stop(async move {
-        s3.stop().await;
-        blobs.stop().await;
-    });
+    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
 
     let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
         .map_err(|error| format!("KMS cannot start: {error}"))?;
@@ -171,9 +157,38 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
-    gathered.uploads = Some(uploads);
     gathered.certificate = Some(certificate(certified));
     hosted(config, gathered, store, journal, states, lambda)
+}
+
+/// S3 and the contents it shares.
+fn host_s3(
+    config: &Config,
+    base_url: &str,
+    store: &Store,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
+    gathered.uploads = Some(blobs.incoming_folder().to_owned());
+    let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
+    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
+        .map_err(|error| format!("S3 cannot start: {error}"))?;
+    gathered.host(s3.clone());
+    let (started, started_blobs) = (s3.clone(), blobs.clone());
+    gathered.start(move || {
+        started.start();
+        started_blobs.start();
+    });
+    let measured = blobs.clone();
+    gathered.measure(move || measurements::of_blobs(&measured));
+    gathered.stop(async move {
+        s3.stop().await;
+        blobs.stop().await;
+    });
+    Ok(())
 }
 
 fn hosted(
