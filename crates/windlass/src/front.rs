@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
+use windlass_iam::Authorization;
 use windlass_identity::Claim;
 use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode};
 use windlass_value::{Text, Value};
@@ -49,6 +50,8 @@ pub(crate) struct Front {
     pub(crate) access_log: AccessLog,
     pub(crate) metrics_public: bool,
     /// Where large bodies are written while they come in; set with the services.
+    /// What decides about calls; unset in open mode.
+    pub(crate) authorization: OnceLock<Arc<Authorization>>,
     pub(crate) uploads: OnceLock<PathBuf>,
     pub(crate) measure: RwLock<Option<Measure>>,
     pub(crate) unfit: RwLock<Option<Unfit>>,

@@ -35,14 +35,13 @@ mod reception;
 mod request_id;
 pub mod server;
 pub mod services;
-mod sts;
 mod tls;
 mod to_the_end;
 mod webhook;
 mod webhook_settings;
 mod wire;
 
-pub use hosted::{Close, Hosted, Task};
+pub use hosted::{AccessControl, Close, Hosted, Task};
 pub use outgoing_settings::OutgoingSettings;
 pub use server::Server;
 pub use webhook_settings::Webhook;

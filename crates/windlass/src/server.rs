@@ -112,6 +112,7 @@ impl Server {
             meters,
             access_log,
             metrics_public: config.metrics_public,
+            authorization: OnceLock::new(),
             uploads: OnceLock::new(),
             measure: RwLock::new(None),
             unfit: RwLock::new(None),
@@ -144,6 +145,13 @@ impl Server {
             self.front.models.service(service.name());
         }
         self.front.dispatcher.wire(hosted.wiring);
+        if let Some(access) = hosted.access {
+            self.front.authentication.admit(access.identities);
+            if let Some(authorization) = access.authorization {
+                // Set once: a server hosts once.
+                let _ = self.front.authorization.set(authorization);
+            }
+        }
         if let Some(uploads) = hosted.uploads {
             // Set once: a server hosts once.
             let _ = self.front.uploads.set(uploads);

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_events::{Events, EventsOptions};
+use windlass_iam::{AuthorizationMode, IamConfig};
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
-use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_protocol::{Authorizer, Dispatcher, Service, Wiring};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
@@ -20,10 +21,9 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
-use crate::hosted::{Hosted, Task};
+use crate::hosted::{AccessControl, Hosted, Task};
 use crate::measurements;
 use crate::meters::Measurement;
-use crate::sts::Sts;
 
 /// The tables of all services.
 fn tables() -> Vec<&'static Table> {
@@ -35,6 +35,7 @@ fn tables() -> Vec<&'static Table> {
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
+        windlass_iam::TABLES,
         windlass_kms::TABLES,
         windlass_events::TABLES,
     ]
@@ -90,11 +91,18 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let keyring = open_keyring(config, &store)?;
     let mut gathered = Gathered::default();
 
-    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone()))
+    let access = windlass_iam::open(&store, keyring.clone(), now.clone(), iam_config(config))
+        .map_err(|error| format!("IAM cannot start: {error}"))?;
+    gathered.host(access.iam.clone());
+    gathered.host(access.sts.clone());
+    let authorization = (!config.is_open())
+        .then(|| access.authorization(dispatcher.clone(), config.authorization, config.tls.is_some()));
+    let access = AccessControl { identities: access.identities, authorization };
+
+    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone(), dispatcher))
         .await
         .map_err(|error| format!("Lambda cannot start: {error}"))?;
     gathered.host(lambda.clone());
-    gathered.host(Arc::new(Sts));
 
     let environment = Environment::new(clock.clone());
     let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
@@ -133,12 +141,13 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
-    hosted(config, gathered, store, journal, states, lambda)
+    hosted(config, gathered, access, store, journal, states, lambda)
 }
 
 fn hosted(
     config: &Config,
     gathered: Gathered,
+    access: AccessControl,
     store: Store,
     journal: Journal,
     states: Arc<StepFunctions>,
@@ -149,7 +158,12 @@ fn hosted(
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
-        wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
+        wiring: Wiring {
+            services,
+            authorizer: access.authorization.clone().map(|authorization| authorization as Arc<dyn Authorizer>),
+            router: Some(Arc::new(router)),
+        },
+        access: Some(access),
         uploads: None,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
@@ -198,14 +212,20 @@ fn open_store(data: &Path) -> Result<Store, String> {
     })
 }
 
-fn lambda_config(config: &Config, endpoint: String) -> LambdaConfig {
+fn iam_config(config: &Config) -> IamConfig {
+    let keys = config.credentials.iter();
+    IamConfig {
+        enforced: !config.is_open() && config.authorization == AuthorizationMode::Enforced,
+        configured_keys: keys.map(|key| (key.access_key_id.as_str().into(), key.account_id.as_str().into())).collect(),
+    }
+}
+
+fn lambda_config(config: &Config, endpoint: String, dispatcher: &Dispatcher) -> LambdaConfig {
     let mut lambda = LambdaConfig::new(&config.data, endpoint);
     lambda.concurrency_max = config.lambda.concurrency_max;
     lambda.idle_timeout = Duration::from_millis(config.lambda.idle_timeout_ms);
-    if let Some(credential) = config.function_credential() {
-        lambda.access_key_id.clone_from(&credential.access_key_id);
-        lambda.secret_access_key = credential.secret_access_key.reveal().to_owned();
-    }
+    // Where keys are checked, functions sign with credentials of their role.
+    lambda.dispatcher = (!config.is_open()).then(|| dispatcher.clone());
     lambda
 }
 
