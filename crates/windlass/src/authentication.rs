@@ -9,7 +9,7 @@ use http::header::{HOST, ORIGIN};
 use http::{HeaderValue, StatusCode, request::Parts};
 use windlass_iam::Identities;
 use windlass_identity::{
-    Body, ChunkedBody, Claim, ClaimKind, Credentials, PayloadSigning, SignatureError, SigningKeys,
+    Body, ChunkedBody, Claim, ClaimKind, Credentials, PayloadSigning, PresignedV2, SignatureError, SigningKeys,
 };
 use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
@@ -26,6 +26,7 @@ const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// How callers are known.
 pub(crate) struct Authentication {
     mode: Mode,
+    account: Text,
     scheme: &'static str,
 }
 
@@ -58,7 +59,7 @@ impl Authentication {
                 signing_keys: SigningKeys::new(),
             }
         };
-        Authentication { mode, scheme: config.scheme() }
+        Authentication { mode, account: config.account_id.as_str().into(), scheme: config.scheme() }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
@@ -89,6 +90,11 @@ impl Authentication {
             return Err(denied("Without access keys the server answers no web page of another site."));
         }
         Ok(())
+    }
+
+    /// The account of what belongs to nobody else, 12 digits.
+    pub(crate) fn account(&self) -> &str {
+        &self.account
     }
 
     /// Reads what the request's signature claims, before its body is received.
@@ -137,6 +143,26 @@ impl Authentication {
             })),
         };
         Ok((caller(known), proof))
+    }
+
+    /// The caller by a URL presigned with version 2, which only S3 takes.
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    pub(crate) fn principal_of_v2(&self, parts: &Parts, presigned: &PresignedV2) -> Result<Principal, Fault> {
+        match &self.mode {
+            Mode::Open(principal) => {
+                Ok(Principal { access_key_id: Some(presigned.access_key_id.as_str().into()), ..principal.clone() })
+            }
+            Mode::Keys { credentials, .. } => {
+                let known = credentials.get(presigned.access_key_id.as_str());
+                let of_s3 = |error| fault(worded(error, "s3"));
+                let known = known.ok_or_else(|| of_s3(SignatureError::unrecognized()))?;
+                let resource = windlass_protocol::s3_address(host(parts), parts.uri.path());
+                presigned.verify(parts, &resource, known, now()).map_err(of_s3)?;
+                Ok(caller(known))
+            }
+        }
     }
 
     /// The caller, once the body is known too.
@@ -192,7 +218,7 @@ fn caller(known: &Credentials) -> Principal {
 }
 
 /// What the head of an S3 request says its body is, without a check of the head.
-fn stated_payload(parts: &Parts) -> PayloadProof {
+pub(crate) fn stated_payload(parts: &Parts) -> PayloadProof {
     let stated = parts.headers.get(CONTENT_SHA256).and_then(|stated| stated.to_str().ok()).unwrap_or_default();
     match stated {
         stated if stated.starts_with("STREAMING-") => PayloadProof::Chunks(Box::new(ChunkedBody::unsigned())),

@@ -9,6 +9,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod access_log;
+mod anonymous;
 mod answer;
 mod answer_body;
 mod authentication;
@@ -22,6 +23,7 @@ pub mod credential;
 mod front;
 mod gate;
 mod hosted;
+mod http_tasks;
 mod in_flight;
 mod lifecycle;
 pub mod log_sink;
@@ -35,13 +37,14 @@ mod reception;
 mod request_id;
 pub mod server;
 pub mod services;
+mod smtp_settings;
 mod tls;
 mod to_the_end;
 mod webhook;
 mod webhook_settings;
 mod wire;
 
-pub use hosted::{AccessControl, Close, Hosted, Task};
+pub use hosted::{AccessControl, Certificate, Close, Hosted, Task};
 pub use outgoing_settings::OutgoingSettings;
 pub use server::Server;
 pub use webhook_settings::Webhook;

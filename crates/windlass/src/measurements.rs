@@ -1,6 +1,8 @@
 //! What the store and the services count, as metrics.
 
+use windlass_blob::BlobStore;
 use windlass_journal::Journal;
+use windlass_sns::Sns;
 use windlass_sqs::Sqs;
 use windlass_store::Store;
 
@@ -32,6 +34,17 @@ pub(crate) fn of_sqs(sqs: &Sqs) -> Vec<Measurement> {
         ("windlass_sqs_messages_sent", "Messages sent since the start", stats.sent as f64),
         ("windlass_sqs_messages_received", "Messages received since the start", stats.received as f64),
         ("windlass_sqs_messages_deleted", "Messages deleted by receivers since the start", stats.deleted as f64),
+    ]
+    .into_iter()
+    .map(|(name, help, value)| Measurement { name, help, value })
+    .collect()
+}
+
+pub(crate) fn of_blobs(blobs: &BlobStore) -> Vec<Measurement> {
+    let stats = blobs.measure();
+    [
+        ("windlass_blobs_written", "Contents brought into files since the start", stats.written as f64),
+        ("windlass_blobs_removed", "Contents removed since the start, for nobody needed them", stats.removed as f64),
     ]
     .into_iter()
     .map(|(name, help, value)| Measurement { name, help, value })
@@ -78,6 +91,14 @@ pub(crate) fn of_store(store: &Store) -> Vec<Measurement> {
         measurements.push(Measurement { name: "windlass_store_free_bytes", help, value: free as f64 });
     }
     measurements
+}
+
+/// What SNS counts.
+pub(crate) fn of_sns(sns: &Sns) -> Vec<Measurement> {
+    sns.measure()
+        .into_iter()
+        .map(|counted| Measurement { name: counted.name, help: counted.help, value: counted.value })
+        .collect()
 }
 
 /// What a service counts itself: names, what they mean, values.

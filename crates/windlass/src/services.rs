@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_blob::BlobStore;
 use windlass_events::{Events, EventsOptions};
 use windlass_iam::{AuthorizationMode, IamConfig};
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
@@ -13,6 +14,8 @@ use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
 use windlass_protocol::{Authorizer, Dispatcher, Service, Wiring};
+use windlass_s3::{S3, S3Config};
+use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
@@ -21,7 +24,8 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
-use crate::hosted::{AccessControl, Hosted, Task};
+use crate::hosted::{AccessControl, Certificate, Hosted, Task};
+use crate::http_tasks;
 use crate::measurements;
 use crate::meters::Measurement;
 
@@ -32,11 +36,14 @@ fn tables() -> Vec<&'static Table> {
         windlass_journal::TABLES,
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
+        windlass_blob::TABLES,
+        windlass_s3::TABLES,
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
         windlass_iam::TABLES,
         windlass_kms::TABLES,
+        windlass_sns::TABLES,
         windlass_events::TABLES,
     ]
     .concat()
@@ -51,6 +58,10 @@ struct Gathered {
     /// End background work; each waits for what is under way.
     stops: Vec<Task<()>>,
     measures: Vec<Box<dyn Fn() -> Vec<Measurement> + Send + Sync>>,
+    /// Where large bodies are written while they come in.
+    uploads: Option<PathBuf>,
+    certificate: Option<Certificate>,
+    access: Option<AccessControl>,
 }
 
 impl Gathered {
@@ -91,13 +102,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let keyring = open_keyring(config, &store)?;
     let mut gathered = Gathered::default();
 
-    let access = windlass_iam::open(&store, keyring.clone(), now.clone(), iam_config(config))
-        .map_err(|error| format!("IAM cannot start: {error}"))?;
-    gathered.host(access.iam.clone());
-    gathered.host(access.sts.clone());
-    let authorization = (!config.is_open())
-        .then(|| access.authorization(dispatcher.clone(), config.authorization, config.tls.is_some()));
-    let access = AccessControl { identities: access.identities, authorization };
+    host_iam(config, &store, &keyring, dispatcher, &now, &mut gathered)?;
 
     let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone(), dispatcher))
         .await
@@ -105,7 +110,8 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.host(lambda.clone());
 
     let environment = Environment::new(clock.clone());
-    let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+    let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone());
+    let integrations = Arc::new(integrations.with_outside(http_tasks::outside(config, &outgoing)));
     let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
         .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
@@ -125,6 +131,19 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.measure(move || measurements::of_sqs(&measured));
     gathered.stop(async move { sqs.stop() });
 
+    let sns = Sns::open(&store, dispatcher.clone(), outgoing.clone(), sns_config(config, &base_url), now.clone())
+        .map_err(|fault| format!("SNS cannot start: {fault}"))?;
+    let sns = Arc::new(sns);
+    gathered.host(sns.clone());
+    let started = sns.clone();
+    gathered.start(move || started.start());
+    let measured = sns.clone();
+    gathered.measure(move || measurements::of_sns(&measured));
+    let certified = sns.clone();
+    gathered.stop(async move { sns.stop().await });
+
+    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
+
     let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
         .map_err(|error| format!("KMS cannot start: {error}"))?;
     gathered.host(kms.clone());
@@ -141,30 +160,78 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
-    hosted(config, gathered, access, store, journal, states, lambda)
+    gathered.certificate = Some(certificate(certified));
+    hosted(config, gathered, store, journal, states, lambda)
+}
+
+/// IAM and STS, and with keys the decision about every call.
+fn host_iam(
+    config: &Config,
+    store: &Store,
+    keyring: &Keyring,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let access = windlass_iam::open(store, keyring.clone(), now.clone(), iam_config(config))
+        .map_err(|error| format!("IAM cannot start: {error}"))?;
+    gathered.host(access.iam.clone());
+    gathered.host(access.sts.clone());
+    let authorization = (!config.is_open())
+        .then(|| access.authorization(dispatcher.clone(), config.authorization, config.tls.is_some()));
+    gathered.access = Some(AccessControl { identities: access.identities, authorization });
+    Ok(())
+}
+
+/// S3 and the contents it shares.
+fn host_s3(
+    config: &Config,
+    base_url: &str,
+    store: &Store,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
+    gathered.uploads = Some(blobs.incoming_folder().to_owned());
+    let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
+    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
+        .map_err(|error| format!("S3 cannot start: {error}"))?;
+    gathered.host(s3.clone());
+    let (started, started_blobs) = (s3.clone(), blobs.clone());
+    gathered.start(move || {
+        started.start();
+        started_blobs.start();
+    });
+    let measured = blobs.clone();
+    gathered.measure(move || measurements::of_blobs(&measured));
+    gathered.stop(async move {
+        s3.stop().await;
+        blobs.stop().await;
+    });
+    Ok(())
 }
 
 fn hosted(
     config: &Config,
     gathered: Gathered,
-    access: AccessControl,
     store: Store,
     journal: Journal,
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures } = gathered;
+    let Gathered { services, starts, stops, measures, uploads, certificate, access } = gathered;
+    let authorization = access.as_ref().and_then(|access| access.authorization.clone());
+    let authorizer = authorization.map(|authorization| authorization as Arc<dyn Authorizer>);
     let names = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
-        wiring: Wiring {
-            services,
-            authorizer: access.authorization.clone().map(|authorization| authorization as Arc<dyn Authorizer>),
-            router: Some(Arc::new(router)),
-        },
-        access: Some(access),
-        uploads: None,
+        wiring: Wiring { services, authorizer, router: Some(Arc::new(router)) },
+        access,
+        uploads,
+        certificate,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
@@ -194,6 +261,24 @@ fn hosted(
             })
         }),
         measure: Box::new(move || measures.iter().flat_map(|measure| measure()).collect()),
+    })
+}
+
+/// How SNS notifications look to their receivers.
+fn sns_config(config: &Config, base_url: &str) -> SnsConfig {
+    SnsConfig { smtp: config.smtp.clone(), ..SnsConfig::new(base_url) }
+}
+
+/// The certificate that SNS signs with, if the path is the one it is served under.
+fn certificate(sns: Arc<Sns>) -> Certificate {
+    Box::new(move |path| {
+        let sns = sns.clone();
+        Box::pin(async move {
+            match sns.certificate_path().await {
+                Ok(own) if own == path => sns.certificate_pem().await.ok(),
+                _ => None,
+            }
+        })
     })
 }
 
