@@ -283,7 +283,7 @@ fn check_parts(retry: &Value, throttle: &Value, request: &Value, prefix: &str) -
     if !throttle.is_null() {
         known(throttle, &["maxReceivesPerSecond"])?;
         let rate = &throttle["maxReceivesPerSecond"];
-        if !rate.is_null() && !rate.as_i64().is_some_and(|rate| rate >= 1) {
+        if !rate.is_null() && rate.as_i64().is_none_or(|rate| rate < 1) {
             return Err(format!("{prefix}throttlePolicy.maxReceivesPerSecond must be greater than or equal to 1"));
         }
     }

@@ -1,7 +1,9 @@
 //! `aws-sdk:…` integrations: any operation of any service whose model is known.
 
-use windlass_protocol::{Operation, SdkInstants};
-use windlass_value::{Payload, Value};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use windlass_protocol::{Operation, SdkInput, SdkInstants};
+use windlass_value::{Object, Payload, Value};
 use windlass_workflow::TaskCall;
 
 use super::failure::Failure;
@@ -41,10 +43,30 @@ pub(super) async fn call(
     let parameters = task.parameters.value();
     let input = service.model.read_sdk_input(operation, parameters);
     let input = input.map_err(|problems| unusable(parameters, &problems))?;
+    let input = upload_as_sdk(service, operation, input);
     let answered = call_api(caller, task, service, operation, input).await;
     let answer = answered.map_err(|ApiFault { fault, request_id }| {
         Failure::of_sdk_fault(&fault, service.prefix, service.model, &request_id)
     })?;
     let output = service.model.write_sdk_output(operation, &answer.reply, &answer.body, SdkInstants::Rfc3339);
     Ok(Payload::from_value(output))
+}
+
+/// What the SDK adds to an upload: the checksum of its body, and that it is text.
+/// Recorded with numbers, lists and truth values as Body.
+fn upload_as_sdk(service: SdkService, operation: &Operation, mut input: SdkInput) -> SdkInput {
+    let is_object = operation.name == "PutObject";
+    if service.name != "s3" || !(is_object || operation.name == "UploadPart") {
+        return input;
+    }
+    let Value::Object(given) = &input.input else { return input };
+    let mut members = Object::clone(given);
+    if !members.keys().any(|name| name.starts_with("Checksum")) {
+        members.insert("ChecksumCRC32", STANDARD.encode(crc32fast::hash(&input.body).to_be_bytes()));
+    }
+    if is_object && !members.contains_key("ContentType") {
+        members.insert("ContentType", "text/plain; charset=UTF-8");
+    }
+    input.input = members.into();
+    input
 }
