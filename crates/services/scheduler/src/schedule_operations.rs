@@ -4,7 +4,7 @@ use windlass_outbox::Entry;
 use windlass_protocol::{Fault, Outcome, Reply};
 use windlass_schedule_expression::{ScheduleExpression, Zone};
 use windlass_store::{Batch, IndexScan, Scan};
-use windlass_value::{Value, object};
+use windlass_value::{Timestamp, Value, object};
 
 use crate::faults;
 use crate::fire;
@@ -176,7 +176,8 @@ fn begin(scheduler: &Scheduler, schedule: &Schedule, batch: &mut Batch) -> Resul
     if !schedule.is_enabled {
         return Ok(Vec::new());
     }
-    let Some(first) = schedule.first(scheduler.now())? else { return Ok(Vec::new()) };
+    // The moment it was made or changed, which a rate begins with, not a later one.
+    let Some(first) = schedule.first(Timestamp(schedule.modified_ms))? else { return Ok(Vec::new()) };
     let entry = fire::entry(schedule, first);
     scheduler.outbox.add(batch, &schedule.place.account, &schedule.place.region, &entry);
     Ok(vec![entry])
