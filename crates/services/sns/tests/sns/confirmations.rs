@@ -60,7 +60,7 @@ async fn next(received: &mut UnboundedReceiver<Request>) -> Request {
 
 fn query(url: &str) -> Value {
     let pairs = url.split_once('?').unwrap().1.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (name, value)).collect::<windlass_value::Object>().into()
+    pairs.collect::<windlass_value::Object>().into()
 }
 
 #[tokio::test]

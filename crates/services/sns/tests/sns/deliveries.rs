@@ -164,3 +164,38 @@ async fn a_foreign_queue_confirms_first() {
     let notified = parse(&body(&world.next_sent().await)).unwrap();
     assert_eq!(text(&notified, "Message"), "seen");
 }
+
+/// The end of a delivery that could not be stored is no end for the others: they share
+/// the message.
+#[tokio::test]
+async fn a_refused_end_takes_no_message_from_others() {
+    for refused in 0..4 {
+        let mut world = World::new();
+        let topic = world.topic("t", Value::Null).await;
+        for queue in ["a", "b"] {
+            world.subscribe(&topic, queue, object! { RAW => "true" }).await;
+        }
+        let faults = world.faults.clone();
+        let mut calls = 0;
+        *world.queue_answers.lock() = Box::new(move |call| {
+            if queue_of(call) == "b" && calls < 8 {
+                calls += 1;
+                return Err(Fault::internal("not now"));
+            }
+            if calls == refused {
+                faults.refuse_next_sync("full");
+            }
+            Ok(Reply::default())
+        });
+        world.publish(&topic, "x", Value::Null).await;
+        let mut to_b = 0;
+        while to_b < 9 {
+            let call = world.next_sent().await;
+            assert_eq!(body(&call), "x");
+            to_b += usize::from(queue_of(&call) == "b");
+            world.pass(20_000);
+        }
+        world.pass(60_000);
+        world.settled().await;
+    }
+}

@@ -128,7 +128,7 @@ async fn protocols_have_texts_of_their_own() {
     world.subscribe(&topic, "filtered", policy).await;
     let more = object! { "MessageStructure" => "json" };
     world.publish(&topic, r#"{"default":"all","sqs":"{\"k\":\"v\"}"}"#, more.clone()).await;
-    let mut bodies = vec![body(&world.next_sent().await), body(&world.next_sent().await)];
+    let mut bodies = [body(&world.next_sent().await), body(&world.next_sent().await)];
     bodies.sort_by_key(String::len);
     assert_eq!(bodies[0], r#"{"k":"v"}"#);
     assert_eq!(text(&parse(&bodies[1]).unwrap(), "Message"), r#"{"k":"v"}"#);
