@@ -102,53 +102,11 @@ impl Request {
         let input = object! { "logGroupName" => group, "logStreamName" => stream, "logEvents" => events };
         Request::to(&destination.arn, "logs", "PutLogEvents", input)
     }
-
-    /// Any operation of any service, in the account and region of the caller.
-    pub fn universal(service: &str, action: &str, account: &str, region: &str, input: Value) -> Request {
-        let mut operation = action.to_owned();
-        if let Some(first) = operation.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        let mut request = Request {
-            service: signing_name(service).to_owned(),
-            operation,
-            account: account.to_owned(),
-            region: region.to_owned(),
-            input,
-            body: None,
-        };
-        // The one blob that callers write as text: what a function is invoked with.
-        if request.service == "lambda"
-            && request.operation == "Invoke"
-            && let Value::Object(members) = &request.input
-        {
-            let mut members = Object::clone(members);
-            request.body = members.remove("Payload").map(|payload| match payload {
-                Value::String(text) => text,
-                value => value.to_text().into(),
-            });
-            request.input = members.into();
-        }
-        request
-    }
 }
 
 /// The name by which a queue of that ARN is called.
 pub(crate) fn queue_url(arn: &Arn) -> String {
     format!("https://sqs.{}.amazonaws.com/{}/{}", arn.region, arn.account, arn.resource)
-}
-
-/// What signs the calls of a service that an SDK calls otherwise.
-fn signing_name(service: &str) -> &str {
-    match service {
-        "sfn" => "states",
-        "eventbridge" => "events",
-        "cloudwatch" => "monitoring",
-        "cloudwatchlogs" => "logs",
-        "cognitoidentityprovider" => "cognito-idp",
-        "apigatewayv2" | "apigateway" => "apigateway",
-        service => service,
-    }
 }
 
 fn insert_some(object: &mut Object, name: &str, value: Option<&str>) {

@@ -189,7 +189,7 @@ impl Event {
 
     fn record(&self, call: &Call, at: Timestamp, configuration: &str) -> Value {
         let mut object = Object::new();
-        object.insert("key", uri::encode(&self.key));
+        object.insert("key", uri::encode_form(&self.key));
         if self.kind.is_creation() {
             object.insert("size", self.bytes);
         }
