@@ -373,6 +373,14 @@ def compact(service, folder, version, facts):
 # The names of the Java SDK that do not follow from the service id.
 SDK_PREFIXES = {"memorydb": "MemoryDB"}
 
+# What SDKs do beside the models: headers of every request, and ids that are shown with a
+# path (`/hostedzone/Z1`) and asked for without.
+CLIENT_FACTS = {
+    "apigateway": {"headers": {"accept": "application/json"}},
+    "glacier": {"headers": {"x-amz-glacier-version": "2012-06-01"}},
+    "route53": {"short_labels": True},
+}
+
 # Folders with a service that another folder has too.
 TWICE = {"sms-voice"}
 
@@ -463,7 +471,7 @@ def write_pack():
         if folder.name in hosted:
             row["hosted"] = hosted[folder.name]
         else:
-            table = without_checks(compact(folder.name, folder.name, version, {}))
+            table = without_checks(compact(folder.name, folder.name, version, CLIENT_FACTS.get(folder.name, {})))
             text = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
             packed = zlib.compress(text, 9)
             row |= {"signing": table["signing_name"], "at": at, "packed": len(packed), "bytes": len(text)}

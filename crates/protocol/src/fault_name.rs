@@ -14,13 +14,14 @@ pub(crate) struct OnWire<'a> {
 
 /// Name on JSON wires, on the query wire, on S3's, and the status on the latter two where the
 /// fault has none of its own. Only for names a service's model does not have.
-const NAMES: [(&str, &str, &str, u16); 9] = [
+const NAMES: [(&str, &str, &str, u16); 10] = [
     ("AccessDeniedException", "AccessDenied", "AccessDenied", 403),
     ("InternalFailure", "InternalFailure", "InternalError", 500),
     ("InvalidParameterCombinationException", "InvalidParameterCombination", "InvalidRequest", 400),
     ("InvalidParameterValueException", "InvalidParameterValue", "InvalidArgument", 400),
     ("MissingRequiredParameterException", "MissingParameter", "InvalidRequest", 400),
     ("NotImplementedException", "NotImplementedException", "NotImplemented", 501),
+    ("SerializationException", "MalformedInput", "MalformedXML", 400),
     ("ServiceUnavailableException", "ServiceUnavailable", "ServiceUnavailable", 503),
     ("ThrottlingException", "Throttling", "SlowDown", 503),
     ("ValidationException", "ValidationError", "InvalidRequest", 400),

@@ -46,3 +46,4 @@ pub use permission::{Permission, has_permission_row, permissions};
 pub use resolve::Resolved;
 pub use s3_address::s3_address;
 pub use sdk::{SdkInput, SdkInstants, SdkProblem, sdk_exception};
+pub use uri::form_pairs;

@@ -53,6 +53,10 @@ pub struct ServiceModel {
     pub(crate) constraint_error: String,
     /// The service checks every input itself.
     pub(crate) unchecked: bool,
+    /// Headers of every request.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Ids in paths stand without the path they are shown with: `Z1` for `/hostedzone/Z1`.
+    pub(crate) short_labels: bool,
     pub(crate) operations: HashMap<String, Operation>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) shape_ids: HashMap<String, ShapeId>,

@@ -358,7 +358,7 @@ mod tests {
         let text = r#"{"StateMachineArn": "a", "Input": {"k": [1]}, "Name": null}"#;
         assert_eq!(read(text).unwrap(), r#"{"stateMachineArn":"a","input":"{\"k\":[1]}"}"#);
         let missing = SdkProblem::Missing("StateMachineArn".into());
-        assert_eq!(read("{}").unwrap_err(), [missing.clone()]);
+        assert_eq!(read("{}").unwrap_err(), std::slice::from_ref(&missing));
         let unknown = SdkProblem::Unknown("stateMachineArn".into());
         assert_eq!(read(r#"{"stateMachineArn": "a"}"#).unwrap_err(), [unknown, missing]);
         let create = states.operation_of_sdk("createStateMachine").unwrap();

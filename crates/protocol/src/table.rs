@@ -51,10 +51,17 @@ pub(crate) fn compile(name: &'static str, text: &str) -> Result<ServiceModel, St
         query_compatible: flag(&table, "query_compatible"),
         constraint_error: optional_text(&table, "constraint_error").unwrap_or_else(|| "ValidationException".to_owned()),
         unchecked: flag(&table, "unchecked"),
+        headers: headers(&table["headers"]),
+        short_labels: flag(&table, "short_labels"),
         operations,
         shapes: compiled,
         shape_ids: ids,
     })
+}
+
+fn headers(row: &Value) -> Vec<(String, String)> {
+    let rows = row.as_object().into_iter().flat_map(|rows| rows.iter());
+    rows.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_owned()))).collect()
 }
 
 /// The shapes of a table and their places.

@@ -179,7 +179,7 @@ pub(crate) fn percent_encode(text: &str, unchanged: &str) -> String {
 }
 
 /// The decoded pairs of a query string or form, in order.
-pub(crate) fn form_pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+pub fn form_pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (percent_decode(key, true), percent_decode(value, true))

@@ -324,3 +324,72 @@ fn requests_without_a_signature_say_whom_they_are_for() {
         assert_eq!(Models::embedded().claimed_service(&parts), *expected, "{method} {host} {path}");
     }
 }
+
+/// Hostile documents, forms, hosts and answers never panic.
+#[test]
+fn arbitrary_markup_and_forms_are_answered() {
+    use proptest::prelude::*;
+    let models = Models::embedded();
+    let resolve = |path: &str, scope: &str| {
+        let parts = Request::post(path).header("content-type", "application/x-www-form-urlencoded").body(());
+        let parts = parts.expect("a request").into_parts().0;
+        let resolved = match scope {
+            "s3" => models.resolve(&parts, Some("s3")),
+            _ => models.resolve_query(&parts, b"Action=PublishBatch", Some(scope)),
+        };
+        (resolved.expect("known"), parts)
+    };
+    let (delete, delete_parts) = resolve("/b?delete", "s3");
+    let (publish, publish_parts) = resolve("/", "sns");
+    let ec2 = models.generic("ec2").expect("a table").model;
+    let cbor = models.generic("eventbridgev2").expect("a table").model;
+    let piece = prop_oneof![
+        Just("<Delete>"),
+        Just("</Delete>"),
+        Just("<Object>"),
+        Just("</Object>"),
+        Just("<Key>k</Key>"),
+        Just("<Key/>"),
+        Just("<![CDATA[x]]>"),
+        Just("&amp;"),
+        Just("&#0;"),
+        Just("&x;"),
+        Just("<!-- -->"),
+        Just("<a b='c' b='d'>"),
+        Just("<?xml?>"),
+        Just("é"),
+        Just("<"),
+        Just("]]>"),
+    ];
+    let field = prop_oneof![
+        Just("PublishBatchRequestEntries.member.1.Id=1"),
+        Just("PublishBatchRequestEntries.member.1=x"),
+        Just("PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=a"),
+        Just("PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.DataType=a"),
+        Just("PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.BinaryValue=%ff"),
+        Just("PublishBatchRequestEntries="),
+        Just("=&&="),
+        Just("TopicArn=%"),
+    ];
+    proptest!(|(
+        pieces in proptest::collection::vec(piece, 0..12),
+        fields in proptest::collection::vec(field, 0..8),
+        host in "[a-z0-9.:é\\[\\]-]{0,20}",
+        path in "/[ -~]{0,10}",
+        bytes in proptest::collection::vec(any::<u8>(), 0..40),
+    )| {
+        let body = pieces.concat();
+        let decoded = decode(&delete, &delete_parts, body.clone().into());
+        if let Err(fault) = decoded {
+            prop_assert!(matches!(fault.code.as_str(), "MalformedXML" | "MissingRequestBodyError"), "{fault}");
+        }
+        if let Err(fault) = decode(&publish, &publish_parts, fields.join("&").into()) {
+            prop_assert_eq!(fault.code, "SerializationException");
+        }
+        prop_assert!(windlass_protocol::s3_address(&host, &path).ends_with(&path));
+        let operation = ec2.operation("DescribeInstances").expect("known");
+        let _ = decode_response(ec2, operation, Response::new(body.into()));
+        let operation = cbor.operation("CreateEventBus").expect("known");
+        let _ = decode_response(cbor, operation, Response::new(bytes.into()));
+    });
+}

@@ -24,6 +24,7 @@ const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// How callers are known.
 pub(crate) struct Authentication {
     mode: Mode,
+    account: Text,
     scheme: &'static str,
 }
 
@@ -46,7 +47,7 @@ impl Authentication {
             let credentials = config.credentials.iter().map(known).map(|known| (known.access_key_id.clone(), known));
             Mode::Keys { credentials: credentials.collect(), signing_keys: SigningKeys::new() }
         };
-        Authentication { mode, scheme: config.scheme() }
+        Authentication { mode, account: config.account_id.as_str().into(), scheme: config.scheme() }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
@@ -77,6 +78,11 @@ impl Authentication {
             return Err(denied("Without access keys the server answers no web page of another site."));
         }
         Ok(())
+    }
+
+    /// The account of what belongs to nobody else, 12 digits.
+    pub(crate) fn account(&self) -> &str {
+        &self.account
     }
 
     /// Reads what the request's signature claims, before its body is received.

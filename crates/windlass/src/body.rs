@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use windlass_protocol::{Fault, body_bytes_max, body_too_large};
+use windlass_protocol::{FORM_BYTES_MAX, Fault, body_bytes_max, body_too_large};
 
 use crate::wire::Meaning;
 
@@ -19,14 +19,15 @@ const BODIES_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// client's word alone: only bytes that came are counted.
 const RESERVED_BYTES_MAX: usize = 64 * 1024;
 
-/// A body's size where the operation is not known from the head.
+/// A body's size where the head means no operation.
 const UNKNOWN_BYTES_MAX: usize = 1024 * 1024;
 
 /// How large a body may be.
 pub(crate) fn bytes_max(meaning: &Meaning) -> usize {
     match meaning {
         Meaning::Known(resolved) => body_bytes_max(resolved),
-        Meaning::InBody | Meaning::Unknown(_) => UNKNOWN_BYTES_MAX,
+        Meaning::InBody => FORM_BYTES_MAX,
+        Meaning::Unknown(_) => UNKNOWN_BYTES_MAX,
     }
 }
 
@@ -125,7 +126,7 @@ fn too_large(meaning: &Meaning) -> Fault {
     match meaning {
         Meaning::Known(resolved) => body_too_large(resolved),
         Meaning::InBody | Meaning::Unknown(_) => {
-            let message = format!("Request must be smaller than {UNKNOWN_BYTES_MAX} bytes");
+            let message = format!("Request must be smaller than {} bytes", bytes_max(meaning));
             Fault::new("RequestEntityTooLargeException", message).with_status(StatusCode::PAYLOAD_TOO_LARGE.as_u16())
         }
     }

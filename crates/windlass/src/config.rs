@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use windlass_keyring::MasterKeySource;
+use windlass_sns::SmtpConfig;
 
 use crate::access_log::LogFormat;
 use crate::backend::BackendRule;
@@ -132,6 +133,8 @@ pub struct Config {
     pub master_key: MasterKeySource,
     /// Who answers which calls, where it is not the service hosted here.
     pub backends: Vec<BackendRule>,
+    /// The relay for e-mail subscriptions; `None`: there are none.
+    pub smtp: Option<SmtpConfig>,
     /// Web addresses that start workflows.
     pub webhooks: Vec<Webhook>,
     /// What calls to the outside may reach.
@@ -286,6 +289,7 @@ impl Config {
         let backends = file.backend.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let webhooks = file.webhook.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let config = Config {
+            smtp: file.smtp.map(|section| section.read(&sources, path.as_deref())).transpose()?,
             master_key: master_key(&sources, file.master_key_file, path.as_deref()),
             webhooks: webhooks.collect::<Result<_, _>>()?,
             backends: backends.collect::<Result<_, _>>()?,

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::backend::BackendSection;
 use crate::outgoing_settings::OutgoingSection;
+use crate::smtp_settings::SmtpSection;
 use crate::webhook_settings::WebhookSection;
 
 /// The configuration file as it is written. Every key may be absent; a key
@@ -34,6 +35,7 @@ pub(crate) struct ConfigFile {
     pub(crate) backend: Vec<BackendSection>,
     #[serde(default)]
     pub(crate) webhook: Vec<WebhookSection>,
+    pub(crate) smtp: Option<SmtpSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
 }

@@ -148,7 +148,7 @@ impl SecretSource {
                 ConfigError::Incomplete(format!("the secret of {owner} should be in {variable}, which is not set"))
             }),
             _ => Err(ConfigError::Incomplete(format!(
-                "{owner} needs exactly one of secret_access_key_file, secret_access_key_env and secret_access_key"
+                "{owner} needs its secret in exactly one place: a file, an environment variable, or the configuration itself"
             ))),
         }
     }

@@ -7,18 +7,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode, Version};
+use http::{HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
-use windlass_identity::Claim;
 use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode};
 use windlass_value::{Text, Value};
 
 use crate::access_log::{Access, AccessLog};
+use crate::anonymous;
 use crate::answer::{self, Answer, REQUEST_ID};
 use crate::authentication::Authentication;
 use crate::body::{self, BodyBudget, BodyShare};
 use crate::gate;
+use crate::hosted::Certificate;
 use crate::in_flight::InFlight;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::{Measurement, Meters};
@@ -47,9 +48,12 @@ pub(crate) struct Front {
     pub(crate) bodies: Arc<BodyBudget>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) access_log: AccessLog,
+    pub(crate) region: String,
     pub(crate) metrics_public: bool,
     /// Where large bodies are written while they come in; set with the services.
     pub(crate) uploads: OnceLock<PathBuf>,
+    /// Serves the certificate that notifications are signed with; set with the services.
+    pub(crate) certificate: OnceLock<Certificate>,
     pub(crate) measure: RwLock<Option<Measure>>,
     pub(crate) unfit: RwLock<Option<Unfit>>,
 }
@@ -105,6 +109,15 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     if parts.uri.path().starts_with(own_endpoints::PREFIX) {
         record.silent = true;
         return own_endpoints::answer(&front, &peer, &parts);
+    }
+    if parts.method == Method::GET && parts.uri.path().ends_with(".pem") {
+        let certificate = front.certificate.get().map(|certificate| certificate(parts.uri.path().to_owned()));
+        if let Some(certificate) = certificate
+            && let Some(pem) = certificate.await
+        {
+            record.silent = true;
+            return answer::plain(StatusCode::OK, "application/x-pem-file", pem);
+        }
     }
     let mut share = BodyShare::none(&front.bodies);
     if parts.uri.path().starts_with(webhook::PREFIX) {
@@ -192,6 +205,9 @@ async fn received(
     if let Some(reason) = front.lifecycle.phase().reason() {
         return Err(Refused::closing(unavailable(reason)));
     }
+    if let Some(anonymous) = anonymous::received(front, parts, &body, record) {
+        return anonymous.map_err(Refused::closing);
+    }
     let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
     record.claimed = Some(claim.service.as_str().into());
     if claim.service == object::SERVICE {
@@ -206,14 +222,14 @@ async fn received(
         Ok(decoded) => decoded,
         Err(fault) => return Ok((resolved, Err(fault))),
     };
-    let call = outside_call(parts, &claim, &resolved, principal, input, body, record);
+    let call = outside_call(parts, &claim.region, &resolved, principal, input, body, record);
     Ok((resolved, Ok(call)))
 }
 
 /// A call from outside.
 pub(crate) fn outside_call(
     parts: &Parts,
-    claim: &Claim,
+    region: &str,
     resolved: &Resolved,
     principal: Principal,
     input: Value,
@@ -222,7 +238,7 @@ pub(crate) fn outside_call(
 ) -> Call {
     Call {
         account: principal.account.clone(),
-        region: claim.region.as_str().into(),
+        region: region.into(),
         service: resolved.service.name.into(),
         operation: resolved.operation.name.as_str().into(),
         input,
@@ -290,7 +306,7 @@ pub(crate) struct Record {
     peer: Arc<Peer>,
     request_id: Text,
     /// The service the request says it is for.
-    claimed: Option<Text>,
+    pub(crate) claimed: Option<Text>,
     /// Service and operation, once they are known to exist.
     pub(crate) operation: Option<(&'static str, &'static str)>,
     started: Instant,

@@ -14,6 +14,9 @@ pub type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Closes what is hosted; background work may go on until the instant given.
 pub type Close = Box<dyn FnOnce(Instant) -> Task<Result<(), String>> + Send>;
 
+/// Answers a certificate in PEM by its path; `None` for any other path.
+pub type Certificate = Box<dyn Fn(String) -> Task<Option<String>> + Send + Sync>;
+
 /// What a server hosts: services, what must happen before they may be called,
 /// and what must happen after.
 pub struct Hosted {
@@ -22,6 +25,8 @@ pub struct Hosted {
     pub wiring: Wiring,
     /// Where large bodies are written while they come in, on the blobs' disk.
     pub uploads: Option<PathBuf>,
+    /// The certificate that notifications are signed with.
+    pub certificate: Option<Certificate>,
     /// Takes up what an earlier run left; the server is ready when it is done.
     /// Its error stops the server.
     pub recover: Task<Result<(), String>>,
@@ -39,6 +44,7 @@ impl Hosted {
         Hosted {
             wiring: Wiring { services, ..Wiring::default() },
             uploads: None,
+            certificate: None,
             recover: Box::pin(async { Ok(()) }),
             close: Box::new(|_| Box::pin(async { Ok(()) })),
             unfit: Box::new(|| None),

@@ -9,6 +9,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod access_log;
+mod anonymous;
 mod answer;
 mod answer_body;
 mod authentication;
@@ -35,6 +36,7 @@ mod reception;
 mod request_id;
 pub mod server;
 pub mod services;
+mod smtp_settings;
 mod sts;
 mod tls;
 mod to_the_end;

@@ -2,6 +2,7 @@
 
 use windlass_blob::BlobStore;
 use windlass_journal::Journal;
+use windlass_sns::Sns;
 use windlass_sqs::Sqs;
 use windlass_store::Store;
 
@@ -90,6 +91,14 @@ pub(crate) fn of_store(store: &Store) -> Vec<Measurement> {
         measurements.push(Measurement { name: "windlass_store_free_bytes", help, value: free as f64 });
     }
     measurements
+}
+
+/// What SNS counts.
+pub(crate) fn of_sns(sns: &Sns) -> Vec<Measurement> {
+    sns.measure()
+        .into_iter()
+        .map(|counted| Measurement { name: counted.name, help: counted.help, value: counted.value })
+        .collect()
 }
 
 /// What a service counts itself: names, what they mean, values.

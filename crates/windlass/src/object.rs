@@ -44,7 +44,8 @@ pub(crate) async fn received(
         whole.headers.insert(name, value);
     }
     let decoded = decode(&resolved, &whole, body);
-    let call = decoded.map(|(input, body)| outside_call(parts, claim, &resolved, principal, input, body, record));
+    let call =
+        decoded.map(|(input, body)| outside_call(parts, &claim.region, &resolved, principal, input, body, record));
     Ok((resolved, call))
 }
 

@@ -111,8 +111,10 @@ impl Server {
             bodies: Arc::<BodyBudget>::default(),
             meters,
             access_log,
+            region: config.region.clone(),
             metrics_public: config.metrics_public,
             uploads: OnceLock::new(),
+            certificate: OnceLock::new(),
             measure: RwLock::new(None),
             unfit: RwLock::new(None),
         });
@@ -147,6 +149,9 @@ impl Server {
         if let Some(uploads) = hosted.uploads {
             // Set once: a server hosts once.
             let _ = self.front.uploads.set(uploads);
+        }
+        if let Some(certificate) = hosted.certificate {
+            let _ = self.front.certificate.set(certificate);
         }
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);

@@ -14,6 +14,7 @@ use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
 use windlass_protocol::{Dispatcher, Service, Wiring};
 use windlass_s3::{S3, S3Config};
+use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
 use windlass_store::{SqliteOptions, Store, Table};
@@ -22,7 +23,7 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
-use crate::hosted::{Hosted, Task};
+use crate::hosted::{Certificate, Hosted, Task};
 use crate::measurements;
 use crate::meters::Measurement;
 use crate::sts::Sts;
@@ -34,12 +35,13 @@ fn tables() -> Vec<&'static Table> {
         windlass_journal::TABLES,
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
-        windlass_blob::TABLES,
-        windlass_s3::TABLES,
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
         windlass_kms::TABLES,
+        windlass_sns::TABLES,
+        windlass_blob::TABLES,
+        windlass_s3::TABLES,
         windlass_events::TABLES,
     ]
     .concat()
@@ -54,8 +56,8 @@ struct Gathered {
     /// End background work; each waits for what is under way.
     stops: Vec<Task<()>>,
     measures: Vec<Box<dyn Fn() -> Vec<Measurement> + Send + Sync>>,
-    /// Where large bodies are written while they come in.
     uploads: Option<PathBuf>,
+    certificate: Option<Certificate>,
 }
 
 impl Gathered {
@@ -123,7 +125,35 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.measure(move || measurements::of_sqs(&measured));
     gathered.stop(async move { sqs.stop() });
 
-    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
+    let sns = Sns::open(&store, dispatcher.clone(), outgoing.clone(), sns_config(config, &base_url), now.clone())
+        .map_err(|fault| format!("SNS cannot start: {fault}"))?;
+    let sns = Arc::new(sns);
+    gathered.host(sns.clone());
+    let started = sns.clone();
+    gathered.start(move || started.start());
+    let measured = sns.clone();
+    gathered.measure(move || measurements::of_sns(&measured));
+    let certified = sns.clone();
+    gathered.stop(async move { sns.stop().await });
+
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of blobs in {} cannot be used: {error}", config.data.display()))?;
+    let uploads = blobs.incoming_folder().to_owned();
+    let s3_config = S3Config { endpoint: Some(base_url.clone()), ..S3Config::default() };
+    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), s3_config, now.clone())
+        .map_err(|error| format!("S3 cannot start: {error}"))?;
+    gathered.host(s3.clone());
+    let (started, swept) = (s3.clone(), blobs.clone());
+    gathered.start(move || {
+        swept.start();
+        started.start();
+    });
+    let measured = blobs.clone();
+    gathered.measure(move || measurements::of_blobs(&measured));
+    gathered.stop(async move {
+        s3.stop().await;
+        blobs.stop().await;
+    });
 
     let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
         .map_err(|error| format!("KMS cannot start: {error}"))?;
@@ -141,37 +171,9 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
+    gathered.uploads = Some(uploads);
+    gathered.certificate = Some(certificate(certified));
     hosted(config, gathered, store, journal, states, lambda)
-}
-
-/// S3 and the contents it shares.
-fn host_s3(
-    config: &Config,
-    base_url: &str,
-    store: &Store,
-    dispatcher: &Dispatcher,
-    now: &Now,
-    gathered: &mut Gathered,
-) -> Result<(), String> {
-    let blobs = BlobStore::open(&config.data, store.clone())
-        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
-    gathered.uploads = Some(blobs.incoming_folder().to_owned());
-    let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
-    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
-        .map_err(|error| format!("S3 cannot start: {error}"))?;
-    gathered.host(s3.clone());
-    let (started, started_blobs) = (s3.clone(), blobs.clone());
-    gathered.start(move || {
-        started.start();
-        started_blobs.start();
-    });
-    let measured = blobs.clone();
-    gathered.measure(move || measurements::of_blobs(&measured));
-    gathered.stop(async move {
-        s3.stop().await;
-        blobs.stop().await;
-    });
-    Ok(())
 }
 
 fn hosted(
@@ -182,13 +184,14 @@ fn hosted(
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures, uploads } = gathered;
+    let Gathered { services, starts, stops, measures, uploads, certificate } = gathered;
     let names = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
         wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
         uploads,
+        certificate,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
@@ -218,6 +221,24 @@ fn hosted(
             })
         }),
         measure: Box::new(move || measures.iter().flat_map(|measure| measure()).collect()),
+    })
+}
+
+/// How SNS notifications look to their receivers.
+fn sns_config(config: &Config, base_url: &str) -> SnsConfig {
+    SnsConfig { smtp: config.smtp.clone(), ..SnsConfig::new(base_url) }
+}
+
+/// The certificate that SNS signs with, if the path is the one it is served under.
+fn certificate(sns: Arc<Sns>) -> Certificate {
+    Box::new(move |path| {
+        let sns = sns.clone();
+        Box::pin(async move {
+            match sns.certificate_path().await {
+                Ok(own) if own == path => sns.certificate_pem().await.ok(),
+                _ => None,
+            }
+        })
     })
 }
 

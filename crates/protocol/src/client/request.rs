@@ -76,6 +76,9 @@ pub fn encode_request(
             rest_body(service, operation, structure, input, body, &mut headers)
         }
     };
+    for (name, value) in &service.headers {
+        set(&mut headers, name, value);
+    }
     let base = endpoint.path().trim_end_matches('/');
     let mut uri = endpoint.clone().into_parts();
     let refused = |error: &dyn std::fmt::Display| serialization(format!("The request has no valid URI: {error}"));
@@ -97,7 +100,9 @@ fn rest_path(
     let of_label = |label: &str| {
         let member = members.iter().find(|it| it.location == Location::Uri && it.wire_name == label)?;
         let value = &input[member.name.as_str()];
-        (!value.is_null()).then(|| plain_text(service, member, value))
+        let text = (!value.is_null()).then(|| plain_text(service, member, value))?;
+        let short = text.rsplit('/').next().filter(|_| service.short_labels);
+        Some(short.map(str::to_owned).unwrap_or(text))
     };
     let mut path = operation
         .uri

@@ -18,7 +18,7 @@ impl SnsConfig {
 }
 
 /// A mail relay.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SmtpConfig {
     /// Its name or address.
     pub host: String,

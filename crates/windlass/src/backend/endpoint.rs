@@ -49,7 +49,7 @@ impl Endpoint {
             arn: call.principal.arn.clone(),
             expires: None,
         };
-        sign(&mut parts, &body, &credentials, region, &call.service, now(), &self.keys)
+        sign(&mut parts, &body, &credentials, region, &model.signing_name, now(), &self.keys)
             .map_err(|error| Fault::internal(format!("the call to {endpoint} could not be signed: {error}")))?;
         let limits = SendLimits {
             timeout: Duration::from_millis(self.target.timeout_ms),

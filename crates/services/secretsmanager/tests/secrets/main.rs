@@ -1,0 +1,6 @@
+//! The Secrets Manager over a store in memory.
+
+mod fixture;
+mod requests;
+mod rotations;
+mod secrets;
