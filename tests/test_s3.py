@@ -43,7 +43,7 @@ def content(s3, bucket, key, **more):
     return s3.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
 
 
-@pytest.mark.parametrize("size", [0, 1, 16 * 1024, 16 * 1024 + 1, MIB, 20 * MIB])
+@pytest.mark.parametrize("size", [0, 1, 32 * 1024, 32 * 1024 + 1, MIB, 20 * MIB])
 def test_objects_of_all_sizes(s3, bucket, size):
     body = random.Random(size).randbytes(size)
     put = s3.put_object(Bucket=bucket, Key="key", Body=body, Metadata={"a": "b"}, ContentType="text/plain")
@@ -321,7 +321,7 @@ class Writer(threading.Thread):
         while not self.over.is_set():
             count += 1
             key = "%d/%d" % (self.number, self.random.randrange(20))
-            body = self.random.randbytes(self.random.choice([10, 5000, 20_000, 400_000, 6 * MIB]))
+            body = self.random.randbytes(self.random.choice([10, 5000, 40_000, 400_000, 6 * MIB]))
             self.attempted.setdefault(key, []).append(body)
             try:
                 if len(body) > 5 * MIB:
