@@ -266,7 +266,8 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
 /// (`AccessDeniedException`), with a status where it is not the model's.
 ///
 /// On restXml, members that the operation's output binds to headers (`ETag`, `VersionId`,
-/// `DeleteMarker`) are headers here too. The status 304 has no body, nor has an answer to HEAD.
+/// `DeleteMarker`) are headers here too; members in lower case (`content-range`) are
+/// headers and not part of the document. The status 304 has no body, nor has an answer to HEAD.
 pub fn encode_fault(resolved: &Resolved, request_id: &str, fault: &Fault) -> Response<Body> {
     fault_response(resolved.wire, Some((resolved.service, resolved.operation)), request_id, fault)
 }
@@ -316,6 +317,9 @@ fn fault_response(
             {
                 bind(service, structure, &fault.members.clone().into(), &mut headers, &mut 0);
             }
+            for (name, value) in fault.members.iter().filter(|(name, _)| is_header(name)) {
+                set(&mut headers, name, value.as_str().unwrap_or_default());
+            }
             let bare = status == 304 || resolved.is_some_and(|(_, operation)| operation.method == Method::HEAD);
             if bare {
                 headers.remove(CONTENT_TYPE);
@@ -325,6 +329,11 @@ fn fault_response(
         }
     };
     response(wire, status, request_id, headers, body.into())
+}
+
+/// Whether a member of a fault is a header and nothing else: elements begin with a capital.
+fn is_header(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
 }
 
 /// S3's errors have no namespace and say more about the request than others do.
@@ -337,7 +346,7 @@ fn xml_fault(request_id: &str, code: &str, fault: &Fault) -> String {
     };
     element("Code", code);
     element("Message", &fault.message);
-    for (name, value) in fault.members.iter().filter(|(_, value)| !value.is_null()) {
+    for (name, value) in fault.members.iter().filter(|(name, value)| !value.is_null() && !is_header(name)) {
         if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             match value {
                 Value::String(text) => element(name, text),

@@ -38,14 +38,13 @@ mod request_id;
 pub mod server;
 pub mod services;
 mod smtp_settings;
-mod sts;
 mod tls;
 mod to_the_end;
 mod webhook;
 mod webhook_settings;
 mod wire;
 
-pub use hosted::{Certificate, Close, Hosted, Task};
+pub use hosted::{AccessControl, Certificate, Close, Hosted, Task};
 pub use outgoing_settings::OutgoingSettings;
 pub use server::Server;
 pub use webhook_settings::Webhook;

@@ -1,5 +1,6 @@
 //! What the store and the services count, as metrics.
 
+use windlass_blob::BlobStore;
 use windlass_journal::Journal;
 use windlass_sns::Sns;
 use windlass_sqs::Sqs;
@@ -33,6 +34,17 @@ pub(crate) fn of_sqs(sqs: &Sqs) -> Vec<Measurement> {
         ("windlass_sqs_messages_sent", "Messages sent since the start", stats.sent as f64),
         ("windlass_sqs_messages_received", "Messages received since the start", stats.received as f64),
         ("windlass_sqs_messages_deleted", "Messages deleted by receivers since the start", stats.deleted as f64),
+    ]
+    .into_iter()
+    .map(|(name, help, value)| Measurement { name, help, value })
+    .collect()
+}
+
+pub(crate) fn of_blobs(blobs: &BlobStore) -> Vec<Measurement> {
+    let stats = blobs.measure();
+    [
+        ("windlass_blobs_written", "Contents brought into files since the start", stats.written as f64),
+        ("windlass_blobs_removed", "Contents removed since the start, for nobody needed them", stats.removed as f64),
     ]
     .into_iter()
     .map(|(name, help, value)| Measurement { name, help, value })

@@ -83,7 +83,7 @@ fn whole(parts: &Parts) -> Parts {
     if let Some(encoding) = parts.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
         let own: Vec<&str> =
             encoding.split(',').map(str::trim).filter(|part| !part.eq_ignore_ascii_case(CHUNKED)).collect();
-        match HeaderValue::try_from(own.join(",")) {
+        match HeaderValue::try_from(own.join(", ")) {
             Ok(value) if !own.is_empty() => whole.headers.insert(CONTENT_ENCODING, value),
             _ => whole.headers.remove(CONTENT_ENCODING),
         };

@@ -153,14 +153,12 @@ impl Authorization {
         if !caller.arn.contains(":iam:") {
             return None;
         }
-        let service = service_of(call);
-        if let Some(service) = &service
-            && self.trusts(effective, service, call.source_arn.as_deref(), &call.region)
-        {
+        // Without a resource it acts for, it was the operator's configuration that named the role.
+        let service = service_of(call)?;
+        if self.trusts(effective, &service, call.source_arn.as_deref(), &call.region) {
             return None;
         }
-        let text = not_assumable(service.as_deref(), &role_arn);
-        let service = service.unwrap_or_else(|| "the service".to_owned());
+        let text = not_assumable(Some(&service), &role_arn);
         let advice = format!("Let the trust policy of {role_arn} allow sts:AssumeRole to the service {service}.");
         Some(self.refused(call, effective, "sts:AssumeRole", &role_arn, text, advice))
     }
@@ -454,7 +452,7 @@ impl Authorization {
                 if let Some(key) = state.keys.get(&*id) {
                     let mut key = (**key).clone();
                     key.last_used = Some(used);
-                    edits.push(Edit::Put(Entity::AccessKey(key)));
+                    edits.push(Edit::put(Entity::AccessKey(key)));
                 }
                 Ok(Value::Null)
             });
@@ -575,7 +573,7 @@ fn not_assumable(service: Option<&str>, role_arn: &str) -> String {
         Some("states.amazonaws.com") => "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role.".to_owned(),
         Some("lambda.amazonaws.com") => "The role defined for the function cannot be assumed by Lambda.".to_owned(),
         Some(service) => format!("User: {service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"),
-        None => format!("Nobody may act under the role {role_arn} without saying for which resource."),
+        None => format!("The role {role_arn} cannot be found."),
     }
 }
 
@@ -589,7 +587,7 @@ fn add_source(context: &mut Context, source_arn: Option<&str>) {
 
 /// The account in an ARN, where it has one.
 fn account_of(arn: &str) -> Option<&str> {
-    let account = arn.splitn(6, ':').nth(4)?;
+    let account = arn.split(':').nth(4)?;
     (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
 }
 

@@ -1,5 +1,5 @@
 /// Whether a new bucket may have that name: 3 to 63 characters of `a-z0-9.-`,
-/// letters or digits at both ends, no two dots beside each other, no IP address,
+/// letters or digits at both ends of it and of what is between dots, no IP address,
 /// none of the beginnings and ends that AWS keeps for itself.
 pub(crate) fn is_valid(name: &str) -> bool {
     let bytes = name.as_bytes();
@@ -8,7 +8,7 @@ pub(crate) fn is_valid(name: &str) -> bool {
         && bytes.iter().all(|byte| is_end(byte) || matches!(byte, b'.' | b'-'))
         && bytes.first().is_some_and(is_end)
         && bytes.last().is_some_and(is_end)
-        && !name.contains("..")
+        && !["..", ".-", "-."].iter().any(|pair| name.contains(pair))
         && name.parse::<std::net::Ipv4Addr>().is_err()
         && !RESERVED_STARTS.iter().any(|start| name.starts_with(start))
         && !RESERVED_ENDS.iter().any(|end| name.ends_with(end))

@@ -307,9 +307,17 @@ impl Expected {
                 .with_member("CalculatedDigest", STANDARD.encode(computed.md5)));
         }
         match &self.checksum {
-            Some((algorithm, value)) if *value != computed.value => Err(mismatch(*algorithm)),
+            Some((algorithm, value)) if *algorithm == computed.algorithm && *value != computed.value => {
+                Err(mismatch(*algorithm))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// What must be computed beside a checksum of that algorithm, for it is another
+    /// that the client gives.
+    pub(crate) fn beside(&self, algorithm: Algorithm) -> Option<Algorithm> {
+        self.checksum.as_ref().map(|(given, _)| *given).filter(|given| *given != algorithm)
     }
 }
 

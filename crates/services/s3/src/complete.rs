@@ -8,10 +8,10 @@ use crate::bucket::Bucket;
 use crate::checksum::{self, Kind};
 use crate::conditions;
 use crate::content::{Part, new_id};
+use crate::event::{Event, EventKind};
 use crate::faults;
 use crate::input;
 use crate::multipart::{Named, UploadedPart, part_number};
-use crate::notification::{Event, EventKind};
 use crate::object::ObjectVersion;
 use crate::properties;
 use crate::put::version_id;
@@ -118,7 +118,7 @@ impl S3 {
         let count = asked.len();
         let mut parts = Vec::with_capacity(count);
         let mut etags = Vec::with_capacity(count);
-        for (at, (asked, number)) in asked.iter().zip(numbers).enumerate() {
+        for (asked, number) in asked.iter().zip(numbers) {
             let etag = asked["ETag"].as_str().unwrap_or_default().trim_matches('"');
             let invalid = || {
                 let message = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.";
@@ -142,16 +142,6 @@ impl S3 {
                 }
                 _ => {}
             }
-            if part.bytes < PART_BYTES_MIN && at + 1 < count {
-                return Err(Fault::new(
-                    "EntityTooSmall",
-                    "Your proposed upload is smaller than the minimum allowed size",
-                )
-                .with_member("ProposedSize", part.bytes)
-                .with_member("MinSizeAllowed", PART_BYTES_MIN)
-                .with_member("PartNumber", number)
-                .with_member("ETag", etag));
-            }
             etags.push(part.etag);
             parts.push(Part {
                 number: number as u32,
@@ -159,6 +149,14 @@ impl S3 {
                 content: part.content,
                 checksum: Some(part.checksum),
             });
+        }
+        let all_but_last = parts.iter().zip(&etags).take(count - 1);
+        if let Some((part, etag)) = all_but_last.into_iter().find(|(part, _)| part.bytes < PART_BYTES_MIN) {
+            return Err(Fault::new("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+                .with_member("ProposedSize", part.bytes)
+                .with_member("MinSizeAllowed", PART_BYTES_MIN)
+                .with_member("PartNumber", i64::from(part.number))
+                .with_member("ETag", etag.as_str()));
         }
         Ok((parts, etags))
     }

@@ -166,6 +166,11 @@ fn customer_key(input: &Value, prefix: &str) -> Result<Option<String>, Fault> {
     })?;
     let computed = STANDARD.encode(Md5::digest(bytes));
     match md5 {
+        None => Err(faults::invalid_argument(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated MD5 of the secret key.",
+            argument,
+            algorithm,
+        )),
         Some(md5) if md5 != computed => Err(faults::invalid_argument(
             "The calculated MD5 hash of the key did not match the hash that was provided.",
             "x-amz-server-side-encryption-customer-key-MD5",

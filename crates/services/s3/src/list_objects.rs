@@ -1,5 +1,5 @@
 use windlass_protocol::{Call, Fault, Outcome};
-use windlass_value::{Object, Value, object};
+use windlass_value::{Object, Value};
 
 use crate::account;
 use crate::bucket::Bucket;
@@ -28,7 +28,7 @@ impl S3 {
         let bucket = self.bucket(call)?.value;
         let listing = Listing::of(call, "MaxKeys", "maxKeys")?;
         let token = input["ContinuationToken"].as_str();
-        let place = match token {
+        let place = match token.filter(|token| !token.is_empty()) {
             Some(token) => Some(page_token::read(token).ok_or_else(|| page_token::refused(token))?),
             None => input::text(input, "StartAfter").map(str::to_owned),
         };
@@ -129,9 +129,4 @@ pub(crate) fn describe(version: &ObjectVersion, entry: &mut Object) {
     }
     entry.insert("Size", version.bytes);
     entry.insert("StorageClass", version.properties.storage_class.as_deref().unwrap_or(properties::STANDARD));
-}
-
-/// An owner and initiator of uploads.
-pub(crate) fn user(account: &str) -> Value {
-    object! { "ID" => account::canonical_id(account) }
 }

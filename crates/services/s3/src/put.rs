@@ -7,8 +7,8 @@ use windlass_value::{Object, Value};
 use crate::checksum::{Algorithm, Computed, Expected};
 use crate::conditions;
 use crate::content::{Held, INLINE_BYTES_MAX, blocking, unreadable};
+use crate::event::{Event, EventKind};
 use crate::faults;
-use crate::notification::{Event, EventKind};
 use crate::object::ObjectVersion;
 use crate::properties;
 use crate::s3::S3;
@@ -74,7 +74,15 @@ impl S3 {
         if let Some(bytes) = body.in_memory().filter(|bytes| bytes.len() as u64 <= INLINE_BYTES_MAX) {
             let computed = Computed::of(bytes, algorithm);
             expected.check(&computed)?;
+            if let Some(other) = expected.beside(algorithm) {
+                expected.check(&Computed::of(bytes, other))?;
+            }
             return Ok((Held::inline(bytes.clone())?, computed));
+        }
+        if let Some(other) = expected.beside(algorithm) {
+            let body = body.clone();
+            let md5 = expected.md5.unwrap_or_default();
+            expected.check(&blocking(move || Computed::of_body(&body, other, Some(md5))).await?)?;
         }
         let received = body.in_file().filter(|file| file.offset == 0).and_then(|file| file.received.clone());
         let shared = Arc::new((body.clone(), expected.clone()));

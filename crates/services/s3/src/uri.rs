@@ -27,7 +27,8 @@ fn decode_with(text: &str, plus_is_blank: bool) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// Encodes what a listing answers where the client asks for `encoding-type=url`.
+/// Encodes what a listing answers where the client asks for `encoding-type=url`. A
+/// blank as `%20`, which those who take `+` for one read too.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -35,9 +36,13 @@ pub(crate) fn encode(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => {
                 encoded.push(char::from(byte))
             }
-            b' ' => encoded.push('+'),
             byte => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
     encoded
+}
+
+/// The same with `+` for a blank, as events name keys.
+pub(crate) fn encode_form(text: &str) -> String {
+    encode(text).replace("%20", "+")
 }
