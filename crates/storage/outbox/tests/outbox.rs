@@ -484,6 +484,25 @@ async fn an_entry_may_be_replaced_and_add_itself_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replacement_is_not_delivered_before_its_own_commit() {
+    let world = world(4);
+    let receiver = Receiver::all();
+    world.outbox.start(receiver.clone());
+    pass(10).await;
+    let first = world.entry("a", None, 5_000);
+    world.store_only(std::slice::from_ref(&first)).await;
+    // Added once more, due now; that batch is never committed.
+    let mut refused = Batch::default();
+    world.outbox.add(&mut refused, ACCOUNT, REGION, &world.entry("a", None, 0));
+    world.outbox.committed(&[first]);
+    pass(4_000).await;
+    assert!(receiver.ids().is_empty());
+    pass(1_500).await;
+    assert_eq!(receiver.ids(), ["a"]);
+    world.empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn stop_waits_for_what_is_under_way() {
     let mut world = world(2);
     let receiver = Receiver::all();
