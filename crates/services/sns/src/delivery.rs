@@ -40,6 +40,9 @@ impl Deliver for Deliverer {
     }
 }
 
+/// A topic and one of its subscriptions.
+type Found = (Arc<View>, Arc<Subscription>);
+
 impl Shared {
     async fn deliver(&self, delivery: Delivery) -> Verdict {
         let Some(job) = Job::from_bytes(&delivery.body) else {
@@ -71,9 +74,7 @@ impl Shared {
             return Ok(Verdict::Done(Batch::default()));
         };
         let over = |batch: Batch| self.over(topic, reference, id, batch);
-        let view = self.catalogue.find(topic)?;
-        let subscription = view.as_ref().and_then(|view| view.subscription(id).cloned());
-        let (Some(view), Some(subscription)) = (view, subscription.filter(|one| one.is_confirmed())) else {
+        let Some((view, subscription)) = self.receiver(topic, id, Subscription::is_confirmed)? else {
             // It went away meanwhile.
             return over(Batch::default());
         };
@@ -236,13 +237,10 @@ impl Shared {
             return Ok(Verdict::Done(Batch::default()));
         };
         let done = || Ok(Verdict::Done(Batch::default()));
-        let Some(view) = self.catalogue.find(topic)? else { return done() };
-        let Some(subscription) = view.subscription(id) else { return done() };
-        // Asked anew meanwhile, or answered.
-        let expected = if *unsubscribed { State::Unsubscribed } else { State::Pending };
-        if subscription.token.as_ref() != Some(token) || subscription.state != expected {
-            return done();
-        }
+        let state = if *unsubscribed { State::Unsubscribed } else { State::Pending };
+        let is_asked = |one: &Subscription| one.state == state && one.token.as_ref() == Some(token);
+        // Answered or asked anew meanwhile.
+        let Some((view, subscription)) = self.receiver(topic, id, is_asked)? else { return done() };
         let version = if view.topic.attribute("SignatureVersion") == Some("2") { 2 } else { 1 };
         let protocol = subscription.protocol;
         let published = delivery.added.to_rfc3339();
@@ -309,6 +307,30 @@ impl Shared {
             "an endpoint could not be asked to confirm its subscription"
         );
         done()
+    }
+
+    /// The subscription that a delivery is for, with its topic. Before it says that there is
+    /// none, it looks into the store: a delivery may be faster than who committed it is
+    /// at forgetting what was kept in memory.
+    fn receiver(
+        &self,
+        topic: &TopicName,
+        id: &str,
+        is_it: impl Fn(&Subscription) -> bool,
+    ) -> Result<Option<Found>, Fault> {
+        let find = || {
+            let view = self.catalogue.find(topic)?;
+            let found = view.and_then(|view| {
+                let subscription = view.subscription(id).filter(|one| is_it(one)).cloned()?;
+                Some((view, subscription))
+            });
+            Ok::<_, Fault>(found)
+        };
+        if let Some(found) = find()? {
+            return Ok(Some(found));
+        }
+        self.catalogue.forget(topic);
+        find()
     }
 
     /// The message that a delivery carries; `None` where it is gone.

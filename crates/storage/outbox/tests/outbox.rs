@@ -446,7 +446,10 @@ async fn removed_entries_are_not_delivered() {
     for id in ["soon", "late", "head", "never"] {
         world.outbox.remove(&mut batch, ACCOUNT, REGION, id);
     }
+    let held = |id: &str| world.outbox.contains(ACCOUNT, REGION, id).expect("a store");
+    assert!(held("soon") && held("late") && !held("under-way") && !held("never"));
     world.store.commit(batch).await.expect("a commit");
+    assert!(!held("soon") && !held("late"));
     pass(3_000).await;
     // The lane went on without its removed head, long before that was due.
     assert_eq!(receiver.ids(), ["under-way", "head", "next"]);
