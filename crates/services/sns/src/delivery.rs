@@ -1,5 +1,6 @@
 //! Carries out the outbox's entries: one attempt, and what follows from how it ended.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use windlass_outbox::{BoxFuture, Deliver, Delivery, Entry, Verdict};
@@ -69,7 +70,7 @@ impl Shared {
             // The last delivery removed it, and was cut off before its entry was.
             return Ok(Verdict::Done(Batch::default()));
         };
-        let over = |batch: Batch| self.over(topic, reference, batch);
+        let over = |batch: Batch| self.over(topic, reference, id, batch);
         let view = self.catalogue.find(topic)?;
         let subscription = view.as_ref().and_then(|view| view.subscription(id).cloned());
         let (Some(view), Some(subscription)) = (view, subscription.filter(|one| one.is_confirmed())) else {
@@ -117,7 +118,7 @@ impl Shared {
         let entry =
             Entry { id: delivery.id.clone(), lane: delivery.lane.clone(), due: (self.now)(), body: job.to_bytes() };
         let mut batch = Batch::default();
-        self.outbox.add(&mut batch, &topic.account, &topic.region, &entry);
+        self.outboxes.of(subscription.protocol).add(&mut batch, &topic.account, &topic.region, &entry);
         Ok(Verdict::Done(batch))
     }
 
@@ -330,11 +331,12 @@ impl Shared {
                 // After a start: what is left is what the outbox still holds.
                 if !self.in_flight.knows(id) {
                     let recipients = value["recipients"].as_array().ok_or_else(broken)?;
-                    let mut left = 0;
+                    let mut left = HashSet::new();
                     for recipient in recipients.iter().filter_map(windlass_value::Value::as_str) {
-                        let entry = entry_id(id, recipient);
-                        let held = self.outbox.contains(&topic.account, &topic.region, &entry);
-                        left += usize::from(held.map_err(|error| faults::of_store(&error))?);
+                        let held = self.outboxes.contain(topic, &entry_id(id, recipient));
+                        if held.map_err(|error| faults::of_store(&error))? {
+                            left.insert(recipient.into());
+                        }
                     }
                     self.in_flight.resume(&message, text.len(), left);
                 }
@@ -344,9 +346,15 @@ impl Shared {
     }
 
     /// The end of a delivery; the last one of a stored message removes it.
-    fn over(&self, topic: &TopicName, reference: &Reference, mut batch: Batch) -> Result<Verdict, Fault> {
+    fn over(
+        &self,
+        topic: &TopicName,
+        reference: &Reference,
+        subscription: &str,
+        mut batch: Batch,
+    ) -> Result<Verdict, Fault> {
         if let Reference::Stored(id) = reference
-            && self.in_flight.end_one(id) == Some(true)
+            && self.in_flight.end(id, subscription)
         {
             batch.delete(&MESSAGES, message_key(topic, id));
         }

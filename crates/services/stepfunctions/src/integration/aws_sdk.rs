@@ -50,6 +50,17 @@ fn describe_upload(operation: &str, input: &mut SdkInput) {
     input.input = members.into();
 }
 
+/// The SDK takes every body as text, and says so. Recorded with numbers, lists and
+/// truth values as Body.
+fn add_text_type(input: &mut SdkInput) {
+    let Value::Object(given) = &input.input else { return };
+    if !given.contains_key("ContentType") {
+        let mut members = Object::clone(given);
+        members.insert("ContentType", "text/plain; charset=UTF-8");
+        input.input = members.into();
+    }
+}
+
 /// Calls an operation.
 pub(super) async fn call(
     caller: TaskCaller<'_>,
@@ -62,6 +73,9 @@ pub(super) async fn call(
     let mut input = input.map_err(|problems| unusable(parameters, &problems))?;
     if service.name == "s3" && UPLOADS.contains(&&*operation.name) {
         describe_upload(&operation.name, &mut input);
+    }
+    if service.name == "s3" && operation.name == "PutObject" {
+        add_text_type(&mut input);
     }
     let answered = call_api(caller, task, service, operation, input).await;
     let answer = answered.map_err(|ApiFault { fault, request_id }| {
