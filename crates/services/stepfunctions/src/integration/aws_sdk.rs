@@ -34,15 +34,19 @@ pub(super) fn refusal(service: SdkService, operation: &Operation, parameters: &V
 }
 
 /// Operations of S3 whose payload the SDK sums up unless it is told how.
-const SENT_WITH_CHECKSUM: &[&str] = &["PutObject", "UploadPart"];
+const UPLOADS: &[&str] = &["PutObject", "UploadPart"];
 
-fn add_checksum(input: &mut SdkInput) {
+/// What the SDK adds to an upload of text.
+fn describe_upload(operation: &str, input: &mut SdkInput) {
+    const TEXT: &str = "text/plain; charset=UTF-8";
     let Value::Object(given) = &input.input else { return };
-    if given.keys().any(|name| name.starts_with("Checksum") || &**name == "ContentMD5") {
-        return;
-    }
     let mut members = Object::clone(given);
-    members.insert("ChecksumCRC32", STANDARD.encode(crc32fast::hash(&input.body).to_be_bytes()));
+    if !given.keys().any(|name| name.starts_with("Checksum") || &**name == "ContentMD5") {
+        members.insert("ChecksumCRC32", STANDARD.encode(crc32fast::hash(&input.body).to_be_bytes()));
+    }
+    if operation == "PutObject" && !given.contains_key("ContentType") {
+        members.insert("ContentType", TEXT);
+    }
     input.input = members.into();
 }
 
@@ -67,8 +71,8 @@ pub(super) async fn call(
     let parameters = task.parameters.value();
     let input = service.model.read_sdk_input(operation, parameters);
     let mut input = input.map_err(|problems| unusable(parameters, &problems))?;
-    if service.name == "s3" && SENT_WITH_CHECKSUM.contains(&&*operation.name) {
-        add_checksum(&mut input);
+    if service.name == "s3" && UPLOADS.contains(&&*operation.name) {
+        describe_upload(&operation.name, &mut input);
     }
     if service.name == "s3" && operation.name == "PutObject" {
         add_text_type(&mut input);
