@@ -15,6 +15,7 @@ pub(crate) enum Filter {
     LogGroup,
     Object,
     Machine,
+    Topic,
     Alias,
     Parameter,
     Source,
@@ -34,6 +35,7 @@ impl Filter {
             "loggroup" => Filter::LogGroup,
             "object" => Filter::Object,
             "machine" => Filter::Machine,
+            "topic" => Filter::Topic,
             "alias" => Filter::Alias,
             "parameter" => Filter::Parameter,
             "source" => Filter::Source,
@@ -60,6 +62,7 @@ impl Filter {
             }),
             Filter::Object => Some(object(text)),
             Filter::Machine => Some(machine(text)),
+            Filter::Topic => topic(text),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
                 let name = text.trim_start_matches('/');
@@ -132,6 +135,13 @@ fn rule(name: &str, bus: Option<&str>, account: &str, region: &str) -> String {
 fn object(source: &str) -> String {
     let source = source.split_once('?').map_or(source, |(path, _)| path);
     percent_decode(source.trim_start_matches('/'), false)
+}
+
+/// `…:topic:uuid` is a subscription of `…:topic`.
+fn topic(arn: &str) -> Option<String> {
+    const PARTS: usize = 6;
+    let parts: Vec<&str> = arn.split(':').collect();
+    (parts.len() > PARTS && parts[0] == "arn").then(|| parts[..PARTS].join(":"))
 }
 
 /// `…:stateMachine:name:3` is a version of `…:stateMachine:name`.
