@@ -13,8 +13,10 @@ use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
+use windlass_pipes::Pipes;
 use windlass_protocol::{Authorizer, Dispatcher, Service, Wiring};
 use windlass_s3::{S3, S3Config};
+use windlass_scheduler::{Scheduler, SchedulerOptions};
 use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
@@ -44,7 +46,11 @@ fn tables() -> Vec<&'static Table> {
         windlass_iam::TABLES,
         windlass_kms::TABLES,
         windlass_sns::TABLES,
+        windlass_secretsmanager::TABLES,
+        windlass_ssm::TABLES,
         windlass_events::TABLES,
+        windlass_scheduler::TABLES,
+        windlass_pipes::TABLES,
     ]
     .concat()
 }
@@ -149,7 +155,17 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.host(kms.clone());
     gathered.stop(async move { kms.stop().await });
 
-    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now, EventsOptions::default())
+    let secrets = windlass_secretsmanager::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Secrets Manager cannot start: {error}"))?;
+    gathered.host(secrets.clone());
+    gathered.stop(async move { secrets.stop().await });
+
+    let parameters = windlass_ssm::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Parameter Store cannot start: {error}"))?;
+    gathered.host(parameters.clone());
+    gathered.stop(async move { parameters.stop().await });
+
+    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now.clone(), EventsOptions::default())
         .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;
     gathered.host(events.clone());
     let started = events.clone();
@@ -157,6 +173,24 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let measured = events.clone();
     gathered.measure(move || measurements::of_service(measured.measure()));
     gathered.stop(async move { events.stop().await });
+
+    let scheduler = Scheduler::open(&store, dispatcher.clone(), now.clone(), SchedulerOptions::default())
+        .map_err(|fault| format!("EventBridge Scheduler cannot start: {fault}"))?;
+    gathered.host(scheduler.clone());
+    let started = scheduler.clone();
+    gathered.start(move || started.start());
+    let measured = scheduler.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { scheduler.stop().await });
+
+    let pipes = Pipes::open(&store, dispatcher.clone(), now)
+        .map_err(|fault| format!("EventBridge Pipes cannot start: {fault}"))?;
+    gathered.host(pipes.clone());
+    let started = pipes.clone();
+    gathered.start(move || started.start());
+    let measured = pipes.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { pipes.stop().await });
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));

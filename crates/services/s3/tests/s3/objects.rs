@@ -9,7 +9,7 @@ const KIB: usize = 1024;
 async fn contents_come_back_whatever_their_size() {
     let world = World::new();
     world.bucket("bucket").await;
-    for bytes in [0, 1, 16 * KIB, 16 * KIB + 1, 300 * KIB] {
+    for bytes in [0, 1, 32 * KIB, 32 * KIB + 1, 300 * KIB] {
         let content: Vec<u8> = (0..bytes).map(|at| at as u8).collect();
         let key = format!("key{bytes}");
         world.put("bucket", &key, &content).await;
@@ -19,7 +19,7 @@ async fn contents_come_back_whatever_their_size() {
     assert_eq!(world.files(), 2);
     // A replaced or deleted content goes.
     world.put("bucket", &format!("key{}", 300 * KIB), b"small").await;
-    world.ok("DeleteObject", &format!(r#"{{"Bucket": "bucket", "Key": "key{}"}}"#, 16 * KIB + 1)).await;
+    world.ok("DeleteObject", &format!(r#"{{"Bucket": "bucket", "Key": "key{}"}}"#, 32 * KIB + 1)).await;
     world.blobs.sweep_suspects().await.expect("swept");
     assert_eq!(world.files(), 0);
 }

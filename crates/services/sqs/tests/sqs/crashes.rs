@@ -179,3 +179,23 @@ async fn a_caller_that_goes_leaves_no_message_behind() {
     }
     assert_eq!(bodies(&world.receive(&url).await), ["x"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_holds_before_its_messages_are_swept() {
+    for (operation, left) in [("PurgeQueue", true), ("DeleteQueue", false)] {
+        let mut world = World::new();
+        let url = world.queue("q", object! {}).await;
+        world.send(&url, "x").await;
+        world.faults.pause_syncs();
+        let purge = begin(&world, operation, object! { "QueueUrl" => url.as_str() }).await;
+        // The call's own commit; the sweep that follows waits for the disk.
+        world.faults.sync_once();
+        assert!(purge.await.expect("a task").is_ok());
+        world.crash(UnsyncedOutcome::Lost);
+        if !left {
+            world.queue("q", object! {}).await;
+        }
+        assert_eq!(world.counts(&url).await, ["0", "0", "0"]);
+        assert_eq!(world.bodies(&url).await, [""; 0]);
+    }
+}
