@@ -419,7 +419,7 @@ impl Authorization {
         }
         let of_bucket;
         let attached_to = match arn.service.as_str() {
-            "sqs" | "sns" | "secretsmanager" => resource,
+            "sqs" | "sns" | "secretsmanager" | "logs" => resource,
             "lambda" if arn.resource_type() == "function" => resource,
             "kms" if arn.resource_type() == "key" => resource,
             "events" if arn.resource_type() == "event-bus" => resource,
