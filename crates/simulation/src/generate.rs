@@ -12,6 +12,7 @@ const ATTEMPTS_MAX: u64 = 3;
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
 const ACTIVITY: &str = "arn:aws:states:us-east-1:123456789012:activity:a";
 const CALLBACK: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+const JOB: &str = "arn:aws:states:::batch:submitJob.sync";
 const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 
 /// A definition that comes to an end whatever its tasks answer: everything that
@@ -120,11 +121,15 @@ fn choice(random: &mut Random, later: &[String]) -> Object {
 }
 
 fn task(random: &mut Random, state: &mut Object, later: &[String]) -> &'static str {
-    let resource = [FUNCTION, FUNCTION, INVOKE, ACTIVITY, CALLBACK][random.below(5) as usize];
+    let resource = [FUNCTION, FUNCTION, INVOKE, ACTIVITY, CALLBACK, JOB][random.below(6) as usize];
     state.insert("Resource", resource);
     match resource {
         INVOKE => {
             state.insert("Parameters", object! { "FunctionName" => "f", "Payload.$" => "$$.Execution.Input.items" });
+        }
+        JOB => {
+            let parameters = object! { "JobName" => "j", "JobQueue" => "q", "JobDefinition" => "d" };
+            state.insert("Parameters", parameters);
         }
         CALLBACK => {
             let body = object! { "token.$" => "$$.Task.Token" };

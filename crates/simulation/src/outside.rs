@@ -1,12 +1,12 @@
 //! The world that tasks call. It outlives the server's crashes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windlass_asl::Resource;
-use windlass_journal::{CutOff, Permit, TaskJob, Tasks};
+use windlass_asl::{Pattern, Resource};
+use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
 use windlass_value::{Payload, Text, Value, object};
 use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId, token_wanted};
 
@@ -17,6 +17,8 @@ use crate::random::Random;
 pub(crate) struct Outside {
     /// How often each attempt was sent.
     pub(crate) sent: BTreeMap<(String, TaskId), u32>,
+    /// Jobs that were submitted, however often: a repeat is the same job.
+    pub(crate) jobs: BTreeSet<(String, TaskId)>,
     /// Attempts whose result was taken.
     pub(crate) taken: BTreeMap<(String, TaskId), bool>,
     /// Who will answer with a token, and when, in milliseconds from now.
@@ -41,9 +43,29 @@ pub(crate) struct SimulatedTasks {
     pub(crate) outside: Arc<Mutex<Outside>>,
 }
 
+fn is_job(resource: &Resource) -> bool {
+    matches!(resource, Resource::Integration { pattern: Pattern::Sync, .. })
+}
+
 impl SimulatedTasks {
     fn random(&self, arn: &str, task: TaskId) -> Random {
         Random::named(self.seed, &format!("{arn} {task}"))
+    }
+
+    /// Waits for a job to end, and tells of it.
+    async fn watch(&self, arn: String, answers: Answers) {
+        let task = answers.task();
+        let mut random = Random::named(self.seed, &format!("job {arn} {task}"));
+        tokio::time::sleep(Duration::from_millis(random.below(4_000))).await;
+        let fails = random.chance(30);
+        let taken = if fails {
+            answers.failed(Some("Outside".into()), Some("as drawn".into()), TaskFailure::Run).await
+        } else {
+            answers.succeeded(Payload::from_value(Value::from(task.event_id))).await
+        };
+        if taken {
+            self.outside.lock().taken.insert((arn, task), !fails);
+        }
     }
 }
 
@@ -64,6 +86,14 @@ impl Tasks for SimulatedTasks {
             let mut random = self.random(&arn, call.task);
             tokio::time::sleep(Duration::from_millis(random.below(300))).await;
             if started.is_none() && !answers.started(activity.then(|| "worker".into())).await {
+                return;
+            }
+            if is_job(&call.resource) {
+                self.outside.lock().jobs.insert((arn.clone(), call.task));
+                tokio::time::sleep(Duration::from_millis(random.below(200))).await;
+                if answers.submitted(Payload::from_value(object! { "JobId" => "j" })).await {
+                    self.watch(arn, answers).await;
+                }
                 return;
             }
             *self.outside.lock().sent.entry((arn.clone(), call.task)).or_default() += 1;
@@ -100,14 +130,19 @@ impl Tasks for SimulatedTasks {
         });
     }
 
-    fn resume(self: Arc<Self>, job: TaskJob, _submitted: Payload) {
-        // The worlds have no jobs; what is none answers as a call does.
-        self.perform(job);
+    fn resume(self: Arc<Self>, job: TaskJob, submitted: Payload) {
+        let (arn, answers) = (job.identity.arn.to_string(), job.answers);
+        let is_known = self.outside.lock().jobs.contains(&(arn.clone(), answers.task()));
+        assert!(is_known && submitted.value()["JobId"] == Value::from("j"), "a job is taken up that nobody submitted");
+        tokio::spawn(async move { self.watch(arn, answers).await });
     }
 
     fn cancel(&self, _execution_arn: &Text, _task: TaskId) {}
 
-    fn cut_off(&self, _identity: &Identity, _call: &TaskCall) -> CutOff {
+    fn cut_off(&self, _identity: &Identity, call: &TaskCall) -> CutOff {
+        if is_job(&call.resource) {
+            return CutOff::Again;
+        }
         CutOff::Failed { error: "Lambda.SdkClientException".into(), cause: "cut off".into() }
     }
 }

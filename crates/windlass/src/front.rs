@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
+use windlass_iam::Authorization;
 use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode};
 use windlass_value::{Text, Value};
 
@@ -50,6 +51,8 @@ pub(crate) struct Front {
     pub(crate) access_log: AccessLog,
     pub(crate) region: String,
     pub(crate) metrics_public: bool,
+    /// What decides about calls; unset in open mode.
+    pub(crate) authorization: OnceLock<Arc<Authorization>>,
     /// Where large bodies are written while they come in; set with the services.
     pub(crate) uploads: OnceLock<PathBuf>,
     /// Serves the certificate that notifications are signed with; set with the services.
@@ -207,6 +210,9 @@ async fn received(
     }
     if let Some(anonymous) = anonymous::received(front, parts, &body, record) {
         return anonymous.map_err(Refused::closing);
+    }
+    if let Some(presigned) = windlass_identity::presigned_v2(parts) {
+        return object::received_v2(front, parts, body, share, record, &presigned).await;
     }
     let claim = front.authentication.claim(parts).map_err(Refused::closing)?;
     record.claimed = Some(claim.service.as_str().into());

@@ -4,12 +4,13 @@
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use http::request::Parts;
 use hyper::body::Incoming;
-use windlass_identity::Claim;
-use windlass_protocol::{Call, Fault, Resolved, body_bytes_max, decode};
+use windlass_identity::{Claim, PresignedV2};
+use windlass_protocol::{Call, Fault, Principal, Resolved, body_bytes_max, decode};
 
+use crate::authentication::stated_payload;
 use crate::body::BodyShare;
 use crate::front::{Front, Record, Refused, outside_call};
-use crate::reception::{Reception, Whole};
+use crate::reception::{PayloadProof, Reception, Whole};
 
 /// The signing name of S3.
 pub(crate) const SERVICE: &str = "s3";
@@ -27,6 +28,33 @@ pub(crate) async fn received(
     claim: &Claim,
 ) -> Result<(Resolved, Result<Call, Fault>), Refused> {
     let (principal, proof) = front.authentication.principal_of_head(parts, claim).map_err(Refused::closing)?;
+    take(front, parts, body, share, record, (principal, proof, &claim.region)).await
+}
+
+/// The same for a URL presigned with the older version 2; `None` for other requests.
+pub(crate) async fn received_v2(
+    front: &Front,
+    parts: &Parts,
+    body: Incoming,
+    share: &mut BodyShare,
+    record: &mut Record,
+    presigned: &PresignedV2,
+) -> Result<(Resolved, Result<Call, Fault>), Refused> {
+    record.claimed = Some(SERVICE.into());
+    let principal = front.authentication.principal_of_v2(parts, presigned).map_err(Refused::closing)?;
+    let proof = stated_payload(parts);
+    take(front, parts, body, share, record, (principal, proof, &front.region)).await
+}
+
+/// Receives and decodes a request whose head is proven.
+async fn take(
+    front: &Front,
+    parts: &Parts,
+    body: Incoming,
+    share: &mut BodyShare,
+    record: &mut Record,
+    (principal, proof, region): (Principal, PayloadProof, &str),
+) -> Result<(Resolved, Result<Call, Fault>), Refused> {
     let mut whole = whole(parts);
     let resolved = front.models.resolve(&whole, Some(SERVICE)).map_err(Refused::closing)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
@@ -44,8 +72,7 @@ pub(crate) async fn received(
         whole.headers.insert(name, value);
     }
     let decoded = decode(&resolved, &whole, body);
-    let call =
-        decoded.map(|(input, body)| outside_call(parts, &claim.region, &resolved, principal, input, body, record));
+    let call = decoded.map(|(input, body)| outside_call(parts, region, &resolved, principal, input, body, record));
     Ok((resolved, call))
 }
 

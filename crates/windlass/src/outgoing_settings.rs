@@ -12,6 +12,10 @@ pub(crate) struct OutgoingSection {
     #[serde(default)]
     allow: Vec<String>,
     ca_file: Option<PathBuf>,
+    #[serde(default)]
+    plain_http: bool,
+    timeout_ms: Option<u64>,
+    response_bytes_max: Option<usize>,
 }
 
 /// What calls to the outside may reach: HTTP tasks, subscriptions, API destinations.
@@ -21,6 +25,12 @@ pub struct OutgoingSettings {
     pub allow: Vec<Allow>,
     /// Certificates that count beside those the machine trusts, PEM.
     pub authorities: Option<Vec<u8>>,
+    /// Whether HTTP tasks may use `http://` too.
+    pub plain_http: bool,
+    /// How long HTTP tasks and API Gateway wait; `None`: AWS's 60 s.
+    pub timeout_ms: Option<u64>,
+    /// The largest answer of these; `None`: AWS's 262,145 bytes.
+    pub response_bytes_max: Option<usize>,
 }
 
 impl OutgoingSettings {
@@ -39,7 +49,13 @@ impl OutgoingSettings {
                 next: "The file must hold certificates in PEM.",
             })
         });
-        Ok(OutgoingSettings { allow: allow.collect::<Result<_, _>>()?, authorities: authorities.transpose()? })
+        Ok(OutgoingSettings {
+            allow: allow.collect::<Result<_, _>>()?,
+            authorities: authorities.transpose()?,
+            plain_http: section.plain_http,
+            timeout_ms: section.timeout_ms,
+            response_bytes_max: section.response_bytes_max,
+        })
     }
 
     /// The client for addresses that callers name.

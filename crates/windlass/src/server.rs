@@ -113,6 +113,7 @@ impl Server {
             access_log,
             region: config.region.clone(),
             metrics_public: config.metrics_public,
+            authorization: OnceLock::new(),
             uploads: OnceLock::new(),
             certificate: OnceLock::new(),
             measure: RwLock::new(None),
@@ -146,6 +147,13 @@ impl Server {
             self.front.models.service(service.name());
         }
         self.front.dispatcher.wire(hosted.wiring);
+        if let Some(access) = hosted.access {
+            self.front.authentication.admit(access.identities);
+            if let Some(authorization) = access.authorization {
+                // Set once: a server hosts once.
+                let _ = self.front.authorization.set(authorization);
+            }
+        }
         if let Some(uploads) = hosted.uploads {
             // Set once: a server hosts once.
             let _ = self.front.uploads.set(uploads);

@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use windlass_blob::BlobStore;
 use windlass_events::{Events, EventsOptions};
+use windlass_iam::{AuthorizationMode, IamConfig};
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
-use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_pipes::Pipes;
+use windlass_protocol::{Authorizer, Dispatcher, Service, Wiring};
 use windlass_s3::{S3, S3Config};
+use windlass_scheduler::{Scheduler, SchedulerOptions};
 use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
@@ -23,10 +26,10 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
-use crate::hosted::{Certificate, Hosted, Task};
+use crate::hosted::{AccessControl, Certificate, Hosted, Task};
+use crate::http_tasks;
 use crate::measurements;
 use crate::meters::Measurement;
-use crate::sts::Sts;
 
 /// The tables of all services.
 fn tables() -> Vec<&'static Table> {
@@ -35,14 +38,19 @@ fn tables() -> Vec<&'static Table> {
         windlass_journal::TABLES,
         windlass_stepfunctions::TABLES,
         windlass_outbox::TABLES,
+        windlass_blob::TABLES,
+        windlass_s3::TABLES,
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
+        windlass_iam::TABLES,
         windlass_kms::TABLES,
         windlass_sns::TABLES,
-        windlass_blob::TABLES,
-        windlass_s3::TABLES,
+        windlass_secretsmanager::TABLES,
+        windlass_ssm::TABLES,
         windlass_events::TABLES,
+        windlass_scheduler::TABLES,
+        windlass_pipes::TABLES,
     ]
     .concat()
 }
@@ -56,8 +64,10 @@ struct Gathered {
     /// End background work; each waits for what is under way.
     stops: Vec<Task<()>>,
     measures: Vec<Box<dyn Fn() -> Vec<Measurement> + Send + Sync>>,
+    /// Where large bodies are written while they come in.
     uploads: Option<PathBuf>,
     certificate: Option<Certificate>,
+    access: Option<AccessControl>,
 }
 
 impl Gathered {
@@ -98,14 +108,16 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let keyring = open_keyring(config, &store)?;
     let mut gathered = Gathered::default();
 
-    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone()))
+    host_iam(config, &store, &keyring, dispatcher, &now, &mut gathered)?;
+
+    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone(), dispatcher))
         .await
         .map_err(|error| format!("Lambda cannot start: {error}"))?;
     gathered.host(lambda.clone());
-    gathered.host(Arc::new(Sts));
 
     let environment = Environment::new(clock.clone());
-    let integrations = Arc::new(Integrations::new(&store, dispatcher.clone(), environment.clone()));
+    let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone());
+    let integrations = Arc::new(integrations.with_outside(http_tasks::outside(config, &outgoing)));
     let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
         .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
@@ -136,31 +148,24 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let certified = sns.clone();
     gathered.stop(async move { sns.stop().await });
 
-    let blobs = BlobStore::open(&config.data, store.clone())
-        .map_err(|error| format!("the folder of blobs in {} cannot be used: {error}", config.data.display()))?;
-    let uploads = blobs.incoming_folder().to_owned();
-    let s3_config = S3Config { endpoint: Some(base_url.clone()), ..S3Config::default() };
-    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), s3_config, now.clone())
-        .map_err(|error| format!("S3 cannot start: {error}"))?;
-    gathered.host(s3.clone());
-    let (started, swept) = (s3.clone(), blobs.clone());
-    gathered.start(move || {
-        swept.start();
-        started.start();
-    });
-    let measured = blobs.clone();
-    gathered.measure(move || measurements::of_blobs(&measured));
-    gathered.stop(async move {
-        s3.stop().await;
-        blobs.stop().await;
-    });
+    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
 
     let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
         .map_err(|error| format!("KMS cannot start: {error}"))?;
     gathered.host(kms.clone());
     gathered.stop(async move { kms.stop().await });
 
-    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now, EventsOptions::default())
+    let secrets = windlass_secretsmanager::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Secrets Manager cannot start: {error}"))?;
+    gathered.host(secrets.clone());
+    gathered.stop(async move { secrets.stop().await });
+
+    let parameters = windlass_ssm::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Parameter Store cannot start: {error}"))?;
+    gathered.host(parameters.clone());
+    gathered.stop(async move { parameters.stop().await });
+
+    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now.clone(), EventsOptions::default())
         .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;
     gathered.host(events.clone());
     let started = events.clone();
@@ -169,11 +174,77 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.measure(move || measurements::of_service(measured.measure()));
     gathered.stop(async move { events.stop().await });
 
+    let scheduler = Scheduler::open(&store, dispatcher.clone(), now.clone(), SchedulerOptions::default())
+        .map_err(|fault| format!("EventBridge Scheduler cannot start: {fault}"))?;
+    gathered.host(scheduler.clone());
+    let started = scheduler.clone();
+    gathered.start(move || started.start());
+    let measured = scheduler.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { scheduler.stop().await });
+
+    let pipes = Pipes::open(&store, dispatcher.clone(), now)
+        .map_err(|fault| format!("EventBridge Pipes cannot start: {fault}"))?;
+    gathered.host(pipes.clone());
+    let started = pipes.clone();
+    gathered.start(move || started.start());
+    let measured = pipes.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { pipes.stop().await });
+
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
-    gathered.uploads = Some(uploads);
     gathered.certificate = Some(certificate(certified));
     hosted(config, gathered, store, journal, states, lambda)
+}
+
+/// IAM and STS, and with keys the decision about every call.
+fn host_iam(
+    config: &Config,
+    store: &Store,
+    keyring: &Keyring,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let access = windlass_iam::open(store, keyring.clone(), now.clone(), iam_config(config))
+        .map_err(|error| format!("IAM cannot start: {error}"))?;
+    gathered.host(access.iam.clone());
+    gathered.host(access.sts.clone());
+    let authorization = (!config.is_open())
+        .then(|| access.authorization(dispatcher.clone(), config.authorization, config.tls.is_some()));
+    gathered.access = Some(AccessControl { identities: access.identities, authorization });
+    Ok(())
+}
+
+/// S3 and the contents it shares.
+fn host_s3(
+    config: &Config,
+    base_url: &str,
+    store: &Store,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
+    gathered.uploads = Some(blobs.incoming_folder().to_owned());
+    let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
+    let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
+        .map_err(|error| format!("S3 cannot start: {error}"))?;
+    gathered.host(s3.clone());
+    let (started, started_blobs) = (s3.clone(), blobs.clone());
+    gathered.start(move || {
+        started.start();
+        started_blobs.start();
+    });
+    let measured = blobs.clone();
+    gathered.measure(move || measurements::of_blobs(&measured));
+    gathered.stop(async move {
+        s3.stop().await;
+        blobs.stop().await;
+    });
+    Ok(())
 }
 
 fn hosted(
@@ -184,12 +255,15 @@ fn hosted(
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures, uploads, certificate } = gathered;
+    let Gathered { services, starts, stops, measures, uploads, certificate, access } = gathered;
+    let authorization = access.as_ref().and_then(|access| access.authorization.clone());
+    let authorizer = authorization.map(|authorization| authorization as Arc<dyn Authorizer>);
     let names = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
-        wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
+        wiring: Wiring { services, authorizer, router: Some(Arc::new(router)) },
+        access,
         uploads,
         certificate,
         recover: Box::pin(async move {
@@ -257,14 +331,20 @@ fn open_store(data: &Path) -> Result<Store, String> {
     })
 }
 
-fn lambda_config(config: &Config, endpoint: String) -> LambdaConfig {
+fn iam_config(config: &Config) -> IamConfig {
+    let keys = config.credentials.iter();
+    IamConfig {
+        enforced: !config.is_open() && config.authorization == AuthorizationMode::Enforced,
+        configured_keys: keys.map(|key| (key.access_key_id.as_str().into(), key.account_id.as_str().into())).collect(),
+    }
+}
+
+fn lambda_config(config: &Config, endpoint: String, dispatcher: &Dispatcher) -> LambdaConfig {
     let mut lambda = LambdaConfig::new(&config.data, endpoint);
     lambda.concurrency_max = config.lambda.concurrency_max;
     lambda.idle_timeout = Duration::from_millis(config.lambda.idle_timeout_ms);
-    if let Some(credential) = config.function_credential() {
-        lambda.access_key_id.clone_from(&credential.access_key_id);
-        lambda.secret_access_key = credential.secret_access_key.reveal().to_owned();
-    }
+    // Where keys are checked, functions sign with credentials of their role.
+    lambda.dispatcher = (!config.is_open()).then(|| dispatcher.clone());
     lambda
 }
 

@@ -61,11 +61,16 @@ impl Request {
         deduplication: Option<&str>,
     ) -> Request {
         let mut input = Object::new();
-        input.insert("QueueUrl", queue_url(&destination.arn));
+        input.insert("QueueUrl", Request::queue_url(&destination.arn));
         input.insert("MessageBody", body);
         insert_some(&mut input, "MessageGroupId", group);
         insert_some(&mut input, "MessageDeduplicationId", deduplication);
         Request::to(&destination.arn, "sqs", "SendMessage", input.into())
+    }
+
+    /// The name by which a queue of that ARN is called.
+    pub fn queue_url(arn: &Arn) -> String {
+        format!("https://sqs.{}.amazonaws.com/{}/{}", arn.region, arn.account, arn.resource)
     }
 
     /// Publishes to a topic.
@@ -101,53 +106,6 @@ impl Request {
         let events = Value::array(vec![event]);
         let input = object! { "logGroupName" => group, "logStreamName" => stream, "logEvents" => events };
         Request::to(&destination.arn, "logs", "PutLogEvents", input)
-    }
-
-    /// Any operation of any service, in the account and region of the caller.
-    pub fn universal(service: &str, action: &str, account: &str, region: &str, input: Value) -> Request {
-        let mut operation = action.to_owned();
-        if let Some(first) = operation.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        let mut request = Request {
-            service: signing_name(service).to_owned(),
-            operation,
-            account: account.to_owned(),
-            region: region.to_owned(),
-            input,
-            body: None,
-        };
-        // The one blob that callers write as text: what a function is invoked with.
-        if request.service == "lambda"
-            && request.operation == "Invoke"
-            && let Value::Object(members) = &request.input
-        {
-            let mut members = Object::clone(members);
-            request.body = members.remove("Payload").map(|payload| match payload {
-                Value::String(text) => text,
-                value => value.to_text().into(),
-            });
-            request.input = members.into();
-        }
-        request
-    }
-}
-
-/// The name by which a queue of that ARN is called.
-pub(crate) fn queue_url(arn: &Arn) -> String {
-    format!("https://sqs.{}.amazonaws.com/{}/{}", arn.region, arn.account, arn.resource)
-}
-
-/// What signs the calls of a service that an SDK calls otherwise.
-fn signing_name(service: &str) -> &str {
-    match service {
-        "sfn" => "states",
-        "eventbridge" => "events",
-        "cloudwatch" => "monitoring",
-        "cloudwatchlogs" => "logs",
-        "cognitoidentityprovider" => "cognito-idp",
-        "apigatewayv2" | "apigateway" => "apigateway",
-        service => service,
     }
 }
 

@@ -65,12 +65,6 @@ fn requests_name_their_resource() {
     let expected = r#"{"Entries":[{"Time":5,"Source":"s","Resources":["r"],"DetailType":"t","Detail":"{\"a\":1.50}","EventBusName":"arn:aws:events:eu-west-1:123456789012:event-bus/b"}]}"#;
     assert_eq!(request.input.to_text(), expected);
 
-    let request = Request::universal("sfn", "startExecution", "123456789012", "eu-west-1", json(r#"{"a":1}"#));
-    assert_eq!((&*request.service, &*request.operation), ("states", "StartExecution"));
-    let input = json(r#"{"FunctionName":"f","Payload":{"a":1}}"#);
-    let request = Request::universal("lambda", "invoke", "123456789012", "eu-west-1", input);
-    assert_eq!((request.body.as_deref(), &*request.input.to_text()), (Some(r#"{"a":1}"#), r#"{"FunctionName":"f"}"#));
-
     let letter =
         DeadLetter { body: "b", attributes: vec![("RULE_ARN", "r".into()), ("EMPTY", String::new())], group: None };
     let attributes = &letter.request(&queue).input["MessageAttributes"];

@@ -11,6 +11,7 @@ mod claim;
 mod credentials;
 mod date;
 mod hash;
+mod presigned_v2;
 mod sign;
 mod signature_error;
 mod signing_key;
@@ -23,6 +24,7 @@ pub use access::{
 pub use chunked::{ChunkError, ChunkedBody};
 pub use claim::{Claim, ClaimKind, claim};
 pub use credentials::Credentials;
+pub use presigned_v2::{PresignedV2, presigned_v2};
 pub use sign::{EXPIRES_SECONDS_MAX, presign, sign};
 pub use signature_error::SignatureError;
 pub use signing_key::{SIGNING_KEYS_MAX, SigningKeys};

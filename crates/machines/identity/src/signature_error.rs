@@ -36,6 +36,11 @@ impl SignatureError {
         SignatureError::new("ExpiredTokenException", "The security token included in the request is expired")
     }
 
+    /// A presigned URL past its time, as S3 words it.
+    pub(crate) fn request_expired() -> SignatureError {
+        SignatureError::new("AccessDenied", "Request has expired")
+    }
+
     pub(crate) fn incomplete(message: impl Into<String>) -> SignatureError {
         SignatureError::new("IncompleteSignatureException", message)
     }

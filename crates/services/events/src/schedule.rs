@@ -115,8 +115,9 @@ fn plan_fire(events: &Events, schedule: &Schedule) -> Result<Batch, Fault> {
     } else {
         tracing::warn!(rule = rule.arn, due = %due, "a schedule's instant was missed and is left out");
     }
-    // What was missed in between is not made up for: one event says it, never a flood.
-    if let Some(entry) = next_entry(&rule.record, &expression, now.max(due))? {
+    // What was missed is not made up for instant by instant: one event says it, never a flood.
+    let after = if late_ms <= LATE_MS { due } else { now };
+    if let Some(entry) = next_entry(&rule.record, &expression, after)? {
         events.outbox.add(&mut publication.batch, &schedule.place.account, &schedule.place.region, &entry);
     }
     Ok(publication.batch)

@@ -70,11 +70,11 @@ pub(crate) fn check(topic: &TopicName, name: &str, value: &str) -> Result<Option
         "FifoThroughputScope" => kept(),
         // Feedback of deliveries is kept and answered; nothing is written to a log yet.
         name if is_feedback(name) => {
-            let rate = name.ends_with("SampleRate");
-            if rate && value.parse::<u8>().is_ok_and(|rate| rate <= 100) || !rate {
-                return if value.is_empty() { Ok(None) } else { kept() };
+            let is_rate = name.ends_with("SampleRate");
+            if is_rate && !value.parse::<u8>().is_ok_and(|rate| rate <= 100) {
+                return wrong(format!("{name}: Must be an integer between 0 and 100."));
             }
-            wrong(format!("{name}: Must be an integer between 0 and 100."))
+            if value.is_empty() { Ok(None) } else { kept() }
         }
         _ => Err(Refusal::Name),
     }

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windlass_value::Text;
 
+use crate::residents::Residents;
 use crate::tail::Tail;
 
 /// What of a message is held in memory: never its body.
@@ -97,7 +97,7 @@ pub(crate) struct Backlog {
     ready_groups: BTreeMap<u64, Text>,
     next_ticket: u64,
     counts: Counts,
-    resident_total: Arc<AtomicUsize>,
+    residents: Arc<Residents>,
     pub(crate) tail: Tail,
     pub(crate) sequences: Sequences,
 }
@@ -120,8 +120,8 @@ impl Sequences {
 }
 
 impl Backlog {
-    /// An empty backlog; `resident_total` counts the entries of all queues.
-    pub(crate) fn new(fifo: bool, reserved: u64, resident_total: Arc<AtomicUsize>) -> Backlog {
+    /// An empty backlog; `residents` counts the entries of all queues.
+    pub(crate) fn new(fifo: bool, reserved: u64, residents: Arc<Residents>) -> Backlog {
         Backlog {
             fifo,
             entries: BTreeMap::new(),
@@ -131,7 +131,7 @@ impl Backlog {
             ready_groups: BTreeMap::new(),
             next_ticket: 0,
             counts: Counts::default(),
-            resident_total,
+            residents,
             tail: Tail::default(),
             // 0 is no message's, so that "after 0" is before the first.
             sequences: Sequences { next: reserved.max(1), reserved },
@@ -145,6 +145,11 @@ impl Backlog {
     /// How many entries are in memory.
     pub(crate) fn resident(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Whether `more` messages fit into memory beside those that are not in flight.
+    pub(crate) fn has_room(&self, more: usize) -> bool {
+        self.entries.len() - self.counts.in_flight + more <= self.residents.queue_max()
     }
 
     /// How many messages there are; those not in memory count as visible.
@@ -162,7 +167,7 @@ impl Backlog {
         entry.state = state;
         let group = entry.group.clone();
         if self.entries.insert(sequence, entry).is_none() {
-            self.resident_total.fetch_add(1, Ordering::Relaxed);
+            self.residents.add(1);
         }
         if let Some(group) = &group {
             self.groups.entry(group.clone()).or_default().members.insert(sequence);
@@ -187,7 +192,7 @@ impl Backlog {
     pub(crate) fn remove(&mut self, sequence: u64) -> bool {
         self.detach(sequence);
         let Some(entry) = self.entries.remove(&sequence) else { return false };
-        self.resident_total.fetch_sub(1, Ordering::Relaxed);
+        self.residents.remove(1);
         if let Some(group) = entry.group {
             if let Some(members) = self.groups.get_mut(&group) {
                 members.members.remove(&sequence);
@@ -320,6 +325,6 @@ impl Backlog {
 
 impl Drop for Backlog {
     fn drop(&mut self) {
-        self.resident_total.fetch_sub(self.entries.len(), Ordering::Relaxed);
+        self.residents.remove(self.entries.len());
     }
 }

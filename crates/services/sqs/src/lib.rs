@@ -42,6 +42,7 @@ mod receipt;
 mod receive;
 mod record;
 mod redrive;
+mod residents;
 mod send;
 mod sender;
 mod shared;

@@ -7,10 +7,9 @@ pub(crate) const IN_FLIGHT_MAX: usize = 120_000;
 /// Receivers that wait at one queue.
 pub(crate) const WAITERS_MAX: usize = 10_000;
 
-/// Messages of one queue that are indexed in memory; later ones are read from
-/// the store as earlier ones leave. Above [`IN_FLIGHT_MAX`], so that messages in
-/// flight alone cannot keep the others out.
-pub(crate) const RESIDENT_MAX: usize = 262_144;
+/// Messages of one queue, not in flight, that are indexed in memory; later ones
+/// are read from the store as earlier ones leave.
+pub(crate) const RESIDENT_MAX: usize = 131_072;
 /// Messages of all queues that are indexed in memory before each queue is held
 /// to [`RESIDENT_MIN`].
 pub(crate) const RESIDENT_TOTAL_MAX: usize = 4_000_000;

@@ -12,9 +12,10 @@ use windlass_value::Text;
 use crate::attempt::Attempt;
 use crate::backlog::{Backlog, Counts, Entry, State};
 use crate::faults::of_store;
-use crate::limits::{PAGE_ROWS, RESIDENT_MAX, RESIDENT_MIN, RESIDENT_TOTAL_MAX, SEQUENCE_BLOCK};
+use crate::limits::SEQUENCE_BLOCK;
 use crate::queue_name::QueueName;
 use crate::record::Record;
+use crate::residents::Residents;
 use crate::tables::{CONTENTS, MESSAGES, SEQUENCES};
 
 /// A queue: its record, and what is in memory of its messages.
@@ -33,7 +34,7 @@ pub(crate) struct Queue {
     /// Tells one receiver that waits about each thing that may be received.
     pub(crate) arrivals: Notify,
     waiters: AtomicUsize,
-    resident_total: Arc<AtomicUsize>,
+    residents: Arc<Residents>,
 }
 
 /// What changes with every message.
@@ -49,10 +50,10 @@ pub(crate) struct QueueState {
 
 impl Queue {
     /// A queue without messages.
-    pub(crate) fn new(name: QueueName, record: Record, reserved: u64, resident_total: &Arc<AtomicUsize>) -> Queue {
+    pub(crate) fn new(name: QueueName, record: Record, reserved: u64, residents: &Arc<Residents>) -> Queue {
         let fifo = name.is_fifo();
         let state = QueueState {
-            backlog: Backlog::new(fifo, reserved.max(record.purged_before), resident_total.clone()),
+            backlog: Backlog::new(fifo, reserved.max(record.purged_before), residents.clone()),
             closing: false,
             attempts: HashMap::new(),
             timer_ms: None,
@@ -66,7 +67,7 @@ impl Queue {
             state: Mutex::new(state),
             arrivals: Notify::new(),
             waiters: AtomicUsize::new(0),
-            resident_total: resident_total.clone(),
+            residents: residents.clone(),
             name,
         }
     }
@@ -79,22 +80,22 @@ impl Queue {
         name: QueueName,
         record: Record,
         store: &Store,
-        resident_total: &Arc<AtomicUsize>,
+        residents: &Arc<Residents>,
         now_ms: i64,
     ) -> Result<Queue, Fault> {
         let sequences = name.shard_key().number(record.id);
         let reserved = store.get(&SEQUENCES, &sequences).map_err(|error| of_store(&error))?;
         let reserved = reserved.and_then(|row| row.value[..].try_into().ok()).map_or(0, u64::from_be_bytes);
         let purged_before = record.purged_before;
-        let queue = Queue::new(name, record, reserved, resident_total);
+        let queue = Queue::new(name, record, reserved, residents);
         let mut after = purged_before.saturating_sub(1);
         {
             let mut state = queue.state.lock();
             let backlog = &mut state.backlog;
             loop {
                 let rows = queue.rows(store, after, u64::MAX)?;
-                let is_last = rows.len() < PAGE_ROWS;
-                let is_full = backlog.tail.is_open() || backlog.resident() + rows.len() > queue.resident_max();
+                let is_last = rows.len() < residents.page_rows();
+                let is_full = backlog.tail.is_open() || !backlog.has_room(rows.len());
                 if is_full {
                     backlog.tail.add_stored(after, rows.len());
                 }
@@ -158,7 +159,7 @@ impl Queue {
     /// Adds a message to a batch and, as one being committed, to memory. Answers
     /// its sequence, to be settled when the commit is known.
     pub(crate) fn place(&self, state: &mut QueueState, batch: &mut Batch, entry: Entry, content: Bytes) -> u64 {
-        let is_full = state.backlog.resident() >= self.resident_max();
+        let is_full = !state.backlog.has_room(1);
         let backlog = &mut state.backlog;
         let sequence = backlog.sequences.take();
         if sequence >= backlog.sequences.reserved {
@@ -255,11 +256,11 @@ impl Queue {
         let backlog = &mut state.backlog;
         while backlog.tail.count() > 0
             && backlog.receivable(wanted).len() < wanted
-            && backlog.resident() + PAGE_ROWS <= self.resident_max()
+            && backlog.has_room(self.residents.page_rows())
         {
             let (after, before) = backlog.tail.range(backlog.sequences.next);
             let rows = self.rows(store, after, before)?;
-            let all = rows.len() < PAGE_ROWS;
+            let all = rows.len() < self.residents.page_rows();
             let last = rows.last().map_or(after, |row| sequence_of(&row.key));
             let mut read = 0;
             for row in &rows {
@@ -322,11 +323,7 @@ impl Queue {
 
     fn rows(&self, store: &Store, after: u64, before: u64) -> Result<Vec<Row>, Fault> {
         let range = KeyRange { start: Some(self.key(after.saturating_add(1))), end: Some(self.key(before)) };
-        store.scan(&MESSAGES, Scan::range(range, PAGE_ROWS)).map_err(|error| of_store(&error))
-    }
-
-    fn resident_max(&self) -> usize {
-        if self.resident_total.load(Ordering::Relaxed) < RESIDENT_TOTAL_MAX { RESIDENT_MAX } else { RESIDENT_MIN }
+        store.scan(&MESSAGES, Scan::range(range, self.residents.page_rows())).map_err(|error| of_store(&error))
     }
 }
 

@@ -97,7 +97,7 @@ impl Shared {
             }
             Err(error) => return Err(of_commit(&error)),
         }
-        self.catalogue.insert(Arc::new(Queue::new(name, record, 0, &self.resident_total)));
+        self.catalogue.insert(Arc::new(Queue::new(name, record, 0, &self.residents)));
         Ok(answer)
     }
 

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -19,6 +18,7 @@ use crate::move_task::MoveTasks;
 use crate::queue::Queue;
 use crate::queue_name::QueueName;
 use crate::record::{self, Record};
+use crate::residents::Residents;
 use crate::tables::QUEUES;
 use crate::timekeeper::Timekeeper;
 
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) move_tasks: MoveTasks,
     /// Messages indexed in memory, of all queues.
-    pub(crate) resident_total: Arc<AtomicUsize>,
+    pub(crate) residents: Arc<Residents>,
     /// When queues were deleted, as long as their names must rest.
     pub(crate) deleted: Mutex<HashMap<QueueName, i64>>,
     /// Tells the sweep that there is something for it.
@@ -53,6 +53,7 @@ impl Shared {
     pub(crate) fn open(store: Store, config: SqsConfig, now: Now) -> Result<Shared, Fault> {
         let shared = Shared {
             answers: Answers::open(&store, "sqs", now.clone()),
+            residents: Arc::new(Residents::new(config.resident_max)),
             store,
             config,
             now,
@@ -60,7 +61,6 @@ impl Shared {
             timekeeper: Timekeeper::new(),
             counters: Counters::default(),
             move_tasks: MoveTasks::default(),
-            resident_total: Arc::new(AtomicUsize::new(0)),
             deleted: Mutex::new(HashMap::new()),
             debris: Arc::new(Notify::new()),
             stop: watch::Sender::new(false),
@@ -84,7 +84,7 @@ impl Shared {
     fn load(&self, row: &Row) -> Result<(), Fault> {
         let name = record::name_of(row).ok_or_else(|| Fault::internal("a stored queue has no name"))?;
         let record = Record::read(&row.value)?;
-        let queue = Queue::load(name, record, &self.store, &self.resident_total, self.now_ms())?;
+        let queue = Queue::load(name, record, &self.store, &self.residents, self.now_ms())?;
         self.catalogue.insert(Arc::new(queue));
         Ok(())
     }

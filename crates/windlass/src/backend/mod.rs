@@ -11,7 +11,7 @@ use windlass_outgoing::{Guard, Outgoing};
 use windlass_protocol::{Call, Fault, Models, Router, Service};
 
 pub(crate) use rule::BackendSection;
-pub use rule::{Backend, BackendRule, MockAnswer};
+pub use rule::{Backend, BackendRule, EndpointTarget, MockAnswer};
 
 /// The rules of the configuration, the first that fits wins.
 pub(crate) struct Backends {

@@ -207,3 +207,45 @@ async fn stopping_an_execution_ends_its_job() {
     let last = sent.as_array().unwrap().last().unwrap();
     assert_eq!(last["input"]["jobId"], Value::from("j"));
 }
+
+/// The server dies after each of the first commits of a parent and its child: there is
+/// always one child, and the parent always gets its result.
+#[tokio::test(start_paused = true)]
+async fn a_nested_execution_is_started_once_wherever_the_server_dies() {
+    const COMMITS_MAX: usize = 8;
+    for pattern in ["", ".sync:2"] {
+        for commits in 0..COMMITS_MAX {
+            let world = World::new().await;
+            let child = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"End":true}}}"#;
+            machine(&world, "child", child).await;
+            machine(&world, "m", &parent(pattern, "")).await;
+            world.disk.pause_syncs();
+            let start = object! { "stateMachineArn" => "arn:aws:states:us-east-1:123456789012:stateMachine:m", "name" => "e", "input" => "7" };
+            let world = std::sync::Arc::new(world);
+            let starting = {
+                let (world, start) = (world.clone(), start.clone());
+                tokio::spawn(async move { world.call("StartExecution", start).await })
+            };
+            let mut done = 0;
+            for _ in 0..2_000 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                if done < commits && world.disk.unsynced() > 0 {
+                    world.disk.sync_once();
+                    done += 1;
+                }
+            }
+            starting.abort();
+            let _ = starting.await;
+            let Ok(world) = std::sync::Arc::try_unwrap(world) else { panic!("the start is gone") };
+            let world = world.restarted().await;
+            // As a caller does that got no answer; it may have ended meanwhile.
+            if let Err(fault) = world.call("StartExecution", start).await {
+                assert_eq!(fault.code, "ExecutionAlreadyExists");
+            }
+            let arn = Value::from("arn:aws:states:us-east-1:123456789012:execution:m:e");
+            let end = status_of(&world, &arn).await;
+            assert_eq!(end["status"], Value::from("SUCCEEDED"), "{pattern} after {commits} commits: {end}");
+            assert_eq!(children(&world).await.len(), 1, "{pattern} after {commits} commits");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! EventBridge as its callers and its targets see it.
+
+mod api_destinations;
+mod archives;
+mod buses;
+mod crashes;
+mod deliveries;
+mod rules;
+mod schedules;
+mod world;
