@@ -19,6 +19,7 @@ use crate::anonymous;
 use crate::answer::{self, Answer, REQUEST_ID};
 use crate::authentication::Authentication;
 use crate::body::{self, BodyBudget, BodyShare};
+use crate::explain_access;
 use crate::gate;
 use crate::hosted::Certificate;
 use crate::in_flight::InFlight;
@@ -108,6 +109,10 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     if let Err(fault) = check_head(&front, &mut parts) {
         front.meters.refused();
         return record.refuse(&parts, version, &fault);
+    }
+    if explain_access::is_asked(parts.uri.path()) {
+        record.silent = true;
+        return explain_access::answer(&front, &parts).await;
     }
     if parts.uri.path().starts_with(own_endpoints::PREFIX) {
         record.silent = true;

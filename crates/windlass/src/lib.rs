@@ -20,6 +20,7 @@ pub mod config;
 mod config_error;
 mod config_file;
 pub mod credential;
+mod explain_access;
 mod front;
 mod gate;
 mod hosted;

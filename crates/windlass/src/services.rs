@@ -47,6 +47,7 @@ fn tables() -> Vec<&'static Table> {
         windlass_kms::TABLES,
         windlass_sns::TABLES,
         windlass_secretsmanager::TABLES,
+        windlass_ssm::TABLES,
         windlass_events::TABLES,
         windlass_scheduler::TABLES,
         windlass_pipes::TABLES,
@@ -158,6 +159,11 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .map_err(|error| format!("the Secrets Manager cannot start: {error}"))?;
     gathered.host(secrets.clone());
     gathered.stop(async move { secrets.stop().await });
+
+    let parameters = windlass_ssm::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Parameter Store cannot start: {error}"))?;
+    gathered.host(parameters.clone());
+    gathered.stop(async move { parameters.stop().await });
 
     let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now.clone(), EventsOptions::default())
         .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;

@@ -33,6 +33,34 @@ pub(super) fn refusal(service: SdkService, operation: &Operation, parameters: &V
     Some(cannot_start(parameters, &problems))
 }
 
+/// Operations of S3 whose payload the SDK sums up unless it is told how.
+const UPLOADS: &[&str] = &["PutObject", "UploadPart"];
+
+/// What the SDK adds to an upload of text.
+fn describe_upload(operation: &str, input: &mut SdkInput) {
+    const TEXT: &str = "text/plain; charset=UTF-8";
+    let Value::Object(given) = &input.input else { return };
+    let mut members = Object::clone(given);
+    if !given.keys().any(|name| name.starts_with("Checksum") || &**name == "ContentMD5") {
+        members.insert("ChecksumCRC32", STANDARD.encode(crc32fast::hash(&input.body).to_be_bytes()));
+    }
+    if operation == "PutObject" && !given.contains_key("ContentType") {
+        members.insert("ContentType", TEXT);
+    }
+    input.input = members.into();
+}
+
+/// The SDK takes every body as text, and says so. Recorded with numbers, lists and
+/// truth values as Body.
+fn add_text_type(input: &mut SdkInput) {
+    let Value::Object(given) = &input.input else { return };
+    if !given.contains_key("ContentType") {
+        let mut members = Object::clone(given);
+        members.insert("ContentType", "text/plain; charset=UTF-8");
+        input.input = members.into();
+    }
+}
+
 /// Calls an operation.
 pub(super) async fn call(
     caller: TaskCaller<'_>,
@@ -42,31 +70,17 @@ pub(super) async fn call(
 ) -> Result<Payload, Failure> {
     let parameters = task.parameters.value();
     let input = service.model.read_sdk_input(operation, parameters);
-    let input = input.map_err(|problems| unusable(parameters, &problems))?;
-    let input = upload_as_sdk(service, operation, input);
+    let mut input = input.map_err(|problems| unusable(parameters, &problems))?;
+    if service.name == "s3" && UPLOADS.contains(&&*operation.name) {
+        describe_upload(&operation.name, &mut input);
+    }
+    if service.name == "s3" && operation.name == "PutObject" {
+        add_text_type(&mut input);
+    }
     let answered = call_api(caller, task, service, operation, input).await;
     let answer = answered.map_err(|ApiFault { fault, request_id }| {
         Failure::of_sdk_fault(&fault, service.prefix, service.model, &request_id)
     })?;
     let output = service.model.write_sdk_output(operation, &answer.reply, &answer.body, SdkInstants::Rfc3339);
     Ok(Payload::from_value(output))
-}
-
-/// What the SDK adds to an upload: the checksum of its body, and that it is text.
-/// Recorded with numbers, lists and truth values as Body.
-fn upload_as_sdk(service: SdkService, operation: &Operation, mut input: SdkInput) -> SdkInput {
-    let is_object = operation.name == "PutObject";
-    if service.name != "s3" || !(is_object || operation.name == "UploadPart") {
-        return input;
-    }
-    let Value::Object(given) = &input.input else { return input };
-    let mut members = Object::clone(given);
-    if !members.keys().any(|name| name.starts_with("Checksum")) {
-        members.insert("ChecksumCRC32", STANDARD.encode(crc32fast::hash(&input.body).to_be_bytes()));
-    }
-    if is_object && !members.contains_key("ContentType") {
-        members.insert("ContentType", "text/plain; charset=UTF-8");
-    }
-    input.input = members.into();
-    input
 }
