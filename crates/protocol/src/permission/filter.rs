@@ -15,6 +15,7 @@ pub(crate) enum Filter {
     LogGroup,
     Object,
     Machine,
+    Qualifier,
     Alias,
     Parameter,
     Source,
@@ -34,6 +35,7 @@ impl Filter {
             "loggroup" => Filter::LogGroup,
             "object" => Filter::Object,
             "machine" => Filter::Machine,
+            "qualifier" => Filter::Qualifier,
             "alias" => Filter::Alias,
             "parameter" => Filter::Parameter,
             "source" => Filter::Source,
@@ -60,6 +62,7 @@ impl Filter {
             }),
             Filter::Object => Some(object(text)),
             Filter::Machine => Some(machine(text)),
+            Filter::Qualifier => text.split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
                 let name = text.trim_start_matches('/');
@@ -134,10 +137,12 @@ fn object(source: &str) -> String {
     percent_decode(source.trim_start_matches('/'), false)
 }
 
+/// The parts of a state machine's ARN; a version or an alias is one more.
+const MACHINE_ARN_PARTS: usize = 7;
+
 /// `…:stateMachine:name:3` is a version of `…:stateMachine:name`.
 fn machine(arn: &str) -> String {
-    const PARTS: usize = 7;
-    arn.split(':').take(PARTS).collect::<Vec<&str>>().join(":")
+    arn.split(':').take(MACHINE_ARN_PARTS).collect::<Vec<&str>>().join(":")
 }
 
 fn is_account(text: &str) -> bool {
