@@ -169,3 +169,41 @@ pub(super) fn summary(row: &Row) -> Result<Summary, Fault> {
         _ => Err(Fault::internal("stored state machine: columns")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Row {
+        Row { key: windlass_store::Key::new(0, "", ""), columns: Vec::new(), value: text.to_owned().into(), version: 7 }
+    }
+
+    const FORMAT_1: &str = r#"{"format":1,"account":"123456789012","region":"us-east-1","name":"m","type":"STANDARD",
+        "roleArn":"arn:aws:iam::123456789012:role/r","definition":"{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}",
+        "createdAtMs":1700000000000,"updatedAtMs":1700000001000,"revisionId":"r","deleting":false,
+        "tags":[{"key":"k","value":"v"}],"settings":{"loggingConfiguration":{"level":"OFF","includeExecutionData":false},
+        "tracingConfiguration":{"enabled":true},"encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}}"#;
+
+    #[test]
+    fn a_machine_of_format_1_has_no_versions_and_no_aliases() {
+        let machine = decode(&row(FORMAT_1)).unwrap();
+        assert_eq!((&*machine.name, machine.revision_id.as_deref(), machine.row_version), ("m", Some("r"), 7));
+        assert_eq!(machine.versions, Versions::default());
+        assert_eq!(machine.aliases, Vec::new());
+        let again = decode(&row(&encode(&machine))).unwrap();
+        assert_eq!(format!("{:?}", (again.versions, again.tags)), format!("{:?}", (machine.versions, machine.tags)));
+    }
+
+    #[test]
+    fn what_no_release_wrote_is_refused() {
+        let refused = [
+            FORMAT_1.replace("\"format\":1", "\"format\":3"),
+            FORMAT_1.replace("\"format\":1", "\"format\":0"),
+            FORMAT_1.replace("\"deleting\"", "\"versions\":[1],\"deleting\""),
+            FORMAT_1.replace("\"deleting\"", "\"aliases\":[{}],\"deleting\""),
+        ];
+        for text in refused {
+            assert_eq!(decode(&row(&text)).unwrap_err().code, "InternalFailure", "{text}");
+        }
+    }
+}

@@ -7,8 +7,8 @@ mod record;
 
 pub(crate) use delete::delete_version;
 pub(crate) use list::list_versions;
-pub(crate) use publish::publish;
 pub(super) use publish::Publishing;
+pub(crate) use publish::publish;
 pub(super) use record::version_key;
-pub(crate) use record::{Version, Versions};
 pub use record::{STATE_MACHINE_VERSIONS, VERSIONS_MAX};
+pub(crate) use record::{Version, Versions};
