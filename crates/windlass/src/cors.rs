@@ -11,7 +11,7 @@ use crate::front::Front;
 use crate::object;
 
 /// What a bucket's configuration says: bucket, origin, method, headers.
-pub type Cors = Box<dyn Fn(&str, &str, &str, &[&str]) -> Option<CorsAnswer> + Send + Sync>;
+pub(crate) type Cors = Box<dyn Fn(&str, &str, &str, &[&str]) -> Option<CorsAnswer> + Send + Sync>;
 
 const REQUEST_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
 const REFUSED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessForbidden</Code><Message>CORSResponse: \

@@ -31,7 +31,7 @@ pub struct Hosted {
     /// Where large bodies are written while they come in, on the blobs' disk.
     pub uploads: Option<PathBuf>,
     /// What buckets tell browsers.
-    pub cors: Option<Cors>,
+    pub(crate) cors: Option<Cors>,
     /// The certificate that notifications are signed with.
     pub certificate: Option<Certificate>,
     /// Takes up what an earlier run left; the server is ready when it is done.
