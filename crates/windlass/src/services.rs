@@ -13,8 +13,10 @@ use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
+use windlass_pipes::Pipes;
 use windlass_protocol::{Authorizer, Dispatcher, Service, Wiring};
 use windlass_s3::{S3, S3Config};
+use windlass_scheduler::{Scheduler, SchedulerOptions};
 use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
@@ -24,6 +26,7 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
+use crate::cors::Cors;
 use crate::hosted::{AccessControl, Certificate, Hosted, Task};
 use crate::http_tasks;
 use crate::measurements;
@@ -45,7 +48,10 @@ fn tables() -> Vec<&'static Table> {
         windlass_kms::TABLES,
         windlass_sns::TABLES,
         windlass_secretsmanager::TABLES,
+        windlass_ssm::TABLES,
         windlass_events::TABLES,
+        windlass_scheduler::TABLES,
+        windlass_pipes::TABLES,
     ]
     .concat()
 }
@@ -62,6 +68,7 @@ struct Gathered {
     /// Where large bodies are written while they come in.
     uploads: Option<PathBuf>,
     certificate: Option<Certificate>,
+    cors: Option<Cors>,
     access: Option<AccessControl>,
 }
 
@@ -155,7 +162,12 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.host(secrets.clone());
     gathered.stop(async move { secrets.stop().await });
 
-    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now, EventsOptions::default())
+    let parameters = windlass_ssm::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Parameter Store cannot start: {error}"))?;
+    gathered.host(parameters.clone());
+    gathered.stop(async move { parameters.stop().await });
+
+    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now.clone(), EventsOptions::default())
         .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;
     gathered.host(events.clone());
     let started = events.clone();
@@ -163,6 +175,24 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let measured = events.clone();
     gathered.measure(move || measurements::of_service(measured.measure()));
     gathered.stop(async move { events.stop().await });
+
+    let scheduler = Scheduler::open(&store, dispatcher.clone(), now.clone(), SchedulerOptions::default())
+        .map_err(|fault| format!("EventBridge Scheduler cannot start: {fault}"))?;
+    gathered.host(scheduler.clone());
+    let started = scheduler.clone();
+    gathered.start(move || started.start());
+    let measured = scheduler.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { scheduler.stop().await });
+
+    let pipes = Pipes::open(&store, dispatcher.clone(), now)
+        .map_err(|fault| format!("EventBridge Pipes cannot start: {fault}"))?;
+    gathered.host(pipes.clone());
+    let started = pipes.clone();
+    gathered.start(move || started.start());
+    let measured = pipes.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { pipes.stop().await });
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
@@ -205,6 +235,11 @@ fn host_s3(
     let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
         .map_err(|error| format!("S3 cannot start: {error}"))?;
     gathered.host(s3.clone());
+    let asked = s3.clone();
+    gathered.cors = Some(Box::new(move |bucket, origin, method, headers| {
+        // A store that cannot be read allows nothing.
+        asked.cors(bucket, origin, method, headers).ok().flatten()
+    }));
     let (started, started_blobs) = (s3.clone(), blobs.clone());
     gathered.start(move || {
         started.start();
@@ -227,7 +262,7 @@ fn hosted(
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures, uploads, certificate, access } = gathered;
+    let Gathered { services, starts, stops, measures, uploads, certificate, cors, access } = gathered;
     let authorization = access.as_ref().and_then(|access| access.authorization.clone());
     let authorizer = authorization.map(|authorization| authorization as Arc<dyn Authorizer>);
     let names = services.iter().map(|service| service.name()).collect();
@@ -238,6 +273,7 @@ fn hosted(
         access,
         uploads,
         certificate,
+        cors,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;

@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use windlass_value::{Arn, Value, parse};
 
 use crate::permission::template::Scope;
@@ -15,6 +17,8 @@ pub(crate) enum Filter {
     LogGroup,
     Object,
     Machine,
+    Topic,
+    Ciphertext,
     Qualifier,
     Alias,
     Parameter,
@@ -35,6 +39,8 @@ impl Filter {
             "loggroup" => Filter::LogGroup,
             "object" => Filter::Object,
             "machine" => Filter::Machine,
+            "topic" => Filter::Topic,
+            "ciphertext" => Filter::Ciphertext,
             "qualifier" => Filter::Qualifier,
             "alias" => Filter::Alias,
             "parameter" => Filter::Parameter,
@@ -62,6 +68,8 @@ impl Filter {
             }),
             Filter::Object => Some(object(text)),
             Filter::Machine => Some(machine(text)),
+            Filter::Topic => topic(text),
+            Filter::Ciphertext => ciphertext_key(text),
             Filter::Qualifier => text.split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
@@ -137,6 +145,22 @@ fn object(source: &str) -> String {
     percent_decode(source.trim_start_matches('/'), false)
 }
 
+/// The ARN of the key that a ciphertext of ours begins with: two bytes that tell
+/// the format, the ARN's length in two more, the ARN.
+fn ciphertext_key(blob: &str) -> Option<String> {
+    const FORMAT: [u8; 2] = [0x57, 0x01];
+    let bytes = STANDARD.decode(blob).ok()?;
+    let (len, rest) = bytes.strip_prefix(&FORMAT)?.split_first_chunk::<2>()?;
+    let arn = std::str::from_utf8(rest.get(..usize::from(u16::from_be_bytes(*len)))?).ok()?;
+    arn.starts_with("arn:").then(|| arn.to_owned())
+}
+
+/// `…:topic:uuid` is a subscription of `…:topic`.
+fn topic(arn: &str) -> Option<String> {
+    const PARTS: usize = 6;
+    let parts: Vec<&str> = arn.split(':').collect();
+    (parts.len() > PARTS && parts[0] == "arn").then(|| parts[..PARTS].join(":"))
+}
 /// The parts of a state machine's ARN; a version or an alias is one more.
 const MACHINE_ARN_PARTS: usize = 7;
 
