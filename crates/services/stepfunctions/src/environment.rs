@@ -33,7 +33,7 @@ impl Environment {
     /// A number below `bound`, each as likely as the others.
     pub(crate) fn draw(&self, bound: u64) -> u64 {
         // The high half of the product: below the bound for every seed.
-        (u128::from(self.clock.seed()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.clock.seed()) * u128::from(bound)) >> 64) as u64
     }
 
     /// 32 unpredictable bytes.

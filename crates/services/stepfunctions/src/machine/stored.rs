@@ -28,7 +28,7 @@ pub(super) fn encode(machine: &StateMachine) -> String {
     out.insert("lastVersion", versions.last);
     out.insert("currentVersion", versions.current);
     out.insert("createdWithPublish", versions.at_creation.publish);
-    out.insert("createdWithDescription", &Value::from(versions.at_creation.description.clone()));
+    out.insert("createdWithDescription", versions.at_creation.description.clone());
     out.insert("aliases", Value::array(machine.aliases.iter().map(Alias::to_value).collect()));
     Value::from(out).to_text()
 }
@@ -37,7 +37,7 @@ pub(super) fn encode(machine: &StateMachine) -> String {
 pub(super) fn encode_version(version: &Version) -> String {
     let mut out = document(&version.machine);
     out.insert("number", version.number);
-    out.insert("description", &Value::from(version.description.clone()));
+    out.insert("description", version.description.clone());
     out.insert("publishedAtMs", version.published_at.as_ms());
     Value::from(out).to_text()
 }
