@@ -34,6 +34,17 @@ impl Models {
     /// path that is no operation of a JSON service is taken for a bucket's. `None` where nothing
     /// tells, as for query services, whose operation names are in the body.
     pub fn claimed_service(&self, parts: &Parts) -> Option<&'static str> {
+        self.said_service(parts).or_else(|| {
+            let takes_form = is_form(parts) || is_query_get(parts);
+            let has_target = parts.headers.contains_key(TARGET);
+            let bucket_like = parts.uri.path() != "/" && !takes_form && !has_target && !is_json(&parts.headers);
+            let is_bucket = bucket_like && self.resolve(parts, None).is_err();
+            self.named(is_bucket.then_some("s3")).map(|entry| entry.name)
+        })
+    }
+
+    /// The same by what the request says, not by what its path looks like.
+    fn said_service(&self, parts: &Parts) -> Option<&'static str> {
         let query: Vec<(String, String)> = form_pairs(parts.uri.query().unwrap_or("")).collect();
         let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let by_name = |name: Option<&str>| self.named(name).map(|entry| entry.name);
@@ -48,11 +59,7 @@ impl Models {
             let prefix = target.rsplit_once('.').map_or("", |(prefix, _)| prefix);
             return self.services.iter().find(|entry| entry.target_prefix == Some(prefix)).map(|entry| entry.name);
         }
-        self.service_of_host(&host(parts)).or_else(|| {
-            let takes_form = is_form(parts) || is_query_get(parts);
-            let bucket_like = parts.uri.path() != "/" && !takes_form && !is_json(&parts.headers);
-            (bucket_like && self.resolve(parts, None).is_err()).then(|| by_name(Some("s3"))).flatten()
-        })
+        self.service_of_host(&host(parts))
     }
 
     fn service_of_host(&self, host: &str) -> Option<&'static str> {
@@ -147,7 +154,7 @@ impl Models {
             return if is_1_1 { Wire::AwsJson11 } else { Wire::AwsJson10 };
         }
         let takes_form = is_form(parts) || is_query_get(parts);
-        match self.named(credential_scope_service) {
+        match self.named(credential_scope_service.or_else(|| self.said_service(parts))) {
             Some(entry) if takes_form && entry.takes_forms() => return Wire::Query,
             Some(entry) => return entry.wire,
             None => {}

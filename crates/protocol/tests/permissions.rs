@@ -64,7 +64,9 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
         let rows = fs::read_to_string(folder.join(format!("permissions/{service}.txt"))).expect(service);
         let lines = rows.lines().filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("let "));
         for operation in lines.flat_map(|line| line.split(' ').next().unwrap_or_default().split(',')) {
-            assert!(operations.contains_key(operation), "{service}: a row for {operation}, which is none");
+            // What our own services ask each other is in no model.
+            let is_own = operation.starts_with("windlass:");
+            assert!(is_own || operations.contains_key(operation), "{service}: a row for {operation}, which is none");
         }
     }
     assert!(!has_permission_row("states", "Nothing"));

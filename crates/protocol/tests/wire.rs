@@ -325,6 +325,21 @@ fn requests_without_a_signature_say_whom_they_are_for() {
     }
 }
 
+#[test]
+fn refusals_of_unsigned_requests_are_said_as_their_service_says_them() {
+    let cases = [
+        ("localhost:4566", "/b/k?AWSAccessKeyId=a&Signature=s&Expires=1", Wire::RestXml),
+        ("b.s3.localhost:4566", "/k", Wire::RestXml),
+        ("localhost:4566", "/b/k", Wire::RestJson),
+        ("iam.amazonaws.com", "/", Wire::Query),
+        ("logs.us-east-1.amazonaws.com", "/", Wire::AwsJson11),
+    ];
+    for (host, path, expected) in cases {
+        let parts = Request::get(path).header("host", host).body(()).expect("a request").into_parts().0;
+        assert_eq!(Models::embedded().wire(&parts, None), expected, "{host} {path}");
+    }
+}
+
 /// Hostile documents, forms, hosts and answers never panic.
 #[test]
 fn arbitrary_markup_and_forms_are_answered() {

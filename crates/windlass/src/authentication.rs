@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderValue, StatusCode, request::Parts};
+use windlass_iam::Identities;
 use windlass_identity::{
     Body, ChunkedBody, Claim, ClaimKind, Credentials, PayloadSigning, PresignedV2, SignatureError, SigningKeys,
 };
@@ -32,7 +34,13 @@ enum Mode {
     /// Credentials are not checked, but only this machine's programs may call.
     Open(Principal),
     /// Every signature is checked.
-    Keys { credentials: HashMap<Text, Credentials>, signing_keys: SigningKeys },
+    Keys {
+        /// Of the configuration.
+        credentials: HashMap<Text, Credentials>,
+        /// Of IAM's users and sessions, once the services are made.
+        identities: OnceLock<Identities>,
+        signing_keys: SigningKeys,
+    },
 }
 
 impl Authentication {
@@ -45,7 +53,11 @@ impl Authentication {
             })
         } else {
             let credentials = config.credentials.iter().map(known).map(|known| (known.access_key_id.clone(), known));
-            Mode::Keys { credentials: credentials.collect(), signing_keys: SigningKeys::new() }
+            Mode::Keys {
+                credentials: credentials.collect(),
+                identities: OnceLock::new(),
+                signing_keys: SigningKeys::new(),
+            }
         };
         Authentication { mode, account: config.account_id.as_str().into(), scheme: config.scheme() }
     }
@@ -99,12 +111,8 @@ impl Authentication {
         if !is_region(&claim.region) {
             return Err(invalid("Credential should be scoped to a valid region."));
         }
-        match &self.mode {
-            Mode::Keys { credentials, .. } if !credentials.contains_key(claim.access_key_id.as_str()) => {
-                Err(fault(worded(SignatureError::unrecognized(), &claim.service)))
-            }
-            _ => Ok(claim),
-        }
+        self.known_key(&claim)?;
+        Ok(claim)
     }
 
     /// The caller of an S3 request, from its head alone, and what its body must be.
@@ -112,10 +120,10 @@ impl Authentication {
     /// # Errors
     /// What is wrong with the signature, or that the body's hash is not stated.
     pub(crate) fn principal_of_head(&self, parts: &Parts, claim: &Claim) -> Result<(Principal, PayloadProof), Fault> {
-        let Mode::Keys { credentials, signing_keys } = &self.mode else {
+        let Some((known, signing_keys)) = self.known_key(claim)? else {
             return Ok((self.principal(parts, b"", claim)?, stated_payload(parts)));
         };
-        let known = known_key(credentials, claim)?;
+        let known = &known;
         let stated = parts.headers.get(CONTENT_SHA256).map(|stated| String::from_utf8_lossy(stated.as_bytes()));
         if stated.is_none() && claim.kind == ClaimKind::Header {
             return Err(Fault::new("InvalidRequest", "Missing required header for this request: x-amz-content-sha256"));
@@ -146,13 +154,13 @@ impl Authentication {
             Mode::Open(principal) => {
                 Ok(Principal { access_key_id: Some(presigned.access_key_id.as_str().into()), ..principal.clone() })
             }
-            Mode::Keys { credentials, .. } => {
-                let known = credentials.get(presigned.access_key_id.as_str());
+            Mode::Keys { .. } => {
                 let of_s3 = |error| fault(worded(error, "s3"));
+                let known = self.key_of(&presigned.access_key_id)?.map(|(known, _)| known);
                 let known = known.ok_or_else(|| of_s3(SignatureError::unrecognized()))?;
                 let resource = windlass_protocol::s3_address(host(parts), parts.uri.path());
-                presigned.verify(parts, &resource, known, now()).map_err(of_s3)?;
-                Ok(caller(known))
+                presigned.verify(parts, &resource, &known, now()).map_err(of_s3)?;
+                Ok(caller(&known))
             }
         }
     }
@@ -166,19 +174,47 @@ impl Authentication {
             Mode::Open(principal) => {
                 Ok(Principal { access_key_id: Some(claim.access_key_id.as_str().into()), ..principal.clone() })
             }
-            Mode::Keys { credentials, signing_keys } => {
-                let known = known_key(credentials, claim)?;
-                prove(parts, body, claim, known, signing_keys)?;
-                Ok(caller(known))
-            }
+            Mode::Keys { .. } => match self.known_key(claim)? {
+                Some((known, signing_keys)) => {
+                    prove(parts, body, claim, &known, signing_keys)?;
+                    Ok(caller(&known))
+                }
+                None => Err(fault(worded(SignatureError::unrecognized(), &claim.service))),
+            },
         }
     }
-}
 
-fn known_key<'a>(credentials: &'a HashMap<Text, Credentials>, claim: &Claim) -> Result<&'a Credentials, Fault> {
-    credentials
-        .get(claim.access_key_id.as_str())
-        .ok_or_else(|| fault(worded(SignatureError::unrecognized(), &claim.service)))
+    /// Lets the keys of IAM's users and of sessions in too.
+    pub(crate) fn admit(&self, admitted: Identities) {
+        if let Mode::Keys { identities, .. } = &self.mode {
+            // Set once: a server hosts once.
+            let _ = identities.set(admitted);
+        }
+    }
+
+    /// Whose the claimed key is; `None` in open mode.
+    ///
+    /// # Errors
+    /// Nobody has it.
+    fn known_key(&self, claim: &Claim) -> Result<Option<(Credentials, &SigningKeys)>, Fault> {
+        if let Mode::Open(_) = self.mode {
+            return Ok(None);
+        }
+        let known = self.key_of(&claim.access_key_id)?;
+        known.map(Some).ok_or_else(|| fault(worded(SignatureError::unrecognized(), &claim.service)))
+    }
+
+    /// Whose a key is; `None` where nobody has it. The configuration's keys come
+    /// before IAM's.
+    fn key_of(&self, id: &str) -> Result<Option<(Credentials, &SigningKeys)>, Fault> {
+        let Mode::Keys { credentials, identities, signing_keys } = &self.mode else { return Ok(None) };
+        let known = match (credentials.get(id), identities.get()) {
+            (Some(known), _) => Some(known.clone()),
+            (None, Some(identities)) => identities.find(id)?,
+            (None, None) => None,
+        };
+        Ok(known.map(|known| (known, signing_keys)))
+    }
 }
 
 fn caller(known: &Credentials) -> Principal {

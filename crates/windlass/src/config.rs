@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use windlass_iam::AuthorizationMode;
 use windlass_keyring::MasterKeySource;
 use windlass_sns::SmtpConfig;
 
@@ -10,7 +11,7 @@ use crate::access_log::LogFormat;
 use crate::backend::BackendRule;
 pub use crate::config_error::ConfigError;
 use crate::config_file::ConfigFile;
-use crate::credential::{self, Credential, FUNCTION_ACCESS_KEY_ID};
+use crate::credential::{self, Credential};
 use crate::outgoing_settings::OutgoingSettings;
 use crate::webhook_settings::Webhook;
 
@@ -38,10 +39,11 @@ pub const FILE_NAME: &str = "windlass.toml";
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 24] = [
+const VARIABLES: [&str; 25] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
+    "WINDLASS_AUTHORIZATION_MODE",
     "WINDLASS_CONFIG",
     "WINDLASS_CONNECTIONS_MAX",
     "WINDLASS_DATA",
@@ -125,6 +127,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Empty: open mode; else every request's signature is checked.
     pub credentials: Vec<Credential>,
+    /// Whether refusals of calls refuse; in open mode nobody is refused.
+    pub authorization: AuthorizationMode,
     /// How executions are kept.
     pub executions: ExecutionSettings,
     /// How Lambda functions run.
@@ -286,6 +290,11 @@ impl Config {
                 expected: "it must be at least 1",
             });
         }
+        let authorization =
+            match sources.text("WINDLASS_AUTHORIZATION_MODE", "authorization.mode", file.authorization.mode) {
+                Some((name, value)) => parse_authorization(name, value)?,
+                None => AuthorizationMode::Enforced,
+            };
         let backends = file.backend.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let webhooks = file.webhook.into_iter().map(|section| section.read(&sources, path.as_deref()));
         let config = Config {
@@ -294,6 +303,7 @@ impl Config {
             webhooks: webhooks.collect::<Result<_, _>>()?,
             backends: backends.collect::<Result<_, _>>()?,
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
+            authorization,
             lambda,
             executions,
             listen,
@@ -320,24 +330,6 @@ impl Config {
     /// Whether credentials are not checked.
     pub fn is_open(&self) -> bool {
         self.credentials.is_empty()
-    }
-
-    /// Makes an access key for the functions that run here, so that with keys
-    /// they can call back without knowing anybody else's. It lives as long as
-    /// the process. In open mode any key will do, and none is made.
-    ///
-    /// # Errors
-    /// The system has no randomness.
-    pub fn with_function_credential(mut self) -> Result<Config, String> {
-        if !self.is_open() {
-            self.credentials.push(Credential::for_functions(&self.account_id)?);
-        }
-        Ok(self)
-    }
-
-    /// What [`Config::with_function_credential`] made.
-    pub fn function_credential(&self) -> Option<&Credential> {
-        self.credentials.iter().find(|known| known.access_key_id == FUNCTION_ACCESS_KEY_ID)
     }
 
     /// `http` or `https`.
@@ -425,6 +417,14 @@ pub(crate) fn parse_account(source_name: String, value: String) -> Result<String
         return Ok(value);
     }
     Err(ConfigError::Value { source_name, value, expected: "an account id has 12 digits, such as \"000000000000\"" })
+}
+
+fn parse_authorization(source_name: String, value: String) -> Result<AuthorizationMode, ConfigError> {
+    match value.as_str() {
+        "enforced" => Ok(AuthorizationMode::Enforced),
+        "logged" => Ok(AuthorizationMode::Logged),
+        _ => Err(ConfigError::Value { source_name, value, expected: "it must be enforced or logged" }),
+    }
 }
 
 fn parse_log_format(source_name: String, value: String) -> Result<Option<LogFormat>, ConfigError> {

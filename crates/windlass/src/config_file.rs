@@ -26,6 +26,8 @@ pub(crate) struct ConfigFile {
     #[serde(default)]
     pub(crate) tls: TlsSection,
     #[serde(default)]
+    pub(crate) authorization: AuthorizationSection,
+    #[serde(default)]
     pub(crate) executions: ExecutionsSection,
     #[serde(default)]
     pub(crate) lambda: LambdaSection,
@@ -46,6 +48,13 @@ pub(crate) struct ConfigFile {
 pub(crate) struct TlsSection {
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+}
+
+/// `[authorization]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthorizationSection {
+    pub(crate) mode: Option<String>,
 }
 
 /// `[executions]`

@@ -6,10 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::config::{ConfigError, Sources, beside, parse_account};
 use crate::config_file::CredentialSection;
 
-/// Nobody else may have it: configured ids are refused when they are this one.
-pub(crate) const FUNCTION_ACCESS_KEY_ID: &str = "WINDLASS-FUNCTIONS";
-const FUNCTION_USER: &str = "windlass-functions";
-
 /// A secret that prints as dots.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -31,15 +27,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Secret {
-    /// 32 random bytes in hexadecimal digits.
-    fn random() -> Result<Secret, String> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| format!("the system gives no random bytes: {error}"))?;
-        Ok(Secret(random.iter().map(|byte| format!("{byte:02x}")).collect()))
-    }
-}
-
 /// One access key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -51,18 +38,6 @@ pub struct Credential {
     pub account_id: String,
     /// The IAM user's name; `None` is the account's root.
     pub user: Option<String>,
-}
-
-impl Credential {
-    /// A new key for the functions that run here.
-    pub(crate) fn for_functions(account_id: &str) -> Result<Credential, String> {
-        Ok(Credential {
-            access_key_id: FUNCTION_ACCESS_KEY_ID.to_owned(),
-            secret_access_key: Secret::random()?,
-            account_id: account_id.to_owned(),
-            user: Some(FUNCTION_USER.to_owned()),
-        })
-    }
 }
 
 /// The credentials of the environment, then those of the file.
@@ -157,9 +132,6 @@ impl SecretSource {
 fn check_credential(credential: &Credential) -> Result<(), ConfigError> {
     let id = &credential.access_key_id;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if id == FUNCTION_ACCESS_KEY_ID {
-        return Err(ConfigError::Incomplete(format!("the access key id {id} is the server's own\nChoose another.")));
-    }
     if id.is_empty() || !id.bytes().all(plain) {
         return Err(ConfigError::Value {
             source_name: "access_key_id".to_owned(),

@@ -4,8 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use windlass_iam::{Authorization, Identities};
 use windlass_protocol::{Service, Wiring};
 
+use crate::cors::Cors;
 use crate::meters::Measurement;
 
 /// Work that is done once.
@@ -23,8 +25,13 @@ pub struct Hosted {
     /// The services, one for each signing name, who authorizes calls to them, and
     /// which go elsewhere.
     pub wiring: Wiring,
+    /// Whose the access keys of IAM's users and of sessions are, and what calls
+    /// were refused; `None`: only the configuration's keys are known.
+    pub access: Option<AccessControl>,
     /// Where large bodies are written while they come in, on the blobs' disk.
     pub uploads: Option<PathBuf>,
+    /// What buckets tell browsers.
+    pub(crate) cors: Option<Cors>,
     /// The certificate that notifications are signed with.
     pub certificate: Option<Certificate>,
     /// Takes up what an earlier run left; the server is ready when it is done.
@@ -38,12 +45,22 @@ pub struct Hosted {
     pub measure: Box<dyn Fn() -> Vec<Measurement> + Send + Sync>,
 }
 
+/// What the listener needs to know of IAM.
+pub struct AccessControl {
+    /// Keys that are not the configuration's.
+    pub identities: Identities,
+    /// What decides about calls; `None` in open mode.
+    pub authorization: Option<Arc<Authorization>>,
+}
+
 impl Hosted {
     /// Services that recover nothing, close nothing and measure nothing.
     pub fn stateless(services: Vec<Arc<dyn Service>>) -> Hosted {
         Hosted {
             wiring: Wiring { services, ..Wiring::default() },
+            access: None,
             uploads: None,
+            cors: None,
             certificate: None,
             recover: Box::pin(async { Ok(()) }),
             close: Box::new(|_| Box::pin(async { Ok(()) })),

@@ -113,8 +113,10 @@ impl Server {
             access_log,
             region: config.region.clone(),
             metrics_public: config.metrics_public,
+            authorization: OnceLock::new(),
             uploads: OnceLock::new(),
             certificate: OnceLock::new(),
+            cors: OnceLock::new(),
             measure: RwLock::new(None),
             unfit: RwLock::new(None),
         });
@@ -146,12 +148,22 @@ impl Server {
             self.front.models.service(service.name());
         }
         self.front.dispatcher.wire(hosted.wiring);
+        if let Some(access) = hosted.access {
+            self.front.authentication.admit(access.identities);
+            if let Some(authorization) = access.authorization {
+                // Set once: a server hosts once.
+                let _ = self.front.authorization.set(authorization);
+            }
+        }
         if let Some(uploads) = hosted.uploads {
             // Set once: a server hosts once.
             let _ = self.front.uploads.set(uploads);
         }
         if let Some(certificate) = hosted.certificate {
             let _ = self.front.certificate.set(certificate);
+        }
+        if let Some(cors) = hosted.cors {
+            let _ = self.front.cors.set(cors);
         }
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);

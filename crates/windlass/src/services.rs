@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use windlass_blob::BlobStore;
 use windlass_events::{Events, EventsOptions};
+use windlass_iam::{AuthorizationMode, IamConfig};
 use windlass_journal::{Clock, Journal, JournalConfig, SystemClock};
 use windlass_keyring::Keyring;
 use windlass_lambda::{Lambda, LambdaConfig};
 use windlass_logs::Logs;
-use windlass_protocol::{Dispatcher, Service, Wiring};
+use windlass_pipes::Pipes;
+use windlass_protocol::{Authorizer, Dispatcher, Service, Wiring};
 use windlass_s3::{S3, S3Config};
+use windlass_scheduler::{Scheduler, SchedulerOptions};
 use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
 use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
@@ -23,11 +26,11 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
-use crate::hosted::{Certificate, Hosted, Task};
+use crate::cors::Cors;
+use crate::hosted::{AccessControl, Certificate, Hosted, Task};
 use crate::http_tasks;
 use crate::measurements;
 use crate::meters::Measurement;
-use crate::sts::Sts;
 
 /// The tables of all services.
 fn tables() -> Vec<&'static Table> {
@@ -41,9 +44,14 @@ fn tables() -> Vec<&'static Table> {
         windlass_logs::TABLES,
         windlass_sqs::TABLES,
         windlass_keyring::TABLES,
+        windlass_iam::TABLES,
         windlass_kms::TABLES,
         windlass_sns::TABLES,
+        windlass_secretsmanager::TABLES,
+        windlass_ssm::TABLES,
         windlass_events::TABLES,
+        windlass_scheduler::TABLES,
+        windlass_pipes::TABLES,
     ]
     .concat()
 }
@@ -60,6 +68,8 @@ struct Gathered {
     /// Where large bodies are written while they come in.
     uploads: Option<PathBuf>,
     certificate: Option<Certificate>,
+    cors: Option<Cors>,
+    access: Option<AccessControl>,
 }
 
 impl Gathered {
@@ -100,11 +110,12 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let keyring = open_keyring(config, &store)?;
     let mut gathered = Gathered::default();
 
-    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone()))
+    host_iam(config, &store, &keyring, dispatcher, &now, &mut gathered)?;
+
+    let lambda = Lambda::open(store.clone(), lambda_config(config, base_url.clone(), dispatcher))
         .await
         .map_err(|error| format!("Lambda cannot start: {error}"))?;
     gathered.host(lambda.clone());
-    gathered.host(Arc::new(Sts));
 
     let environment = Environment::new(clock.clone());
     let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone());
@@ -146,7 +157,17 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.host(kms.clone());
     gathered.stop(async move { kms.stop().await });
 
-    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now, EventsOptions::default())
+    let secrets = windlass_secretsmanager::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Secrets Manager cannot start: {error}"))?;
+    gathered.host(secrets.clone());
+    gathered.stop(async move { secrets.stop().await });
+
+    let parameters = windlass_ssm::open(&store, keyring.clone(), dispatcher.clone(), now.clone())
+        .map_err(|error| format!("the Parameter Store cannot start: {error}"))?;
+    gathered.host(parameters.clone());
+    gathered.stop(async move { parameters.stop().await });
+
+    let events = Events::open(&store, dispatcher.clone(), outgoing, keyring, now.clone(), EventsOptions::default())
         .map_err(|fault| format!("EventBridge cannot start: {fault}"))?;
     gathered.host(events.clone());
     let started = events.clone();
@@ -155,10 +176,47 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     gathered.measure(move || measurements::of_service(measured.measure()));
     gathered.stop(async move { events.stop().await });
 
+    let scheduler = Scheduler::open(&store, dispatcher.clone(), now.clone(), SchedulerOptions::default())
+        .map_err(|fault| format!("EventBridge Scheduler cannot start: {fault}"))?;
+    gathered.host(scheduler.clone());
+    let started = scheduler.clone();
+    gathered.start(move || started.start());
+    let measured = scheduler.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { scheduler.stop().await });
+
+    let pipes = Pipes::open(&store, dispatcher.clone(), now)
+        .map_err(|fault| format!("EventBridge Pipes cannot start: {fault}"))?;
+    gathered.host(pipes.clone());
+    let started = pipes.clone();
+    gathered.start(move || started.start());
+    let measured = pipes.clone();
+    gathered.measure(move || measurements::of_service(measured.measure()));
+    gathered.stop(async move { pipes.stop().await });
+
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
     gathered.certificate = Some(certificate(certified));
     hosted(config, gathered, store, journal, states, lambda)
+}
+
+/// IAM and STS, and with keys the decision about every call.
+fn host_iam(
+    config: &Config,
+    store: &Store,
+    keyring: &Keyring,
+    dispatcher: &Dispatcher,
+    now: &Now,
+    gathered: &mut Gathered,
+) -> Result<(), String> {
+    let access = windlass_iam::open(store, keyring.clone(), now.clone(), iam_config(config))
+        .map_err(|error| format!("IAM cannot start: {error}"))?;
+    gathered.host(access.iam.clone());
+    gathered.host(access.sts.clone());
+    let authorization = (!config.is_open())
+        .then(|| access.authorization(dispatcher.clone(), config.authorization, config.tls.is_some()));
+    gathered.access = Some(AccessControl { identities: access.identities, authorization });
+    Ok(())
 }
 
 /// S3 and the contents it shares.
@@ -177,6 +235,11 @@ fn host_s3(
     let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
         .map_err(|error| format!("S3 cannot start: {error}"))?;
     gathered.host(s3.clone());
+    let asked = s3.clone();
+    gathered.cors = Some(Box::new(move |bucket, origin, method, headers| {
+        // A store that cannot be read allows nothing.
+        asked.cors(bucket, origin, method, headers).ok().flatten()
+    }));
     let (started, started_blobs) = (s3.clone(), blobs.clone());
     gathered.start(move || {
         started.start();
@@ -199,14 +262,18 @@ fn hosted(
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures, uploads, certificate } = gathered;
+    let Gathered { services, starts, stops, measures, uploads, certificate, cors, access } = gathered;
+    let authorization = access.as_ref().and_then(|access| access.authorization.clone());
+    let authorizer = authorization.map(|authorization| authorization as Arc<dyn Authorizer>);
     let names = services.iter().map(|service| service.name()).collect();
     let router = Backends::new(&config.backends, config.outgoing.authorities.as_deref(), names)?;
     let (recovered, watched) = (journal.clone(), store.clone());
     Ok(Hosted {
-        wiring: Wiring { services, authorizer: None, router: Some(Arc::new(router)) },
+        wiring: Wiring { services, authorizer, router: Some(Arc::new(router)) },
+        access,
         uploads,
         certificate,
+        cors,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;
@@ -272,14 +339,20 @@ fn open_store(data: &Path) -> Result<Store, String> {
     })
 }
 
-fn lambda_config(config: &Config, endpoint: String) -> LambdaConfig {
+fn iam_config(config: &Config) -> IamConfig {
+    let keys = config.credentials.iter();
+    IamConfig {
+        enforced: !config.is_open() && config.authorization == AuthorizationMode::Enforced,
+        configured_keys: keys.map(|key| (key.access_key_id.as_str().into(), key.account_id.as_str().into())).collect(),
+    }
+}
+
+fn lambda_config(config: &Config, endpoint: String, dispatcher: &Dispatcher) -> LambdaConfig {
     let mut lambda = LambdaConfig::new(&config.data, endpoint);
     lambda.concurrency_max = config.lambda.concurrency_max;
     lambda.idle_timeout = Duration::from_millis(config.lambda.idle_timeout_ms);
-    if let Some(credential) = config.function_credential() {
-        lambda.access_key_id.clone_from(&credential.access_key_id);
-        lambda.secret_access_key = credential.secret_access_key.reveal().to_owned();
-    }
+    // Where keys are checked, functions sign with credentials of their role.
+    lambda.dispatcher = (!config.is_open()).then(|| dispatcher.clone());
     lambda
 }
 

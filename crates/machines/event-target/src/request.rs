@@ -61,11 +61,16 @@ impl Request {
         deduplication: Option<&str>,
     ) -> Request {
         let mut input = Object::new();
-        input.insert("QueueUrl", queue_url(&destination.arn));
+        input.insert("QueueUrl", Request::queue_url(&destination.arn));
         input.insert("MessageBody", body);
         insert_some(&mut input, "MessageGroupId", group);
         insert_some(&mut input, "MessageDeduplicationId", deduplication);
         Request::to(&destination.arn, "sqs", "SendMessage", input.into())
+    }
+
+    /// The name by which a queue of that ARN is called.
+    pub fn queue_url(arn: &Arn) -> String {
+        format!("https://sqs.{}.amazonaws.com/{}/{}", arn.region, arn.account, arn.resource)
     }
 
     /// Publishes to a topic.
@@ -102,11 +107,6 @@ impl Request {
         let input = object! { "logGroupName" => group, "logStreamName" => stream, "logEvents" => events };
         Request::to(&destination.arn, "logs", "PutLogEvents", input)
     }
-}
-
-/// The name by which a queue of that ARN is called.
-pub(crate) fn queue_url(arn: &Arn) -> String {
-    format!("https://sqs.{}.amazonaws.com/{}/{}", arn.region, arn.account, arn.resource)
 }
 
 fn insert_some(object: &mut Object, name: &str, value: Option<&str>) {

@@ -43,7 +43,7 @@ impl Iam {
                     "SecretAccessKey" => secret.as_str(),
                     "CreateDate" => seconds(now_ms),
                 };
-                edits.push(Edit::Put(Entity::AccessKey(AccessKey {
+                edits.push(Edit::put(Entity::AccessKey(AccessKey {
                     id,
                     user: owner,
                     active: true,
@@ -75,7 +75,7 @@ impl Iam {
             .change(call, |account, edits| {
                 let mut key = find(account, &name, id)?.clone();
                 key.active = active;
-                edits.push(Edit::Put(Entity::AccessKey(key)));
+                edits.push(Edit::put(Entity::AccessKey(key)));
                 Ok(Value::empty_object())
             })
             .await

@@ -125,7 +125,7 @@ impl Iam {
         }
         self.catalogue
             .change(call, |_, edits| {
-                edits.push(Edit::Put(Entity::AccountAlias { alias: alias.to_owned() }));
+                edits.push(Edit::put(Entity::AccountAlias { alias: alias.to_owned() }));
                 Ok(Value::empty_object())
             })
             .await

@@ -33,6 +33,9 @@ const ROOT_ALWAYS: [&str; 8] = [
     "secretsmanager:DeleteResourcePolicy",
 ];
 
+/// What a link in a notification asks for, unsigned.
+const LINKS: [(&str, &str); 2] = [("sns", "ConfirmSubscription"), ("sns", "Unsubscribe")];
+
 /// Whether refusals refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthorizationMode {
@@ -73,6 +76,10 @@ impl Authorization {
         let principal = &call.principal;
         // What the server does on its own behalf has no key and acts as root.
         if principal.access_key_id.is_none() && principal.arn.ends_with(":root") {
+            return Ok(());
+        }
+        // Whoever follows a link of a notification shows its token; SNS looks at that.
+        if principal.arn.is_empty() && LINKS.contains(&(&*call.service, &*call.operation)) {
             return Ok(());
         }
         let Some(effective) = self.principals.find(&principal.arn, principal.access_key_id.as_deref())? else {
@@ -153,14 +160,12 @@ impl Authorization {
         if !caller.arn.contains(":iam:") {
             return None;
         }
-        let service = service_of(call);
-        if let Some(service) = &service
-            && self.trusts(effective, service, call.source_arn.as_deref(), &call.region)
-        {
+        // Without a resource it acts for, it was the operator's configuration that named the role.
+        let service = service_of(call)?;
+        if self.trusts(effective, &service, call.source_arn.as_deref(), &call.region) {
             return None;
         }
-        let text = not_assumable(service.as_deref(), &role_arn);
-        let service = service.unwrap_or_else(|| "the service".to_owned());
+        let text = not_assumable(Some(&service), &role_arn);
         let advice = format!("Let the trust policy of {role_arn} allow sts:AssumeRole to the service {service}.");
         Some(self.refused(call, effective, "sts:AssumeRole", &role_arn, text, advice))
     }
@@ -270,7 +275,10 @@ impl Authorization {
         };
         let Decision::Denied(denial) = evaluate(&request, &policies) else { return Ok(None) };
         let who = displayed(caller, call);
-        let text = message(&who, &call.service, action, &resource, &denial);
+        let text = match caller.kind {
+            CallerKind::Anonymous => "Access Denied".to_owned(),
+            _ => message(&who, &call.service, action, &resource, &denial),
+        };
         let advice = advice(&who, action, &resource, &denial, caller);
         let mut refused = self.refused(call, effective, action, &resource, text, advice);
         refused.refusal.findings = explain(&request, &policies);
@@ -314,7 +322,7 @@ impl Authorization {
         context.set("aws:EpochTime", now.as_ms().div_euclid(MS_PER_SECOND).to_string());
         context.set("aws:RequestedRegion", call.region.clone());
         context.set("aws:ResourceAccount", resource_account);
-        let inside = call.depth > 0 || call.principal.access_key_id.is_none();
+        let inside = call.depth > 0 || call.principal.access_key_id.is_none() && !call.principal.arn.is_empty();
         context.set("aws:SecureTransport", if inside || self.secure_transport { "true" } else { "false" });
         context.set("aws:ViaAWSService", "false");
         add_source(context, call.source_arn.as_deref());
@@ -411,7 +419,7 @@ impl Authorization {
         }
         let of_bucket;
         let attached_to = match arn.service.as_str() {
-            "sqs" | "sns" | "secretsmanager" => resource,
+            "sqs" | "sns" | "secretsmanager" | "logs" => resource,
             "lambda" if arn.resource_type() == "function" => resource,
             "kms" if arn.resource_type() == "key" => resource,
             "events" if arn.resource_type() == "event-bus" => resource,
@@ -454,7 +462,7 @@ impl Authorization {
                 if let Some(key) = state.keys.get(&*id) {
                     let mut key = (**key).clone();
                     key.last_used = Some(used);
-                    edits.push(Edit::Put(Entity::AccessKey(key)));
+                    edits.push(Edit::put(Entity::AccessKey(key)));
                 }
                 Ok(Value::Null)
             });
@@ -575,7 +583,7 @@ fn not_assumable(service: Option<&str>, role_arn: &str) -> String {
         Some("states.amazonaws.com") => "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role.".to_owned(),
         Some("lambda.amazonaws.com") => "The role defined for the function cannot be assumed by Lambda.".to_owned(),
         Some(service) => format!("User: {service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"),
-        None => format!("Nobody may act under the role {role_arn} without saying for which resource."),
+        None => format!("The role {role_arn} cannot be found."),
     }
 }
 
@@ -589,7 +597,7 @@ fn add_source(context: &mut Context, source_arn: Option<&str>) {
 
 /// The account in an ARN, where it has one.
 fn account_of(arn: &str) -> Option<&str> {
-    let account = arn.splitn(6, ':').nth(4)?;
+    let account = arn.split(':').nth(4)?;
     (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
 }
 

@@ -33,8 +33,14 @@ pub(crate) struct Catalogue {
 /// What a change does to its account.
 #[derive(Debug)]
 pub(crate) enum Edit {
-    Put(Entity),
+    Put(Box<Entity>),
     Delete(Kind, String),
+}
+
+impl Edit {
+    pub(crate) fn put(entity: Entity) -> Edit {
+        Edit::Put(Box::new(entity))
+    }
 }
 
 impl Catalogue {
@@ -153,7 +159,7 @@ impl Catalogue {
         let account = accounts.entry(account.clone()).or_default();
         for edit in edits {
             match edit {
-                Edit::Put(entity) => account.put(entity),
+                Edit::Put(entity) => account.put(*entity),
                 Edit::Delete(kind, id) => account.remove(kind, &id),
             }
         }

@@ -40,7 +40,7 @@ impl Iam {
                     return Err(faults::limit_exceeded(message));
                 }
                 let output = object! { "Group" => group_value(&group, &call.account) };
-                edits.push(Edit::Put(Entity::Group(group)));
+                edits.push(Edit::put(Entity::Group(group)));
                 Ok(output)
             })
             .await
@@ -104,10 +104,10 @@ impl Iam {
                         let mut user = (**user).clone();
                         user.groups.remove(&old);
                         user.groups.insert(new.clone());
-                        edits.push(Edit::Put(Entity::User(user)));
+                        edits.push(Edit::put(Entity::User(user)));
                     }
                 }
-                edits.push(Edit::Put(Entity::Group(group)));
+                edits.push(Edit::put(Entity::Group(group)));
                 Ok(Value::empty_object())
             })
             .await
@@ -140,7 +140,7 @@ impl Iam {
                         let message = format!("Cannot exceed quota for GroupsPerUser: {GROUPS_PER_USER_MAX}");
                         return Err(faults::limit_exceeded(message));
                     }
-                    edits.push(Edit::Put(Entity::User(user)));
+                    edits.push(Edit::put(Entity::User(user)));
                 }
                 Ok(Value::empty_object())
             })
@@ -159,7 +159,7 @@ impl Iam {
                         user.naming.name, group.naming.name
                     )));
                 }
-                edits.push(Edit::Put(Entity::User(user)));
+                edits.push(Edit::put(Entity::User(user)));
                 Ok(Value::empty_object())
             })
             .await

@@ -108,7 +108,7 @@ impl Holder {
     }
 
     fn into_edit(self) -> Edit {
-        Edit::Put(match self {
+        Edit::put(match self {
             Holder::Role(role) => Entity::Role(role),
             Holder::User(user) => Entity::User(user),
             Holder::Group(group) => Entity::Group(group),

@@ -40,7 +40,7 @@ impl Iam {
                     return Err(faults::limit_exceeded(message));
                 }
                 let output = object! { "InstanceProfile" => profile_value(&profile, account, &call.account) };
-                edits.push(Edit::Put(Entity::InstanceProfile(profile)));
+                edits.push(Edit::put(Entity::InstanceProfile(profile)));
                 Ok(output)
             })
             .await
@@ -147,7 +147,7 @@ impl Iam {
             .change(call, |account, edits| {
                 let mut profile = find(account, text(&call.input, "InstanceProfileName"))?.clone();
                 change(account, &mut profile)?;
-                edits.push(Edit::Put(Entity::InstanceProfile(profile)));
+                edits.push(Edit::put(Entity::InstanceProfile(profile)));
                 Ok(Value::empty_object())
             })
             .await

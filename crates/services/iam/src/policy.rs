@@ -55,7 +55,7 @@ impl Iam {
                     return Err(faults::limit_exceeded(message));
                 }
                 let output = object! { "Policy" => policy_value(&policy, account, &call.account) };
-                edits.push(Edit::Put(Entity::Policy(policy)));
+                edits.push(Edit::put(Entity::Policy(policy)));
                 Ok(output)
             })
             .await
@@ -304,7 +304,7 @@ impl Iam {
             .change(call, |account, edits| {
                 let mut policy = own_policy(account, &call.account, arn)?.clone();
                 let output = change(&mut policy)?;
-                edits.push(Edit::Put(Entity::Policy(policy)));
+                edits.push(Edit::put(Entity::Policy(policy)));
                 Ok(output)
             })
             .await

@@ -95,7 +95,7 @@ impl Iam {
                     check_attachable(account, &call.account, arn)?;
                 }
                 let output = object! { "Role" => role_value(&role, &call.account) };
-                edits.push(Edit::Put(Entity::Role(role)));
+                edits.push(Edit::put(Entity::Role(role)));
                 Ok(output)
             })
             .await
@@ -231,7 +231,7 @@ impl Iam {
             .change(call, |account: &Account, edits| {
                 let mut role = (**role(account, text(&call.input, "RoleName"))?).clone();
                 let output = change(&mut role)?;
-                edits.push(Edit::Put(Entity::Role(role)));
+                edits.push(Edit::put(Entity::Role(role)));
                 Ok(output)
             })
             .await

@@ -42,7 +42,7 @@ impl Iam {
                     check_attachable(account, &call.account, arn)?;
                 }
                 let output = object! { "User" => user_value(&user, &call.account) };
-                edits.push(Edit::Put(Entity::User(user)));
+                edits.push(Edit::put(Entity::User(user)));
                 Ok(output)
             })
             .await
@@ -115,10 +115,10 @@ impl Iam {
                     for key in account.keys.values().filter(|key| key.user == old) {
                         let mut key = (**key).clone();
                         key.user.clone_from(&new);
-                        edits.push(Edit::Put(Entity::AccessKey(key)));
+                        edits.push(Edit::put(Entity::AccessKey(key)));
                     }
                 }
-                edits.push(Edit::Put(Entity::User(user)));
+                edits.push(Edit::put(Entity::User(user)));
                 Ok(Value::empty_object())
             })
             .await
@@ -176,7 +176,7 @@ impl Iam {
             .change(call, |account, edits| {
                 let mut user = (**user(account, text(&call.input, "UserName"))?).clone();
                 change(&mut user)?;
-                edits.push(Edit::Put(Entity::User(user)));
+                edits.push(Edit::put(Entity::User(user)));
                 Ok(Value::empty_object())
             })
             .await

@@ -103,30 +103,39 @@ impl Kms {
     /// # Errors
     /// The store does not answer.
     pub(crate) async fn make_managed_key(&self, call: &Call, key_id: &str) -> Result<(), Fault> {
-        if !key_id.contains("alias/aws/") {
-            return Ok(());
+        match KeyName::parse(key_id, call) {
+            Ok(KeyName::Alias { account, alias }) if account == *call.account => {
+                self.make_managed_alias(&account, &call.region, &alias).await
+            }
+            _ => Ok(()),
         }
-        let Ok(KeyName::Alias { account, alias }) = KeyName::parse(key_id, call) else { return Ok(()) };
+    }
+
+    /// The same, by the alias.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(crate) async fn make_managed_alias(&self, account: &str, region: &str, alias: &str) -> Result<(), Fault> {
         let Some(service) = alias.strip_prefix("alias/aws/").filter(|service| MANAGED_SERVICES.contains(service))
         else {
             return Ok(());
         };
-        if account != *call.account || self.alias_target(&account, &call.region, &alias)?.is_some() {
+        if self.alias_target(account, region, alias)?.is_some() {
             return Ok(());
         }
         let now = (self.now)();
-        let key_policy = managed_policy(&account, &call.region, service);
-        let mut key = KeyRecord::new(&account, &call.region, random::uuid()?, Spec::Symmetric, key_policy, now);
+        let key_policy = managed_policy(account, region, service);
+        let mut key = KeyRecord::new(account, region, random::uuid()?, Spec::Symmetric, key_policy, now);
         key.description = format!("Default key that protects my {service} data when no other key is defined");
         key.aws_service = Some(service.to_owned());
         let sealed = self.new_material(&key, key.version)?;
         // Not under the call's idempotency key: this is not what it asks for.
-        let made = self.answers.apply(&account, &call.region, None, || {
+        let made = self.answers.apply(account, region, None, || {
             let mut batch = Batch::default();
-            if self.alias_target(&account, &call.region, &alias)?.is_none() {
+            if self.alias_target(account, region, alias)?.is_none() {
                 self.put_new(&key, sealed.clone(), &mut batch)?;
-                put_alias(&mut batch, &account, &call.region, &alias, &key.id, now, now);
-                batch.expect_absent(&ALIASES, alias_row(&account, &call.region, &alias));
+                put_alias(&mut batch, account, region, alias, &key.id, now, now);
+                batch.expect_absent(&ALIASES, alias_row(account, region, alias));
             }
             Ok((batch, windlass_value::Value::Null))
         });

@@ -120,16 +120,19 @@ impl Service for Kms {
 
     /// The key policy, with a statement for each grant.
     fn resource_policy<'a>(&'a self, resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
-        let policy = || {
+        Box::pin(async move {
             let Some(arn) = Arn::parse(resource_arn) else { return Ok(None) };
             let id = match arn.resource.strip_prefix("key/") {
                 Some(id) => Some(id.to_owned()),
-                None => self.alias_target(&arn.account, &arn.region, &arn.resource)?,
+                None => {
+                    // Its first use may be the call that is being judged.
+                    self.make_managed_alias(&arn.account, &arn.region, &arn.resource).await?;
+                    self.alias_target(&arn.account, &arn.region, &arn.resource)?
+                }
             };
             let Some(id) = id else { return Ok(None) };
             let Some(stored) = self.find_key(&arn.account, &arn.region, &id)? else { return Ok(None) };
             self.policy_with_grants(&stored.key).map(Some)
-        };
-        Box::pin(std::future::ready(policy()))
+        })
     }
 }

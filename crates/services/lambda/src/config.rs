@@ -2,6 +2,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use windlass_protocol::Dispatcher;
+
 /// How the service runs on this machine.
 #[derive(Clone)]
 pub struct LambdaConfig {
@@ -11,7 +13,10 @@ pub struct LambdaConfig {
     pub account_endpoint_url: String,
     /// How many invocations run at once, over all functions; at least 1.
     pub concurrency_max: usize,
-    /// Credentials that functions find in their environment.
+    /// Where set, functions find temporary credentials of their execution role in
+    /// their environment, asked of `sts` through this; else those below.
+    pub dispatcher: Option<Dispatcher>,
+    /// Credentials that functions find in their environment where nobody checks them.
     pub access_key_id: String,
     /// Its secret.
     pub secret_access_key: String,
@@ -39,6 +44,7 @@ impl LambdaConfig {
             data: data.into(),
             account_endpoint_url: account_endpoint_url.into(),
             concurrency_max: 64,
+            dispatcher: None,
             access_key_id: "test".to_owned(),
             secret_access_key: "test".to_owned(),
             session_token: None,

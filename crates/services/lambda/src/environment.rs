@@ -53,6 +53,8 @@ pub(crate) struct Start {
     /// Names the process in the log.
     pub(crate) stream: String,
     pub(crate) log: Arc<FunctionLog>,
+    /// When its credentials become too old for another invocation.
+    pub(crate) fresh_until: Option<Instant>,
 }
 
 /// What to hand to a process.
@@ -94,6 +96,7 @@ pub(crate) struct Environment {
     started: Instant,
     init_timeout: Duration,
     memory_bytes: u64,
+    fresh_until: Option<Instant>,
     init_duration: parking_lot::Mutex<Option<Duration>>,
 }
 
@@ -155,13 +158,15 @@ impl Environment {
             started: Instant::now(),
             init_timeout: start.init_timeout,
             memory_bytes: u64::from(start.memory_mb) * 1024 * 1024,
+            fresh_until: start.fresh_until,
             init_duration: parking_lot::Mutex::new(None),
         })
     }
 
-    /// Whether the process still runs.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.exited.borrow().is_none()
+    /// Whether the process can be given more work: it still runs, and its
+    /// credentials will last.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.exited.borrow().is_none() && self.fresh_until.is_none_or(|until| Instant::now() < until)
     }
 
     /// What the process has printed.

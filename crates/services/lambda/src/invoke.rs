@@ -18,6 +18,7 @@ use crate::input;
 use crate::lambda::{Lambda, Shared};
 use crate::pool::PoolKey;
 use crate::random;
+use crate::role_credentials::ProcessCredentials;
 use crate::url_function::{Target, UrlAnswer};
 
 /// AWS's bound on what a function is invoked with, synchronously.
@@ -203,7 +204,7 @@ impl Shared {
                 },
             };
             if let Some(ended) = self.run_in(&environment, target, &invocation).await {
-                if ended.1 && environment.is_alive() && self.is_current(&key) && !self.is_draining() {
+                if ended.1 && environment.is_usable() && self.is_current(&key) && !self.is_draining() {
                     self.pool.put(key, environment, self.config.concurrency_max);
                 }
                 return Ok(ended.0);
@@ -302,7 +303,9 @@ impl Shared {
         }
         let stream = log_stream(&configuration.version)?;
         let mut variables: BTreeMap<String, OsString> = BTreeMap::new();
-        for (name, value) in self.standard_variables(target, &stream) {
+        let credentials = ProcessCredentials::obtain(&self.config, &target.function, &configuration.role).await?;
+        let fresh_until = credentials.fresh_until;
+        for (name, value) in self.standard_variables(target, &stream, credentials) {
             variables.insert(name.to_owned(), value.into());
         }
         let tasks = folder.display();
@@ -319,12 +322,18 @@ impl Shared {
             init_timeout: self.config.init_timeout,
             stream,
             log: self.logs.of(&target.function),
+            fresh_until,
         };
         let environment = Environment::start(start).await;
         environment.map(Started::Running).map_err(|error| faults::service(format!("cannot start a process: {error}")))
     }
 
-    fn standard_variables(&self, target: &Destination, stream: &str) -> Vec<(&'static str, String)> {
+    fn standard_variables(
+        &self,
+        target: &Destination,
+        stream: &str,
+        credentials: ProcessCredentials,
+    ) -> Vec<(&'static str, String)> {
         let configuration = &target.configuration;
         let config = &self.config;
         let mut variables = vec![
@@ -343,11 +352,11 @@ impl Shared {
             ("AWS_LAMBDA_LOG_GROUP_NAME", configuration.log_group_of(&target.function)),
             ("AWS_LAMBDA_LOG_STREAM_NAME", stream.to_owned()),
             ("AWS_ENDPOINT_URL", config.account_endpoint_url.clone()),
-            ("AWS_ACCESS_KEY_ID", config.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", config.secret_access_key.clone()),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
         ];
-        if let Some(token) = &config.session_token {
-            variables.push(("AWS_SESSION_TOKEN", token.clone()));
+        if let Some(token) = credentials.session_token {
+            variables.push(("AWS_SESSION_TOKEN", token));
         }
         variables
     }

@@ -45,6 +45,7 @@ mod memory;
 mod output;
 mod pool;
 mod random;
+mod role_credentials;
 mod runtime;
 mod runtime_api;
 mod settings;

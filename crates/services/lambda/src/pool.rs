@@ -33,7 +33,7 @@ impl Pool {
         let found = loop {
             let Some(at) = idle.iter().rposition(|idle| idle.key == *key) else { break None };
             let environment = idle.remove(at).environment;
-            if environment.is_alive() {
+            if environment.is_usable() {
                 break Some(environment);
             }
             dead.push(environment);
@@ -70,7 +70,7 @@ impl Pool {
             let mut idle = self.idle.lock();
             let (kept, ended) = std::mem::take(&mut *idle)
                 .into_iter()
-                .partition(|idle| idle.environment.is_alive() && is_kept(&idle.key, idle.since.elapsed()));
+                .partition(|idle| idle.environment.is_usable() && is_kept(&idle.key, idle.since.elapsed()));
             *idle = kept;
             ended
         };

@@ -5,9 +5,9 @@ use windlass_value::{Object, Value, object};
 
 use crate::account;
 use crate::bucket::{Bucket, Ownership};
+use crate::event::{Event, EventKind};
 use crate::faults;
 use crate::input;
-use crate::notification::{Event, EventKind};
 use crate::object::Which;
 use crate::properties;
 use crate::s3::S3;
@@ -36,7 +36,7 @@ pub(crate) fn of_request(bucket: &Bucket, input: &Value) -> Result<Option<String
     {
         return Err(faults::invalid_argument("", "x-amz-acl", canned));
     }
-    if bucket.ownership == Ownership::BucketOwnerEnforced {
+    if bucket.ownership == Some(Ownership::BucketOwnerEnforced) {
         return match canned {
             None | Some(FULL_CONTROL) if !has_grants => Ok(None),
             _ => Err(faults::acl_not_supported()),
@@ -103,7 +103,7 @@ fn sorted(grants: &[Value]) -> Vec<(String, String)> {
 
 /// The list that a request to change one asks for.
 fn asked(bucket: &Bucket, input: &Value) -> Result<Option<String>, Fault> {
-    if bucket.ownership == Ownership::BucketOwnerEnforced {
+    if bucket.ownership == Some(Ownership::BucketOwnerEnforced) {
         return match (&input["AccessControlPolicy"], input::text(input, "ACL")) {
             // Writing back what was read changes nothing, so it is taken.
             (policy @ Value::Object(_), None) if matches!(canned_of(&bucket.account, policy), Ok(None)) => Ok(None),

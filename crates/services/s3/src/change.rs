@@ -3,8 +3,8 @@ use windlass_protocol::{Call, Fault};
 use windlass_store::{Batch, CommitError};
 use windlass_value::Value;
 
+use crate::event::Event;
 use crate::faults;
-use crate::notification::Event;
 use crate::s3::S3;
 
 /// How often a change is tried again because another came between its look and its commit.

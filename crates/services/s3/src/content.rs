@@ -20,7 +20,7 @@ use crate::tables::CONTENTS;
 
 /// Contents up to here lie in the store: one commit is cheaper than a file that
 /// must be synced with its folder.
-pub(crate) const INLINE_BYTES_MAX: u64 = 16 * 1024;
+pub(crate) const INLINE_BYTES_MAX: u64 = 32 * 1024;
 
 /// How much of a file is read at once where its bytes are computed with.
 const READ_BYTES: u64 = 1024 * 1024;

@@ -32,6 +32,7 @@ mod cursor;
 mod delete;
 mod delivery;
 mod encryption;
+mod event;
 mod faults;
 mod get;
 mod identifier;

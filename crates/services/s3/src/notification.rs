@@ -1,4 +1,4 @@
-//! What buckets tell others about their objects.
+//! Whom buckets tell about their objects, and of what.
 
 use serde::{Deserialize, Serialize};
 use windlass_outbox::Entry;
@@ -6,15 +6,13 @@ use windlass_protocol::{Call, Fault, Outcome, Reply};
 use windlass_store::Batch;
 use windlass_value::{Arn, Object, Timestamp, Value, object, parse};
 
-use crate::account;
 use crate::bucket::Bucket;
 use crate::content::new_id;
 use crate::delivery::Message;
+use crate::event::Event;
 use crate::faults;
 use crate::input;
-use crate::object::ObjectVersion;
 use crate::s3::S3;
-use crate::uri;
 
 const DESTINATIONS_MAX: usize = 100;
 
@@ -61,79 +59,6 @@ impl DestinationKind {
     }
 }
 
-/// What happened to an object.
-#[derive(Clone, Debug)]
-pub(crate) struct Event {
-    kind: EventKind,
-    bucket: Bucket,
-    key: String,
-    version: Option<String>,
-    etag: String,
-    bytes: u64,
-    sequence: u64,
-    modified_ms: i64,
-}
-
-/// How it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventKind {
-    Put,
-    Copy,
-    CompleteMultipartUpload,
-    Delete,
-    MarkerCreated,
-    Expired,
-    ExpiredMarkerCreated,
-    TaggingPut,
-    TaggingDelete,
-    AclPut,
-}
-
-impl EventKind {
-    /// Its name in configurations, without `s3:`.
-    fn name(self) -> &'static str {
-        match self {
-            EventKind::Put => "ObjectCreated:Put",
-            EventKind::Copy => "ObjectCreated:Copy",
-            EventKind::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
-            EventKind::Delete => "ObjectRemoved:Delete",
-            EventKind::MarkerCreated => "ObjectRemoved:DeleteMarkerCreated",
-            EventKind::Expired => "LifecycleExpiration:Delete",
-            EventKind::ExpiredMarkerCreated => "LifecycleExpiration:DeleteMarkerCreated",
-            EventKind::TaggingPut => "ObjectTagging:Put",
-            EventKind::TaggingDelete => "ObjectTagging:Delete",
-            EventKind::AclPut => "ObjectAcl:Put",
-        }
-    }
-
-    /// What EventBridge calls it, and why it happened.
-    fn detail_type(self) -> (&'static str, Option<&'static str>) {
-        match self {
-            EventKind::Put => ("Object Created", Some("PutObject")),
-            EventKind::Copy => ("Object Created", Some("CopyObject")),
-            EventKind::CompleteMultipartUpload => ("Object Created", Some("CompleteMultipartUpload")),
-            EventKind::Delete | EventKind::MarkerCreated => ("Object Deleted", Some("DeleteObject")),
-            EventKind::Expired | EventKind::ExpiredMarkerCreated => ("Object Deleted", Some("Lifecycle Expiration")),
-            EventKind::TaggingPut => ("Object Tags Added", None),
-            EventKind::TaggingDelete => ("Object Tags Deleted", None),
-            EventKind::AclPut => ("Object ACL Updated", None),
-        }
-    }
-
-    fn is_creation(self) -> bool {
-        matches!(self, EventKind::Put | EventKind::Copy | EventKind::CompleteMultipartUpload)
-    }
-
-    /// How an object was deleted, as EventBridge says it.
-    fn deletion(self) -> Option<&'static str> {
-        match self {
-            EventKind::Delete | EventKind::Expired => Some("Permanently Deleted"),
-            EventKind::MarkerCreated | EventKind::ExpiredMarkerCreated => Some("Delete Marker Created"),
-            _ => None,
-        }
-    }
-}
-
 /// What one may ask to be told of.
 const EVENTS: [&str; 29] = [
     "s3:ReducedRedundancyLostObject",
@@ -166,105 +91,6 @@ const EVENTS: [&str; 29] = [
     "s3:ObjectAnnotation:*",
     "s3:ObjectAcl:*",
 ];
-
-impl Event {
-    /// A version came to be or changed.
-    pub(crate) fn created(kind: EventKind, bucket: &Bucket, key: &str, version: &ObjectVersion) -> Event {
-        Event {
-            kind,
-            bucket: bucket.clone(),
-            key: key.to_owned(),
-            version: version.version.clone(),
-            etag: version.etag.clone(),
-            bytes: version.bytes,
-            sequence: version.sequence,
-            modified_ms: version.modified_ms,
-        }
-    }
-
-    /// A version went, or a delete marker hides it.
-    pub(crate) fn removed(kind: EventKind, bucket: &Bucket, key: &str, version: &ObjectVersion) -> Event {
-        Event::created(kind, bucket, key, version)
-    }
-
-    fn record(&self, call: &Call, at: Timestamp, configuration: &str) -> Value {
-        let mut object = Object::new();
-        object.insert("key", uri::encode_form(&self.key));
-        if self.kind.is_creation() {
-            object.insert("size", self.bytes);
-        }
-        if !self.etag.is_empty() && self.kind.deletion() != Some("Permanently Deleted") {
-            object.insert("eTag", self.etag.as_str());
-        }
-        if let Some(version) = &self.version {
-            object.insert("versionId", version.as_str());
-        }
-        object.insert("sequencer", self.sequencer());
-        object! {
-            "eventVersion" => "2.1",
-            "eventSource" => "aws:s3",
-            "awsRegion" => self.bucket.region.as_str(),
-            "eventTime" => at.to_rfc3339(),
-            "eventName" => self.kind.name(),
-            "userIdentity" => object! { "principalId" => principal_id(call) },
-            "requestParameters" => object! { "sourceIPAddress" => SOURCE_ADDRESS },
-            "responseElements" => object! {
-                "x-amz-request-id" => &call.request_id,
-                "x-amz-id-2" => &call.request_id,
-            },
-            "s3" => object! {
-                "s3SchemaVersion" => "1.0",
-                "configurationId" => configuration,
-                "bucket" => object! {
-                    "name" => self.bucket.name.as_str(),
-                    "ownerIdentity" => object! { "principalId" => account::canonical_id(&self.bucket.account) },
-                    "arn" => self.bucket.arn(),
-                },
-                "object" => object,
-            },
-        }
-    }
-
-    fn detail(&self, call: &Call) -> Value {
-        let mut object = Object::new();
-        object.insert("key", self.key.as_str());
-        if self.kind.is_creation() {
-            object.insert("size", self.bytes);
-        }
-        if !self.etag.is_empty() && self.kind.deletion() != Some("Permanently Deleted") {
-            object.insert("etag", self.etag.as_str());
-        }
-        if let Some(version) = &self.version {
-            object.insert("version-id", version.as_str());
-        }
-        object.insert("sequencer", self.sequencer());
-        let mut detail = Object::new();
-        detail.insert("version", "0");
-        detail.insert("bucket", object! { "name" => self.bucket.name.as_str() });
-        detail.insert("object", object);
-        detail.insert("request-id", &call.request_id);
-        detail.insert("requester", &call.principal.account);
-        detail.insert("source-ip-address", SOURCE_ADDRESS);
-        if let Some(reason) = self.kind.detail_type().1 {
-            detail.insert("reason", reason);
-        }
-        if let Some(deletion) = self.kind.deletion() {
-            detail.insert("deletion-type", deletion);
-        }
-        detail.into()
-    }
-
-    fn sequencer(&self) -> String {
-        format!("{:016X}", self.sequence)
-    }
-}
-
-/// Where a call came from is not part of it.
-const SOURCE_ADDRESS: &str = "127.0.0.1";
-
-fn principal_id(call: &Call) -> String {
-    format!("AWS:{}", call.principal.access_key_id.as_deref().unwrap_or(&call.principal.arn))
-}
 
 impl Destination {
     fn wants(&self, event: &Event) -> bool {

@@ -5,9 +5,9 @@ use windlass_value::{Object, Value, object};
 
 use crate::bucket::Bucket;
 use crate::change::Change;
+use crate::event::{Event, EventKind};
 use crate::faults;
 use crate::input;
-use crate::notification::{Event, EventKind};
 use crate::object::{ObjectVersion, Which};
 use crate::properties;
 use crate::s3::S3;

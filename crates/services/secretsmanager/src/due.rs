@@ -1,6 +1,7 @@
 //! What comes by its instant: deletions, rotations and their steps.
 
 use std::sync::Weak;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -129,7 +130,7 @@ impl SecretsManager {
         if rotation.next_ms.is_none_or(|next_ms| next_ms > now.as_ms()) {
             return Ok(());
         }
-        rotation.next_ms = rotation.period_ms().map(|period_ms| now.as_ms().saturating_add(period_ms));
+        rotation.next_ms = rotation.next_after(now);
         let is_idle = rotation.running.is_none();
         self.schedule(secret, batch, &mut Vec::new());
         if is_idle && secret.deleted_ms.is_none() {
@@ -153,6 +154,7 @@ impl SecretsManager {
             return Ok(Verdict::Done(batch));
         };
         let lambda_arn = rotation.lambda_arn.clone().unwrap_or_default();
+        self.wired().await;
         let outcome = self.invoke(secret, &lambda_arn, version_id, name, delivery).await;
         let now = (self.now)();
         if let Err(fault) = &outcome
@@ -182,6 +184,19 @@ impl SecretsManager {
         }
         stored.secret.put(&mut batch, Some(stored.row_version))?;
         Ok(Verdict::Done(batch))
+    }
+
+    /// Waits until services can be called: the steps that an earlier run left are
+    /// due before the services of this one are all there.
+    async fn wired(&self) {
+        const POLL: Duration = Duration::from_millis(50);
+        const POLLS_MAX: u32 = 1_200;
+        for _ in 0..POLLS_MAX {
+            if self.dispatcher.hosts("secretsmanager") {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Has the rotation function do a step.

@@ -6,8 +6,7 @@
 //!   seals all the same.
 //! - A secret whose recovery window is over is really gone.
 //! - Rotation is durable: its four steps are deliveries of an outbox, and go on
-//!   after a crash. Schedules are `AutomaticallyAfterDays` and `rate(…)`;
-//!   `cron(…)`, replicas and managed secrets of other services answer a typed fault.
+//!   after a crash. Replicas answer a typed fault.
 
 #![allow(
     clippy::result_large_err,

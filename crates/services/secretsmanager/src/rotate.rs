@@ -38,7 +38,7 @@ impl SecretsManager {
                 rotation.set_rules(&input["RotationRules"])?;
             }
             rotation.enabled = true;
-            rotation.next_ms = rotation.period_ms().map(|period_ms| now.as_ms().saturating_add(period_ms));
+            rotation.next_ms = rotation.next_after(now);
             secret.rotation = Some(rotation);
             self.schedule(secret, batch, entries);
             let mut output = secret.names();

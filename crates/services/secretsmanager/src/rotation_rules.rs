@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use windlass_protocol::Fault;
-use windlass_value::{Object, Value};
+use windlass_schedule_expression::{ScheduleExpression, Zone};
+use windlass_value::{Object, Timestamp, Value};
 
 use crate::faults;
 use crate::input;
@@ -8,6 +9,8 @@ use crate::input;
 const DAYS_MAX: i64 = 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+const RATE_MS_MIN: i64 = 4 * HOUR_MS;
+const RATE_MS_MAX: i64 = 999 * DAY_MS;
 
 /// How a secret is rotated. A stored type.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,7 +45,7 @@ impl Rotation {
             )));
         }
         if let Some(schedule) = &schedule {
-            period_ms(schedule)?;
+            parse(schedule)?;
         }
         self.after_days = after_days;
         self.schedule = schedule;
@@ -50,12 +53,13 @@ impl Rotation {
         Ok(())
     }
 
-    /// The time from one rotation to the next.
-    pub(crate) fn period_ms(&self) -> Option<i64> {
-        match (&self.schedule, self.after_days) {
-            (Some(schedule), _) => period_ms(schedule).ok(),
-            (None, days) => days.map(|days| days * DAY_MS),
-        }
+    /// When the next rotation comes, after one at `now`.
+    pub(crate) fn next_after(&self, now: Timestamp) -> Option<i64> {
+        let next = match (&self.schedule, self.after_days) {
+            (Some(schedule), _) => parse(schedule).ok()?.next(&Zone::utc(), now, now)?,
+            (None, days) => now.plus_ms(days?.saturating_mul(DAY_MS)),
+        };
+        Some(next.as_ms())
     }
 
     /// `RotationRules`.
@@ -74,21 +78,16 @@ impl Rotation {
     }
 }
 
-/// Reads `rate(4 hours)` and `rate(10 days)`.
-fn period_ms(schedule: &str) -> Result<i64, Fault> {
-    if schedule.starts_with("cron(") {
-        return Err(Fault::not_built("rotation schedules in cron(…); rate(…) and AutomaticallyAfterDays work"));
-    }
-    let read = || {
-        let (number, unit) = schedule.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
-        let number = number.parse::<i64>().ok().filter(|number| *number > 0)?;
-        let unit_ms = match unit {
-            "hour" | "hours" => HOUR_MS,
-            "day" | "days" => DAY_MS,
-            _ => return None,
-        };
-        // AWS takes rates from four hours to 999 days.
-        number.checked_mul(unit_ms).filter(|period_ms| (4 * HOUR_MS..=999 * DAY_MS).contains(period_ms))
+/// Reads `rate(4 hours)`, `rate(10 days)` and `cron(0 8 1 * ? *)`, the latter in UTC.
+fn parse(schedule: &str) -> Result<ScheduleExpression, Fault> {
+    let invalid = |what: &str| {
+        faults::invalid_parameter(format!("Invalid schedule expression: {schedule}")).explained(what.to_owned())
     };
-    read().ok_or_else(|| faults::invalid_parameter(format!("Invalid schedule expression: {schedule}")))
+    match ScheduleExpression::parse(schedule).map_err(|error| invalid(&error.to_string()))? {
+        ScheduleExpression::Rate(rate) if !(RATE_MS_MIN..=RATE_MS_MAX).contains(&rate.period_ms()) => {
+            Err(invalid("rates are from four hours to 999 days"))
+        }
+        ScheduleExpression::At(_) => Err(invalid("a rotation comes again and again")),
+        expression => Ok(expression),
+    }
 }

@@ -10,6 +10,8 @@ use crate::tables::{SECRETS, secret_row};
 
 /// The length of the random end of an ARN, its hyphen not counted.
 pub(crate) const SUFFIX_CHARS: usize = 6;
+/// What stands for any such end where permissions are looked up by a secret's name.
+const ANY_SUFFIX: &str = "??????";
 
 impl SecretsManager {
     /// The secret of that name, if there is one.
@@ -22,7 +24,8 @@ impl SecretsManager {
         row.as_ref().map(Secret::read).transpose()
     }
 
-    /// The secret of an ARN, with or without the random end.
+    /// The secret of an ARN, with or without the random end, or with question
+    /// marks in its place, as policies name it.
     ///
     /// # Errors
     /// The store does not answer.
@@ -34,7 +37,7 @@ impl SecretsManager {
         if let Some((short, end)) = whole
             && let Some(suffix) = end.strip_prefix('-')
             && let Some(found) = self.find_named(&arn.account, &arn.region, short)?
-            && found.secret.suffix == suffix
+            && (found.secret.suffix == suffix || suffix == ANY_SUFFIX)
         {
             return Ok(Some(found));
         }

@@ -5,6 +5,7 @@ use windlass_value::{Value, object};
 
 use crate::faults;
 use crate::input;
+use crate::outboxes::Added;
 use crate::random;
 use crate::sns::Shared;
 use crate::subscription::{State, Subscription};
@@ -101,7 +102,7 @@ impl Shared {
             return Err(faults::not_authorized("Subscription requires an authenticated request to unsubscribe"));
         }
         let mut batch = Batch::default();
-        let mut entries = Vec::new();
+        let mut added = Added::default();
         batch.delete(&ENDPOINTS, endpoint_key(&name, subscription.protocol, &subscription.endpoint));
         let mut topic = view.topic.clone();
         topic.deleted += 1;
@@ -112,12 +113,12 @@ impl Shared {
         if is_told && (subscription.protocol.is_http() || subscription.protocol.is_mail()) {
             let mut subscription = (*subscription).clone();
             subscription.state = State::Unsubscribed;
-            self.ask(&name, &mut subscription, true, &mut batch, &mut entries)?;
+            self.ask(&name, &mut subscription, true, &mut batch, &mut added)?;
             put_subscription(&mut batch, &name, &subscription);
         } else {
             batch.delete(&SUBSCRIPTIONS, crate::catalogue::subscription_key(&name, &subscription.id));
         }
-        let outcome = self.finish_with(call, batch, Value::empty_object(), &entries).await;
+        let outcome = self.finish_with(call, batch, Value::empty_object(), &added).await;
         self.catalogue.forget(&name);
         outcome
     }

@@ -1,5 +1,6 @@
 //! Carries out the outbox's entries: one attempt, and what follows from how it ended.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use windlass_outbox::{BoxFuture, Deliver, Delivery, Entry, Verdict};
@@ -39,6 +40,9 @@ impl Deliver for Deliverer {
     }
 }
 
+/// A topic and one of its subscriptions.
+type Found = (Arc<View>, Arc<Subscription>);
+
 impl Shared {
     async fn deliver(&self, delivery: Delivery) -> Verdict {
         let Some(job) = Job::from_bytes(&delivery.body) else {
@@ -69,10 +73,8 @@ impl Shared {
             // The last delivery removed it, and was cut off before its entry was.
             return Ok(Verdict::Done(Batch::default()));
         };
-        let over = |batch: Batch| self.over(topic, reference, batch);
-        let view = self.catalogue.find(topic)?;
-        let subscription = view.as_ref().and_then(|view| view.subscription(id).cloned());
-        let (Some(view), Some(subscription)) = (view, subscription.filter(|one| one.is_confirmed())) else {
+        let over = |batch: Batch| self.over(topic, reference, id, batch);
+        let Some((view, subscription)) = self.receiver(topic, id, Subscription::is_confirmed)? else {
             // It went away meanwhile.
             return over(Batch::default());
         };
@@ -117,7 +119,7 @@ impl Shared {
         let entry =
             Entry { id: delivery.id.clone(), lane: delivery.lane.clone(), due: (self.now)(), body: job.to_bytes() };
         let mut batch = Batch::default();
-        self.outbox.add(&mut batch, &topic.account, &topic.region, &entry);
+        self.outboxes.of(subscription.protocol).add(&mut batch, &topic.account, &topic.region, &entry);
         Ok(Verdict::Done(batch))
     }
 
@@ -235,13 +237,10 @@ impl Shared {
             return Ok(Verdict::Done(Batch::default()));
         };
         let done = || Ok(Verdict::Done(Batch::default()));
-        let Some(view) = self.catalogue.find(topic)? else { return done() };
-        let Some(subscription) = view.subscription(id) else { return done() };
-        // Asked anew meanwhile, or answered.
-        let expected = if *unsubscribed { State::Unsubscribed } else { State::Pending };
-        if subscription.token.as_ref() != Some(token) || subscription.state != expected {
-            return done();
-        }
+        let state = if *unsubscribed { State::Unsubscribed } else { State::Pending };
+        let is_asked = |one: &Subscription| one.state == state && one.token.as_ref() == Some(token);
+        // Answered or asked anew meanwhile.
+        let Some((view, subscription)) = self.receiver(topic, id, is_asked)? else { return done() };
         let version = if view.topic.attribute("SignatureVersion") == Some("2") { 2 } else { 1 };
         let protocol = subscription.protocol;
         let published = delivery.added.to_rfc3339();
@@ -310,6 +309,30 @@ impl Shared {
         done()
     }
 
+    /// The subscription that a delivery is for, with its topic. Before it says that there is
+    /// none, it looks into the store: a delivery may be faster than who committed it is
+    /// at forgetting what was kept in memory.
+    fn receiver(
+        &self,
+        topic: &TopicName,
+        id: &str,
+        is_it: impl Fn(&Subscription) -> bool,
+    ) -> Result<Option<Found>, Fault> {
+        let find = || {
+            let view = self.catalogue.find(topic)?;
+            let found = view.and_then(|view| {
+                let subscription = view.subscription(id).filter(|one| is_it(one)).cloned()?;
+                Some((view, subscription))
+            });
+            Ok::<_, Fault>(found)
+        };
+        if let Some(found) = find()? {
+            return Ok(Some(found));
+        }
+        self.catalogue.forget(topic);
+        find()
+    }
+
     /// The message that a delivery carries; `None` where it is gone.
     fn message(&self, topic: &TopicName, reference: &Reference) -> Result<Option<Arc<Message>>, Fault> {
         let broken = || Fault::internal(format!("a message of {topic} is broken"));
@@ -330,11 +353,12 @@ impl Shared {
                 // After a start: what is left is what the outbox still holds.
                 if !self.in_flight.knows(id) {
                     let recipients = value["recipients"].as_array().ok_or_else(broken)?;
-                    let mut left = 0;
+                    let mut left = HashSet::new();
                     for recipient in recipients.iter().filter_map(windlass_value::Value::as_str) {
-                        let entry = entry_id(id, recipient);
-                        let held = self.outbox.contains(&topic.account, &topic.region, &entry);
-                        left += usize::from(held.map_err(|error| faults::of_store(&error))?);
+                        let held = self.outboxes.contain(topic, &entry_id(id, recipient));
+                        if held.map_err(|error| faults::of_store(&error))? {
+                            left.insert(recipient.into());
+                        }
                     }
                     self.in_flight.resume(&message, text.len(), left);
                 }
@@ -344,9 +368,15 @@ impl Shared {
     }
 
     /// The end of a delivery; the last one of a stored message removes it.
-    fn over(&self, topic: &TopicName, reference: &Reference, mut batch: Batch) -> Result<Verdict, Fault> {
+    fn over(
+        &self,
+        topic: &TopicName,
+        reference: &Reference,
+        subscription: &str,
+        mut batch: Batch,
+    ) -> Result<Verdict, Fault> {
         if let Reference::Stored(id) = reference
-            && self.in_flight.end_one(id) == Some(true)
+            && self.in_flight.end(id, subscription)
         {
             batch.delete(&MESSAGES, message_key(topic, id));
         }

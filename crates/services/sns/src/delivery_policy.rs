@@ -308,3 +308,50 @@ fn known(value: &Value, names: &[&str]) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A policy and the pauses of all its retries, in seconds.
+    #[test]
+    fn retries_have_four_phases() {
+        let rows = [
+            (r#"{}"#, vec![20.0, 20.0, 20.0]),
+            (r#"{"minDelayTarget":1,"maxDelayTarget":5,"numRetries":5}"#, vec![1.0, 2.0, 3.0, 4.0, 5.0]),
+            (
+                r#"{"minDelayTarget":1,"maxDelayTarget":60,"numRetries":8,"numNoDelayRetries":3,"numMinDelayRetries":2,"numMaxDelayRetries":1}"#,
+                vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 60.0, 60.0],
+            ),
+            (
+                r#"{"minDelayTarget":1,"maxDelayTarget":16,"numRetries":5,"backoffFunction":"geometric"}"#,
+                vec![1.0, 2.0, 4.0, 8.0, 16.0],
+            ),
+            (
+                r#"{"minDelayTarget":1,"maxDelayTarget":10,"numRetries":6,"backoffFunction":"exponential"}"#,
+                vec![1.0, 2.0, 4.0, 8.0, 10.0, 10.0],
+            ),
+            (
+                r#"{"minDelayTarget":0,"maxDelayTarget":10,"numRetries":5,"backoffFunction":"arithmetic"}"#,
+                vec![0.0, 1.0, 3.0, 6.0, 10.0],
+            ),
+        ];
+        for (text, expected) in rows {
+            let set = windlass_value::parse(text).expect("a policy");
+            check_parts(&set, &Value::Null, &Value::Null, "").expect("a sound policy");
+            let policy = retry_policy(&object! { "healthyRetryPolicy" => over(default_retry(), &set) });
+            let pauses: Vec<f64> =
+                (1..).map_while(|attempts| policy.pause_ms(attempts)).map(|ms| ms as f64 / 1_000.0).collect();
+            assert_eq!(pauses, expected, "{text}");
+        }
+        let managed: Vec<i64> = (1..=20).filter_map(|attempts| MANAGED.pause_ms(attempts)).collect();
+        assert_eq!(managed[..6], [0, 0, 0, 1_000, 1_000, 1_000]);
+        assert_eq!(managed[10..], [20_000; 10]);
+        assert_eq!((MANAGED.pause_ms(100_015), MANAGED.pause_ms(100_016)), (Some(20_000), None));
+        let day_ms = 24 * 3_600_000;
+        let total: i64 = (1..=100_015).filter_map(|attempts| MANAGED.pause_ms(attempts)).sum();
+        assert_eq!(total / day_ms, 23);
+        let total: i64 = (1..=50).filter_map(|attempts| MAIL.pause_ms(attempts)).sum();
+        assert!((6 * 3_600_000..8 * 3_600_000).contains(&total));
+    }
+}

@@ -1,7 +1,8 @@
 //! Messages that are on their way to more than one subscription: kept in memory while
-//! they are, counted so that the last delivery removes the stored one.
+//! they are, with the subscriptions that have not got them, so that the last delivery
+//! removes the stored one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -15,13 +16,30 @@ const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 struct Flight {
     message: Option<Arc<Message>>,
     bytes: usize,
-    left: usize,
+    /// Subscriptions, not a count: a delivery whose end could not be stored is made
+    /// and ended again.
+    left: HashSet<Text>,
 }
 
 #[derive(Default)]
 struct Flights {
     by_id: HashMap<Text, Flight>,
     bytes: usize,
+}
+
+impl Flights {
+    fn begin(&mut self, message: &Arc<Message>, bytes: usize, left: HashSet<Text>) {
+        let fits = self.bytes + bytes <= KEPT_BYTES_MAX;
+        let bytes = if fits { bytes } else { 0 };
+        self.bytes += bytes;
+        self.by_id.insert(message.id.clone(), Flight { message: fits.then(|| message.clone()), bytes, left });
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(flight) = self.by_id.remove(id) {
+            self.bytes -= flight.bytes;
+        }
+    }
 }
 
 /// See the module.
@@ -31,31 +49,22 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Takes up a message with so many deliveries.
-    pub(crate) fn begin(&self, message: &Arc<Message>, bytes: usize, deliveries: usize) {
-        let mut flights = self.flights.lock();
-        let fits = flights.bytes + bytes <= KEPT_BYTES_MAX;
-        let bytes = if fits { bytes } else { 0 };
-        let flight = Flight { message: fits.then(|| message.clone()), bytes, left: deliveries };
-        if let Some(before) = flights.by_id.insert(message.id.clone(), flight) {
-            flights.bytes -= before.bytes;
-        }
-        flights.bytes += bytes;
+    /// Takes up a message to those subscriptions.
+    pub(crate) fn begin(&self, message: &Arc<Message>, bytes: usize, subscriptions: impl Iterator<Item = Text>) {
+        self.flights.lock().begin(message, bytes, subscriptions.collect());
     }
 
     /// Takes up a message that an earlier run left, unless someone was faster.
-    pub(crate) fn resume(&self, message: &Arc<Message>, bytes: usize, deliveries: usize) {
-        if !self.knows(&message.id) {
-            self.begin(message, bytes, deliveries);
+    pub(crate) fn resume(&self, message: &Arc<Message>, bytes: usize, left: HashSet<Text>) {
+        let mut flights = self.flights.lock();
+        if !flights.by_id.contains_key(&message.id) {
+            flights.begin(message, bytes, left);
         }
     }
 
     /// Forgets a message that was not committed.
     pub(crate) fn withdraw(&self, id: &str) {
-        let mut flights = self.flights.lock();
-        if let Some(flight) = flights.by_id.remove(id) {
-            flights.bytes -= flight.bytes;
-        }
+        self.flights.lock().remove(id);
     }
 
     /// The message, if it is kept in memory.
@@ -63,24 +72,21 @@ impl InFlight {
         self.flights.lock().by_id.get(id)?.message.clone()
     }
 
-    /// Whether the message is counted.
+    /// Whether it is known who still has to get the message.
     pub(crate) fn knows(&self, id: &str) -> bool {
         self.flights.lock().by_id.contains_key(id)
     }
 
-    /// Counts one delivery off; whether it was the last. `None` for a message that is
-    /// not counted.
-    pub(crate) fn end_one(&self, id: &str) -> Option<bool> {
+    /// The delivery to a subscription is over; whether it was the last.
+    pub(crate) fn end(&self, id: &str, subscription: &str) -> bool {
         let mut flights = self.flights.lock();
-        let flight = flights.by_id.get_mut(id)?;
-        flight.left = flight.left.saturating_sub(1);
-        if flight.left > 0 {
-            return Some(false);
+        let Some(flight) = flights.by_id.get_mut(id) else { return false };
+        flight.left.remove(subscription);
+        let is_last = flight.left.is_empty();
+        if is_last {
+            flights.remove(id);
         }
-        let bytes = flight.bytes;
-        flights.by_id.remove(id);
-        flights.bytes -= bytes;
-        Some(true)
+        is_last
     }
 
     /// How many messages there are.

@@ -34,6 +34,7 @@ mod input;
 mod job;
 mod maintenance;
 mod message;
+mod outboxes;
 mod page;
 mod permission;
 mod publish;

@@ -14,6 +14,7 @@ use crate::fifo::{self, Sent};
 use crate::input;
 use crate::job::{Job, Reference};
 use crate::message::{self, Draft, MESSAGE_BYTES_MAX, Message};
+use crate::outboxes::Added;
 use crate::random;
 use crate::sns::Shared;
 use crate::subscription::Subscription;
@@ -30,7 +31,7 @@ const ATTEMPTS_MAX: u32 = 16;
 #[derive(Default)]
 struct Sending {
     batch: Batch,
-    entries: Vec<Entry>,
+    added: Added,
     /// Messages that are counted, by id.
     counted: Vec<Text>,
     /// Id and sequence number of each draft's message.
@@ -131,12 +132,12 @@ impl Shared {
             };
             match commit.await {
                 Ok(()) => {
-                    self.outbox.committed(&sending.entries);
+                    self.outboxes.committed(&sending.added);
                     self.counters.published(drafts.len() as u64);
                     return Ok(output.into());
                 }
                 Err(error) => {
-                    self.outbox.refused(&sending.entries);
+                    self.outboxes.refused(&sending.added);
                     sending.counted.iter().for_each(|id| self.in_flight.withdraw(id));
                     if !matches!(error, CommitError::Expectation { .. }) {
                         return Err(faults::of_commit(&error));
@@ -213,7 +214,7 @@ impl Shared {
             let row = object! { "message" => message.to_value(), "recipients" => ids };
             let columns = vec![(*topic.account).into(), (*topic.region).into(), (*topic.name).into()];
             sending.batch.put(&MESSAGES, message_key(&topic, &message.id), columns, row.to_text());
-            self.in_flight.begin(&message, bytes, recipients.len());
+            self.in_flight.begin(&message, bytes, recipients.iter().map(|subscription| subscription.id.clone()));
             sending.counted.push(message.id.clone());
             Reference::Stored(message.id.clone())
         };
@@ -230,8 +231,8 @@ impl Shared {
                 due: message.published,
                 body: job.to_bytes(),
             };
-            self.outbox.add(&mut sending.batch, &topic.account, &topic.region, &entry);
-            sending.entries.push(entry);
+            let Sending { batch, added, .. } = sending;
+            self.outboxes.add(batch, added, subscription.protocol, &topic, entry);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::MutexGuard;
 use tokio::task::JoinHandle;
-use windlass_outbox::{Answers, Entry, Outbox, OutboxOptions};
+use windlass_outbox::Answers;
 use windlass_outgoing::Outgoing;
 use windlass_protocol::{BoxFuture, Call, Dispatcher, Fault, Outcome, Reply, Service};
 use windlass_store::{Batch, CommitError, Store, shard_of};
@@ -18,6 +18,7 @@ use crate::faults;
 use crate::fifo::Fifo;
 use crate::in_flight::InFlight;
 use crate::maintenance;
+use crate::outboxes::{Added, Outboxes};
 use crate::signer::Signer;
 use crate::topic_name::TopicName;
 
@@ -48,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) outgoing: Outgoing,
     pub(crate) config: SnsConfig,
     pub(crate) now: Now,
-    pub(crate) outbox: Outbox,
+    pub(crate) outboxes: Outboxes,
     pub(crate) catalogue: Catalogue,
     pub(crate) fifo: Fifo,
     pub(crate) in_flight: InFlight,
@@ -94,8 +95,7 @@ impl Sns {
         config: SnsConfig,
         now: Now,
     ) -> Result<Sns, Fault> {
-        let options = OutboxOptions { concurrency_max: config.deliveries_max };
-        let outbox = Outbox::open(store, "sns", now.clone(), options).map_err(|error| faults::of_store(&error))?;
+        let outboxes = Outboxes::open(store, &now, config.deliveries_max).map_err(|error| faults::of_store(&error))?;
         let mailer = config.smtp.as_ref().map(Mailer::new).transpose();
         let mailer = mailer.map_err(|reason| Fault::internal(format!("the mail relay cannot be used: {reason}")))?;
         let config = SnsConfig { base_url: config.base_url.trim_end_matches('/').to_owned(), ..config };
@@ -103,7 +103,7 @@ impl Sns {
             store: store.clone(),
             dispatcher,
             outgoing,
-            outbox,
+            outboxes,
             catalogue: Catalogue::new(store.clone()),
             fifo: Fifo::new(store.clone()),
             in_flight: InFlight::default(),
@@ -121,7 +121,7 @@ impl Sns {
     /// Begins to deliver, also what an earlier run left. Once the services are wired.
     pub fn start(&self) {
         let weak = Arc::downgrade(&self.shared);
-        self.shared.outbox.start(Arc::new(Deliverer(weak.clone())));
+        self.shared.outboxes.start(Arc::new(Deliverer(weak.clone())));
         self.maintenance.lock().get_or_insert_with(|| tokio::spawn(maintenance::run(weak)));
     }
 
@@ -130,7 +130,7 @@ impl Sns {
         if let Some(maintenance) = self.maintenance.lock().take() {
             maintenance.abort();
         }
-        self.shared.outbox.stop().await;
+        self.shared.outboxes.stop().await;
     }
 
     /// The certificate of the key that signs, in PEM; to be served under
@@ -163,7 +163,7 @@ impl Sns {
             measurement(
                 "windlass_sns_deliveries_under_way",
                 "Deliveries being made",
-                self.shared.outbox.under_way() as f64,
+                self.shared.outboxes.under_way() as f64,
             ),
             measurement(
                 "windlass_sns_messages_in_flight",
@@ -222,19 +222,19 @@ impl Shared {
 
     /// Commits the effect of a call and answers.
     pub(crate) async fn finish(&self, call: &Call, batch: Batch, output: Value) -> Outcome {
-        self.finish_with(call, batch, output, &[]).await
+        self.finish_with(call, batch, output, &Added::default()).await
     }
 
     /// Commits the effect of a call, with deliveries, and answers.
-    pub(crate) async fn finish_with(&self, call: &Call, mut batch: Batch, output: Value, entries: &[Entry]) -> Outcome {
+    pub(crate) async fn finish_with(&self, call: &Call, mut batch: Batch, output: Value, added: &Added) -> Outcome {
         self.keep_answer(call, &mut batch, &output);
         match self.store.commit(batch).await {
             Ok(()) => {
-                self.outbox.committed(entries);
+                self.outboxes.committed(added);
                 Ok(output.into())
             }
             Err(error) => {
-                self.outbox.refused(entries);
+                self.outboxes.refused(added);
                 match self.first_answer(call)? {
                     Some(first) if matches!(error, CommitError::Expectation { .. }) => Ok(first),
                     _ => Err(faults::of_commit(&error)),

@@ -8,6 +8,7 @@ use crate::endpoint::Protocol;
 use crate::faults;
 use crate::input;
 use crate::job::Job;
+use crate::outboxes::Added;
 use crate::page::{self, PAGE_ITEMS};
 use crate::random;
 use crate::sns::Shared;
@@ -63,7 +64,7 @@ impl Shared {
             object! { "SubscriptionArn" => arn }
         };
         let mut batch = Batch::default();
-        let mut entries = Vec::new();
+        let mut added = Added::default();
         let subscription = match existing {
             Some(existing) => {
                 let same = given.iter().all(|(attribute, value)| match existing.attributes.get(attribute) {
@@ -80,7 +81,7 @@ impl Shared {
                 }
                 // The endpoint is asked again.
                 let mut subscription = (*existing).clone();
-                self.ask(&name, &mut subscription, false, &mut batch, &mut entries)?;
+                self.ask(&name, &mut subscription, false, &mut batch, &mut added)?;
                 subscription
             }
             None => {
@@ -113,7 +114,7 @@ impl Shared {
                 if !is_of(&subscription.owner, protocol, endpoint) {
                     subscription.state = State::Pending;
                     subscription.authenticated = false;
-                    self.ask(&name, &mut subscription, false, &mut batch, &mut entries)?;
+                    self.ask(&name, &mut subscription, false, &mut batch, &mut added)?;
                 }
                 let columns = vec![(*name.account).into(), (*name.region).into(), (*name.name).into()];
                 batch.put(&ENDPOINTS, endpoint_key, columns, subscription.id.as_bytes().to_vec());
@@ -121,7 +122,7 @@ impl Shared {
             }
         };
         put_subscription(&mut batch, &name, &subscription);
-        let outcome = self.finish_with(call, batch, answer(&subscription), &entries).await;
+        let outcome = self.finish_with(call, batch, answer(&subscription), &added).await;
         self.catalogue.forget(&name);
         outcome
     }
@@ -133,7 +134,7 @@ impl Shared {
         subscription: &mut Subscription,
         unsubscribed: bool,
         batch: &mut Batch,
-        entries: &mut Vec<Entry>,
+        added: &mut Added,
     ) -> Result<(), Fault> {
         let token = crate::confirmation::new_token(&subscription.id)?;
         let now = (self.now)();
@@ -148,8 +149,7 @@ impl Shared {
             unsubscribed,
         };
         let entry = Entry { id, lane: None, due: now, body: job.to_bytes() };
-        self.outbox.add(batch, &topic.account, &topic.region, &entry);
-        entries.push(entry);
+        self.outboxes.add(batch, added, subscription.protocol, topic, entry);
         Ok(())
     }
 

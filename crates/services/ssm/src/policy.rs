@@ -7,7 +7,7 @@ use crate::faults;
 
 const POLICIES_MAX: usize = 10;
 
-/// Checks the text of `Policies`; an empty list is none.
+/// Checks the text of `Policies`; an empty list, or one of empty objects, is none.
 ///
 /// # Errors
 /// In AWS's words.
@@ -22,7 +22,8 @@ pub(crate) fn check(text: &str) -> Result<Option<String>, Fault> {
             format!("A parameter has at most {POLICIES_MAX} policies."),
         ));
     }
-    for policy in policies.iter() {
+    let is_empty = |policy: &Value| policy.as_object().is_some_and(|members| members.is_empty());
+    for policy in policies.iter().filter(|policy| !is_empty(policy)) {
         match policy["Type"].as_str() {
             Some("Expiration") => {
                 expiration_of(policy).ok_or_else(|| {
@@ -47,7 +48,7 @@ pub(crate) fn check(text: &str) -> Result<Option<String>, Fault> {
             }
         }
     }
-    Ok((!policies.is_empty()).then(|| text.to_owned()))
+    Ok((!policies.iter().all(is_empty)).then(|| text.to_owned()))
 }
 
 fn expiration_of(policy: &Value) -> Option<Timestamp> {

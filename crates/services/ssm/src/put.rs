@@ -44,13 +44,13 @@ impl Ssm {
         let kind = one_of(call, "Type", &KINDS)?;
         let data_type = one_of(call, "DataType", &DATA_TYPES)?;
         let tier = one_of(call, "Tier", &[STANDARD, ADVANCED, "Intelligent-Tiering"])?;
-        let description = bounded(call, "Description", DESCRIPTION_CHARS_MAX)?;
-        let allowed_pattern = bounded(call, "AllowedPattern", PATTERN_CHARS_MAX)?;
+        let described = bounded(call, "Description", DESCRIPTION_CHARS_MAX)?;
+        let allowed_pattern = bounded(call, "AllowedPattern", PATTERN_CHARS_MAX)?.filter(|text| !text.is_empty());
         if let Some(pattern) = &allowed_pattern {
             check_pattern(pattern, value)?;
         }
-        let policies = match input::text(input, "Policies")?.filter(|text| !text.is_empty()) {
-            Some(text) => policy::check(text)?,
+        let new_policies = match input::text(input, "Policies")?.filter(|text| !text.is_empty()) {
+            Some(text) => Some(policy::check(text)?),
             None => None,
         };
         let key_id = input::text(input, "KeyId")?.filter(|key_id| !key_id.is_empty());
@@ -82,6 +82,9 @@ impl Ssm {
                     return Err(Fault::validation("KeyId can only be used with parameters of the type SecureString."));
                 }
             };
+            // Policies stay until others, or an empty list, are sent.
+            let policies =
+                new_policies.clone().unwrap_or_else(|| before.and_then(|before| before.policies.clone()));
             let tier =
                 chosen_tier(tier, before.map(|before| before.tier.as_str()), value, policies.is_some())?.to_owned();
             let number = before.map_or(1, |before| before.version + 1);
@@ -90,7 +93,7 @@ impl Ssm {
                 version: number,
                 kind: kind.to_owned(),
                 value: StoredValue::new(&self.keyring, kind, &sealing_name, value)?,
-                description: description.clone(),
+                description: described.clone().or_else(|| before.and_then(|before| before.description.clone())),
                 allowed_pattern: allowed_pattern.clone(),
                 tier: tier.clone(),
                 policies: policies.clone(),
@@ -230,7 +233,7 @@ fn one_of<'a>(call: &'a Call, member: &str, allowed: &[&str]) -> Result<Option<&
 }
 
 fn bounded(call: &Call, member: &str, chars_max: usize) -> Result<Option<String>, Fault> {
-    let text = input::text(&call.input, member)?.filter(|text| !text.is_empty());
+    let text = input::text(&call.input, member)?;
     if text.is_some_and(|text| text.chars().count() > chars_max) {
         return Err(Fault::validation(format!(
             "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must have length less than or equal to {chars_max}",

@@ -107,7 +107,7 @@ impl Outbox {
         let mut state = self.shared.state.lock();
         let mut is_looked_at = false;
         for entry in entries {
-            is_looked_at |= state.pending.confirm(&entry.id, entry.due);
+            is_looked_at |= state.pending.confirm(&entry.id, entry.due, |held| held.is_of(entry));
         }
         if is_looked_at {
             self.shared.spawn_workers(&mut state, now);

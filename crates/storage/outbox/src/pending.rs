@@ -18,6 +18,8 @@ pub const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LANE_PENDING_MAX: usize = 64;
 /// How many adds may wait for their commit before the oldest are left to the store.
 const ANNOUNCED_MAX: usize = 20_000;
+/// How many bytes of them.
+const ANNOUNCED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How many lanes may wait to be read.
 const LANES_TO_LOAD_MAX: usize = 1_000;
 
@@ -52,6 +54,7 @@ pub(crate) struct Pending {
     ready: BTreeMap<(Timestamp, Position), ()>,
     lanes: HashMap<Text, Lane>,
     announced: BTreeMap<Position, Announced>,
+    announced_bytes: usize,
     announced_ids: HashMap<Text, Position>,
     announced_lanes: HashMap<Text, BTreeSet<Position>>,
     lanes_to_load: BTreeSet<Text>,
@@ -81,6 +84,7 @@ impl Pending {
             ready: BTreeMap::new(),
             lanes: HashMap::new(),
             announced: BTreeMap::new(),
+            announced_bytes: 0,
             announced_ids: HashMap::new(),
             announced_lanes: HashMap::new(),
             lanes_to_load: BTreeSet::new(),
@@ -97,12 +101,14 @@ impl Pending {
     /// Notes an entry that was put into a batch.
     pub(crate) fn announce(&mut self, held: Held, now: Timestamp) {
         self.withdraw(&held.id);
-        if self.announced.len() >= ANNOUNCED_MAX
-            && let Some((_, oldest)) = self.announced.pop_first()
+        self.announced_bytes += held.bytes_len();
+        while (self.announced.len() >= ANNOUNCED_MAX || self.announced_bytes > ANNOUNCED_BYTES_MAX)
+            && let Some(oldest) = self.announced.first_key_value().map(|(position, _)| *position)
         {
-            self.forget_announced(&oldest.held);
             // Should it be committed after all, the store has it.
-            self.leave_out(&oldest.held);
+            if let Some(oldest) = self.take_announced(oldest) {
+                self.leave_out(&oldest);
+            }
         }
         let position = held.position;
         self.announced_ids.insert(held.id.clone(), position);
@@ -112,16 +118,15 @@ impl Pending {
         self.announced.insert(position, Announced { held, since: now, holds_lane: true });
     }
 
-    /// Takes in what is committed now; whether something may be ready by that.
-    pub(crate) fn confirm(&mut self, id: &str, due: Timestamp) -> bool {
-        let announced = self.announced_ids.get(id).and_then(|position| self.announced.remove(position));
-        match announced {
-            Some(announced) => {
-                self.forget_announced(&announced.held);
-                self.take_in(announced.held)
-            }
+    /// Takes in the add of that id that is committed now, if it is still the one
+    /// that `is_same` knows; whether something may be ready by that.
+    pub(crate) fn confirm(&mut self, id: &str, due: Timestamp, is_same: impl FnOnce(&Held) -> bool) -> bool {
+        let announced = self.announced_ids.get(id).and_then(|position| self.announced.get(position));
+        match announced.filter(|announced| is_same(&announced.held)).map(|announced| announced.held.position) {
+            Some(position) => self.take_announced(position).is_some_and(|held| self.take_in(held)),
             None => {
-                // Either the store was read meanwhile and has it, or there were too many.
+                // Either the store was read meanwhile and has it, or there were too
+                // many, or the id was added once more, which is not committed yet.
                 if !self.by_id.contains_key(id) {
                     self.cut(due);
                 }
@@ -130,16 +135,21 @@ impl Pending {
         }
     }
 
+    fn take_announced(&mut self, position: Position) -> Option<Held> {
+        let announced = self.announced.remove(&position)?;
+        self.forget_announced(&announced.held);
+        Some(announced.held)
+    }
+
     /// Forgets an add whose batch was refused.
     pub(crate) fn withdraw(&mut self, id: &str) {
-        if let Some(position) = self.announced_ids.get(id)
-            && let Some(announced) = self.announced.remove(position)
-        {
-            self.forget_announced(&announced.held);
+        if let Some(position) = self.announced_ids.get(id).copied() {
+            self.take_announced(position);
         }
     }
 
     fn forget_announced(&mut self, held: &Held) {
+        self.announced_bytes -= held.bytes_len();
         if self.announced_ids.get(&held.id) == Some(&held.position) {
             self.announced_ids.remove(&held.id);
         }
@@ -304,9 +314,7 @@ impl Pending {
 
     /// A row was found in the store, so its commit has ended.
     fn forget_found(&mut self, held: &Held) {
-        if let Some(announced) = self.announced.remove(&held.position) {
-            self.forget_announced(&announced.held);
-        }
+        self.take_announced(held.position);
     }
 
     fn load_later(&mut self, lane: Text, due: Timestamp) -> bool {

@@ -80,7 +80,7 @@ impl Shared {
             let stored = self.store.get(&ENTRIES, &held.key)?.and_then(Held::read);
             let mut state = self.state.lock();
             if stored.is_some_and(|stored| stored.position == held.position) {
-                state.pending.confirm(&held.id, held.due);
+                state.pending.confirm(&held.id, held.due, |announced| announced.position == held.position);
             } else if since.plus_ms(COMMIT_MS_MAX) < now {
                 state.pending.withdraw(&held.id);
             } else {

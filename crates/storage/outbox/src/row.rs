@@ -2,6 +2,8 @@ use bytes::Bytes;
 use windlass_store::{Batch, Column, ColumnKind, ColumnValue, Index, Key, Row, Table, shard_of};
 use windlass_value::{Text, Timestamp};
 
+use crate::deliver::Entry;
+
 const fn integer(name: &'static str) -> Column {
     Column { name, kind: ColumnKind::Integer }
 }
@@ -119,6 +121,11 @@ impl Held {
             doubtful: false,
             key: row.key,
         })
+    }
+
+    /// Whether it was made of that entry, or of an equal one.
+    pub(crate) fn is_of(&self, entry: &Entry) -> bool {
+        self.due == entry.due && self.lane == entry.lane && self.body == entry.body
     }
 
     /// What it takes in memory, about.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use windlass_store::{Batch, Commit, CommitError};
-use windlass_value::{Text, Timestamp};
+use windlass_value::Timestamp;
 
 use crate::deliver::{Deliver, Delivery, Verdict};
 use crate::outbox::{Shared, State};
@@ -60,17 +60,12 @@ impl Shared {
         Ok(Held::read(row).filter(|stored| stored.position == held.position).map(|_| version))
     }
 
-    /// Hands the end of a delivery to the store; also the ids that the batch adds.
-    fn end(
-        &self,
-        held: &Held,
-        mut batch: Batch,
-    ) -> Result<(Commit, Vec<(Text, Timestamp)>), windlass_store::StoreError> {
+    /// Hands the end of a delivery to the store; also the entries that the batch adds.
+    fn end(&self, held: &Held, mut batch: Batch) -> Result<(Commit, Vec<Held>), windlass_store::StoreError> {
         let added = batch.put.iter().filter(|(table, _)| std::ptr::eq(*table, &ENTRIES));
-        let added: Vec<(Text, Timestamp)> = added
+        let added: Vec<Held> = added
             .filter(|(_, row)| row.columns.first() == Some(&self.name.into()))
             .filter_map(|(_, row)| Held::read(row.clone()))
-            .map(|held| (held.id, held.due))
             .collect();
         // Under the lock: an entry of the same id that is added from now on is
         // committed behind this removal.
@@ -106,8 +101,9 @@ impl Shared {
                 let mut state = self.state.lock();
                 state.pending.finish(held.position);
                 let mut is_looked_at = state.pending.wants_store();
-                for (id, due) in added {
-                    is_looked_at |= state.pending.confirm(&id, due);
+                for added in added {
+                    let is_same = |announced: &Held| announced.position == added.position;
+                    is_looked_at |= state.pending.confirm(&added.id, added.due, is_same);
                 }
                 if is_looked_at {
                     self.spawn_workers(&mut state, now);

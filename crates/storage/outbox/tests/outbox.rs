@@ -446,7 +446,10 @@ async fn removed_entries_are_not_delivered() {
     for id in ["soon", "late", "head", "never"] {
         world.outbox.remove(&mut batch, ACCOUNT, REGION, id);
     }
+    let held = |id: &str| world.outbox.contains(ACCOUNT, REGION, id).expect("a store");
+    assert!(held("soon") && held("late") && !held("under-way") && !held("never"));
     world.store.commit(batch).await.expect("a commit");
+    assert!(!held("soon") && !held("late"));
     pass(3_000).await;
     // The lane went on without its removed head, long before that was due.
     assert_eq!(receiver.ids(), ["under-way", "head", "next"]);
@@ -481,6 +484,25 @@ async fn an_entry_may_be_replaced_and_add_itself_again() {
     assert_eq!(world.rows(), 1);
     let seen: Vec<u32> = repeating.seen.lock().iter().map(|(_, attempt)| *attempt).collect();
     assert!(seen.iter().all(|attempt| *attempt == 1), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_is_not_delivered_before_its_own_commit() {
+    let world = world(4);
+    let receiver = Receiver::all();
+    world.outbox.start(receiver.clone());
+    pass(10).await;
+    let first = world.entry("a", None, 5_000);
+    world.store_only(std::slice::from_ref(&first)).await;
+    // Added once more, due now; that batch is never committed.
+    let mut refused = Batch::default();
+    world.outbox.add(&mut refused, ACCOUNT, REGION, &world.entry("a", None, 0));
+    world.outbox.committed(&[first]);
+    pass(4_000).await;
+    assert!(receiver.ids().is_empty());
+    pass(1_500).await;
+    assert_eq!(receiver.ids(), ["a"]);
+    world.empty().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -109,8 +109,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     let access_log = if config.access_log { AccessLog::new(sink.clone(), format) } else { AccessLog::off() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("windlass").build()?;
-    let serving = config.clone().with_function_credential()?;
-    let outcome = runtime.block_on(live(&config, &serving, access_log));
+    let outcome = runtime.block_on(live(&config, access_log));
     // Before the runtime ends, so that a second signal is still heard. What an
     // output that stalled has not taken by then is lost.
     sink.flush();
@@ -119,15 +118,14 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     outcome
 }
 
-/// From listening to the end. `serving` is the configuration with what the
-/// server adds for itself.
-async fn live(config: &Config, serving: &Config, access_log: AccessLog) -> Result<ExitCode, Failure> {
+/// From listening to the end.
+async fn live(config: &Config, access_log: AccessLog) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
     let meters = Arc::new(Meters::new()?);
     meters.install();
-    let mut server = Server::listen(serving, meters, access_log).await?;
+    let mut server = Server::listen(config, meters, access_log).await?;
     tokio::select! {
-        hosted = host(serving, &mut server) => hosted?,
+        hosted = host(config, &mut server) => hosted?,
         () = signals.next() => {
             tracing::info!("told to stop while starting");
             server.drain(0).await?;

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use windlass::config::{Config, ConfigError, Flags};
+use windlass_iam::AuthorizationMode;
 
 use super::harness::Folder;
 
@@ -170,17 +171,10 @@ fn misspelt_variables_are_reported() {
 }
 
 #[test]
-fn functions_get_a_key_of_their_own_where_keys_are_checked() {
-    let open = resolve(None, &[], "").unwrap().with_function_credential().unwrap();
-    assert!(open.is_open() && open.function_credential().is_none());
-    let keys = "[[credentials]]\naccess_key_id = \"AKIA\"\nsecret_access_key = \"s\"\n";
-    let secret = || {
-        let config = resolve(None, &[], keys).unwrap().with_function_credential().unwrap();
-        config.function_credential().unwrap().secret_access_key.reveal().to_owned()
-    };
-    let (first, second) = (secret(), secret());
-    assert_eq!(first.len(), 64);
-    assert_ne!(first, second);
-    let taken = resolve(None, &[], &keys.replace("AKIA", "WINDLASS-FUNCTIONS")).unwrap_err();
-    assert!(taken.to_string().contains("the server's own"), "{taken}");
+fn refusals_refuse_unless_they_are_only_logged() {
+    assert_eq!(resolve(None, &[], "").unwrap().authorization, AuthorizationMode::Enforced);
+    let logged = resolve(None, &[], "[authorization]\nmode = \"logged\"\n").unwrap();
+    assert_eq!(logged.authorization, AuthorizationMode::Logged);
+    let error = resolve(None, &[("WINDLASS_AUTHORIZATION_MODE", "off")], "").unwrap_err().to_string();
+    assert!(error.contains("enforced or logged"), "{error}");
 }

@@ -269,6 +269,9 @@ async fn tags_policies_and_descriptions_change() {
         world.ok("ListKeyPolicies", key(Value::Null)).await.to_text(),
         r#"{"PolicyNames":["default"],"Truncated":false}"#
     );
+    // A managed key has its policy before its first use.
+    let managed = world.kms.resource_policy("arn:aws:kms:us-east-1:000000000000:alias/aws/ssm").await;
+    assert!(managed.expect("a policy").is_some_and(|policy| policy.contains("kms:ViaService")));
     // Grants are statements of the policy that calls are judged by.
     let operations = vec![Value::from("Decrypt"), Value::from("DescribeKey")];
     let subset = object! { "EncryptionContextSubset" => object! { "app" => "x" } };

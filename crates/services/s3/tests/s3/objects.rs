@@ -9,7 +9,7 @@ const KIB: usize = 1024;
 async fn contents_come_back_whatever_their_size() {
     let world = World::new();
     world.bucket("bucket").await;
-    for bytes in [0, 1, 16 * KIB, 16 * KIB + 1, 300 * KIB] {
+    for bytes in [0, 1, 32 * KIB, 32 * KIB + 1, 300 * KIB] {
         let content: Vec<u8> = (0..bytes).map(|at| at as u8).collect();
         let key = format!("key{bytes}");
         world.put("bucket", &key, &content).await;
@@ -19,7 +19,7 @@ async fn contents_come_back_whatever_their_size() {
     assert_eq!(world.files(), 2);
     // A replaced or deleted content goes.
     world.put("bucket", &format!("key{}", 300 * KIB), b"small").await;
-    world.ok("DeleteObject", &format!(r#"{{"Bucket": "bucket", "Key": "key{}"}}"#, 16 * KIB + 1)).await;
+    world.ok("DeleteObject", &format!(r#"{{"Bucket": "bucket", "Key": "key{}"}}"#, 32 * KIB + 1)).await;
     world.blobs.sweep_suspects().await.expect("swept");
     assert_eq!(world.files(), 0);
 }
@@ -299,6 +299,27 @@ async fn a_call_that_comes_again_has_effect_once() {
     assert_eq!(versions[0], versions[1]);
     let listed = world.ok("ListObjectVersions", r#"{"Bucket": "bucket"}"#).await;
     assert_eq!(listed["Versions"].as_array().map(|versions| versions.len()), Some(1));
+}
+
+#[tokio::test]
+async fn a_key_twice_in_one_request() {
+    let world = World::new();
+    world.bucket("bucket").await;
+    world.ok("PutBucketVersioning", r#"{"Bucket": "bucket", "VersioningConfiguration": {"Status": "Enabled"}}"#).await;
+    world.put("bucket", "key", b"1").await;
+    let input = r#"{"Bucket": "bucket", "Delete": {"Objects": [{"Key": "key"}, {"Key": "other"}, {"Key": "key"}]}}"#;
+    let deleted = world.ok("DeleteObjects", input).await;
+    assert_eq!(deleted["Deleted"].as_array().map(|entries| entries.len()), Some(3));
+    let listed = world.ok("ListObjectVersions", r#"{"Bucket": "bucket"}"#).await;
+    let count = |list: &str| listed[list].as_array().map(|entries| entries.len());
+    assert_eq!((count("Versions"), count("DeleteMarkers")), (Some(1), Some(3)));
+    // More than go in one commit.
+    let objects: Vec<String> = (0..600).map(|at| format!(r#"{{"Key": "{at}"}}"#)).collect();
+    for _ in 0..2 {
+        let input = format!(r#"{{"Bucket": "bucket", "Delete": {{"Objects": [{}]}}}}"#, objects.join(","));
+        let deleted = world.ok("DeleteObjects", &input).await;
+        assert_eq!(deleted["Deleted"].as_array().map(|entries| entries.len()), Some(600));
+    }
 }
 
 #[tokio::test]

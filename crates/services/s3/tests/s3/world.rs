@@ -10,26 +10,26 @@ use windlass_s3::{S3, S3Config};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Now, Object, Timestamp, Value, object, parse};
 
-pub const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 /// 2026-11-22T12:00:00Z
-pub const START_MS: i64 = 1_795_348_800_000;
+pub(crate) const START_MS: i64 = 1_795_348_800_000;
 
 fn tables() -> Vec<&'static Table> {
     [windlass_s3::TABLES, windlass_blob::TABLES, windlass_outbox::TABLES].concat()
 }
 
 /// A service over a store in memory and a folder of its own; both outlive it.
-pub struct World {
-    pub faults: MemoryFaults,
-    pub folder: TempDir,
-    pub clock: Arc<AtomicI64>,
-    pub others: Arc<Others>,
-    pub s3: Arc<S3>,
-    pub blobs: BlobStore,
+pub(crate) struct World {
+    pub(crate) faults: MemoryFaults,
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Arc<AtomicI64>,
+    pub(crate) others: Arc<Others>,
+    pub(crate) s3: Arc<S3>,
+    pub(crate) blobs: BlobStore,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         let folder = tempfile::tempdir().expect("a folder");
         let (faults, clock) = (MemoryFaults::default(), Arc::new(AtomicI64::new(START_MS)));
         let others = Arc::new(Others::default());
@@ -38,64 +38,64 @@ impl World {
     }
 
     /// The process dies and another takes its place.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.faults.crash();
         (self.s3, self.blobs) = open(&self.faults, self.folder.path(), &self.clock, &self.others);
     }
 
-    pub fn later(&self, ms: i64) {
+    pub(crate) fn later(&self, ms: i64) {
         self.clock.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// A call with a body, as from the wire.
-    pub async fn send(&self, operation: &str, input: &str, body: impl Into<Body>) -> Outcome {
+    pub(crate) async fn send(&self, operation: &str, input: &str, body: impl Into<Body>) -> Outcome {
         let input = parse(input).unwrap_or_else(|error| panic!("{input}: {error}"));
         self.s3.call(call(operation, input, body.into())).await
     }
 
-    pub async fn ask(&self, operation: &str, input: &str) -> Result<Value, Fault> {
+    pub(crate) async fn ask(&self, operation: &str, input: &str) -> Result<Value, Fault> {
         self.send(operation, input, Body::empty()).await.map(|reply| reply.output)
     }
 
-    pub async fn ok(&self, operation: &str, input: &str) -> Value {
+    pub(crate) async fn ok(&self, operation: &str, input: &str) -> Value {
         self.ask(operation, input).await.unwrap_or_else(|fault| panic!("{operation} {input}: {fault}"))
     }
 
     /// The error's name of a call that fails.
-    pub async fn fails(&self, operation: &str, input: &str) -> String {
+    pub(crate) async fn fails(&self, operation: &str, input: &str) -> String {
         match self.ask(operation, input).await {
             Ok(output) => panic!("{operation} {input} answered {output}"),
             Err(fault) => fault.code,
         }
     }
 
-    pub async fn bucket(&self, name: &str) {
+    pub(crate) async fn bucket(&self, name: &str) {
         self.ok("CreateBucket", &format!(r#"{{"Bucket": "{name}"}}"#)).await;
     }
 
     /// Puts an object and answers the output.
-    pub async fn put(&self, bucket: &str, key: &str, content: &[u8]) -> Value {
+    pub(crate) async fn put(&self, bucket: &str, key: &str, content: &[u8]) -> Value {
         let input = object! { "Bucket" => bucket, "Key" => key };
         let reply = self.s3.call(call("PutObject", input, content.to_vec().into())).await;
         reply.unwrap_or_else(|fault| panic!("{key}: {fault}")).output
     }
 
     /// The content of an object.
-    pub async fn content(&self, bucket: &str, key: &str) -> Result<Vec<u8>, Fault> {
+    pub(crate) async fn content(&self, bucket: &str, key: &str) -> Result<Vec<u8>, Fault> {
         let input = object! { "Bucket" => bucket, "Key" => key };
         let reply = self.s3.call(call("GetObject", input, Body::empty())).await?;
         Ok(read(&reply))
     }
 
     /// How many files the contents take.
-    pub fn files(&self) -> usize {
+    pub(crate) fn files(&self) -> usize {
         let blobs = self.folder.path().join("blobs");
         let folders = std::fs::read_dir(blobs).expect("a folder").map(|folder| folder.expect("readable").path());
         folders.map(|folder| std::fs::read_dir(folder).expect("a folder").count()).sum()
     }
 }
 
-pub fn read(reply: &Reply) -> Vec<u8> {
+pub(crate) fn read(reply: &Reply) -> Vec<u8> {
     reply.body.read(u64::MAX).expect("readable").to_vec()
 }
 
@@ -114,7 +114,7 @@ fn open(faults: &MemoryFaults, folder: &Path, clock: &Arc<AtomicI64>, others: &A
     (s3, blobs)
 }
 
-pub fn call(operation: &str, input: Value, body: Body) -> Call {
+pub(crate) fn call(operation: &str, input: Value, body: Body) -> Call {
     Call {
         account: ACCOUNT.into(),
         region: "us-east-1".into(),
@@ -139,10 +139,10 @@ pub fn call(operation: &str, input: Value, body: Body) -> Call {
 
 /// What the other services were asked.
 #[derive(Default)]
-pub struct Others {
-    pub calls: Mutex<Vec<Call>>,
+pub(crate) struct Others {
+    pub(crate) calls: Mutex<Vec<Call>>,
     /// Services that answer an error.
-    pub failing: Mutex<Vec<&'static str>>,
+    pub(crate) failing: Mutex<Vec<&'static str>>,
 }
 
 struct Other {

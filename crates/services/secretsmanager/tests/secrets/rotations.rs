@@ -137,9 +137,18 @@ async fn a_failed_step_is_tried_again_and_the_rotation_taken_up_later() {
     assert_eq!(again["VersionId"].as_str(), Some(token('2').as_str()));
     world.ms_pass(1_000).await;
     assert_eq!(world.read("s", "AWSCURRENT").await, "made for 2222");
-    let wrong =
-        object! { "SecretId" => "s", "RotationRules" => object! { "ScheduleExpression" => "cron(0 8 1 * ? *)" } };
-    assert_eq!(world.fault("RotateSecret", wrong).await.code, "NotImplementedException");
-    let rate = object! { "SecretId" => "s", "RotateImmediately" => false, "RotationRules" => object! { "ScheduleExpression" => "rate(4 hours)" } };
-    assert_eq!(world.ok("RotateSecret", rate).await.get("VersionId"), None);
+    // Schedules.
+    let rotate = |rules: Value| object! { "SecretId" => "s", "RotateImmediately" => false, "RotationRules" => rules };
+    let schedule = |text: &str| object! { "ScheduleExpression" => text };
+    for wrong in ["rate(3 hours)", "at(2030-01-01T00:00:00)", "daily", "cron(1)"] {
+        let refused = world.fault("RotateSecret", rotate(schedule(wrong))).await;
+        assert_eq!(refused.code, "InvalidParameterException", "{wrong}");
+    }
+    for (text, of_day) in [("rate(4 hours)", None), ("cron(0 8 1 * ? *)", Some(8 * 3600))] {
+        assert_eq!(world.ok("RotateSecret", rotate(schedule(text))).await.get("VersionId"), None);
+        let described = world.ok("DescribeSecret", object! { "SecretId" => "s" }).await;
+        let next = described["NextRotationDate"].as_i64().expect("an instant");
+        assert!(next > START.as_ms() / 1000 && of_day.is_none_or(|of_day| next % 86_400 == of_day), "{described}");
+        assert_eq!(described["RotationRules"]["ScheduleExpression"].as_str(), Some(text));
+    }
 }

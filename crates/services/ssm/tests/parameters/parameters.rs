@@ -168,6 +168,26 @@ async fn tiers_grow_with_values() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_not_sent_again_stays() {
+    let world = world();
+    let put = object! {
+        "Name" => "p", "Type" => "SecureString", "Value" => "v", "Description" => "mine", "KeyId" => "alias/good",
+        "DataType" => "text",
+    };
+    world.ok("PutParameter", put).await;
+    let described = |described: Value| {
+        let one = described["Parameters"].at(0).expect("one").clone();
+        ["Type", "Description", "KeyId"].map(|member| one[member].as_str().unwrap_or_default().to_owned())
+    };
+    world.ok("PutParameter", object! { "Name" => "p", "Value" => "w", "Overwrite" => true }).await;
+    let now = described(world.ok("DescribeParameters", object! {}).await);
+    assert_eq!(now, ["SecureString", "mine", "alias/good"]);
+    world.ok("PutParameter", object! { "Name" => "p", "Value" => "w", "Overwrite" => true, "Description" => "" }).await;
+    let now = described(world.ok("DescribeParameters", object! {}).await);
+    assert_eq!(now, ["SecureString", "", "alias/good"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parameter_expires() {
     let mut world = world();
     let at = START.plus_ms(86_400_000).to_rfc3339();
@@ -179,7 +199,10 @@ async fn a_parameter_expires() {
     let described = world.ok("DescribeParameters", object! {}).await;
     let policy = &described["Parameters"].at(0).expect("one")["Policies"];
     assert_eq!(policy.at(0).expect("a policy")["PolicyType"].as_str(), Some("Expiration"));
-    world.ok("PutParameter", object! { "Name" => "/kept", "Value" => "w", "Overwrite" => true }).await;
+    // Policies stay until others, or an empty one, are sent.
+    world.ok("PutParameter", object! { "Name" => "/gone", "Value" => "v", "Overwrite" => true }).await;
+    let without = object! { "Name" => "/kept", "Value" => "w", "Overwrite" => true, "Policies" => "[{}]" };
+    world.ok("PutParameter", without).await;
     world.restart();
     world.ms_pass(86_399_000).await;
     assert_eq!(world.value("/gone").await, "v");

@@ -1,7 +1,9 @@
 //! `aws-sdk:…` integrations: any operation of any service whose model is known.
 
-use windlass_protocol::{Operation, SdkInstants};
-use windlass_value::{Payload, Value};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use windlass_protocol::{Operation, SdkInput, SdkInstants};
+use windlass_value::{Object, Payload, Value};
 use windlass_workflow::TaskCall;
 
 use super::failure::Failure;
@@ -31,6 +33,34 @@ pub(super) fn refusal(service: SdkService, operation: &Operation, parameters: &V
     Some(cannot_start(parameters, &problems))
 }
 
+/// Operations of S3 whose payload the SDK sums up unless it is told how.
+const UPLOADS: &[&str] = &["PutObject", "UploadPart"];
+
+/// What the SDK adds to an upload of text.
+fn describe_upload(operation: &str, input: &mut SdkInput) {
+    const TEXT: &str = "text/plain; charset=UTF-8";
+    let Value::Object(given) = &input.input else { return };
+    let mut members = Object::clone(given);
+    if !given.keys().any(|name| name.starts_with("Checksum") || &**name == "ContentMD5") {
+        members.insert("ChecksumCRC32", STANDARD.encode(crc32fast::hash(&input.body).to_be_bytes()));
+    }
+    if operation == "PutObject" && !given.contains_key("ContentType") {
+        members.insert("ContentType", TEXT);
+    }
+    input.input = members.into();
+}
+
+/// The SDK takes every body as text, and says so. Recorded with numbers, lists and
+/// truth values as Body.
+fn add_text_type(input: &mut SdkInput) {
+    let Value::Object(given) = &input.input else { return };
+    if !given.contains_key("ContentType") {
+        let mut members = Object::clone(given);
+        members.insert("ContentType", "text/plain; charset=UTF-8");
+        input.input = members.into();
+    }
+}
+
 /// Calls an operation.
 pub(super) async fn call(
     caller: TaskCaller<'_>,
@@ -40,7 +70,13 @@ pub(super) async fn call(
 ) -> Result<Payload, Failure> {
     let parameters = task.parameters.value();
     let input = service.model.read_sdk_input(operation, parameters);
-    let input = input.map_err(|problems| unusable(parameters, &problems))?;
+    let mut input = input.map_err(|problems| unusable(parameters, &problems))?;
+    if service.name == "s3" && UPLOADS.contains(&&*operation.name) {
+        describe_upload(&operation.name, &mut input);
+    }
+    if service.name == "s3" && operation.name == "PutObject" {
+        add_text_type(&mut input);
+    }
     let answered = call_api(caller, task, service, operation, input).await;
     let answer = answered.map_err(|ApiFault { fault, request_id }| {
         Failure::of_sdk_fault(&fault, service.prefix, service.model, &request_id)

@@ -2,7 +2,7 @@
 //! connection.
 
 use ::http::header::{CONTENT_TYPE, HeaderMap};
-use ::http::{Method, Request, Uri};
+use ::http::{Method, Request, Response, StatusCode, Uri};
 use bytes::Bytes;
 use windlass_outgoing::SendError;
 use windlass_protocol::Fault;
@@ -149,6 +149,7 @@ fn encoding(given: &Object) -> Option<Option<ArrayFormat>> {
 }
 
 /// What a connection adds to a request.
+#[derive(PartialEq)]
 struct Authorization {
     headers: Object,
     query: Object,
@@ -160,9 +161,15 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
     let parameters = task.parameters.value();
     let given = parameters.as_object().map_or_else(Object::new, |given| Object::clone(given));
     let connection_arn = connection(&given).unwrap_or_default().to_owned();
-    let authorization = authorize(caller, task, &connection_arn).await?;
-    let request = request(caller, &given, &authorization)?;
-    let response = caller.outside.send(request).await.map_err(|error| of_send(&error, "http"))?;
+    let authorization = authorize(caller, task, &connection_arn, false).await?;
+    let mut response = send(caller, &given, &authorization).await?;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // A token may have ended before its time; nothing was done with the first request.
+        let fresh = authorize(caller, task, &connection_arn, true).await?;
+        if fresh != authorization {
+            response = send(caller, &given, &fresh).await?;
+        }
+    }
     if !response.status().is_success() {
         let error = format!("States.Http.StatusCode.{}", response.status().as_u16());
         // Measured by others: the body is not shown, only what the status is called.
@@ -177,6 +184,15 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
             "The response of the content type '{media}' cannot be read as text, which HTTP tasks do not support."
         ))
     })
+}
+
+async fn send(
+    caller: TaskCaller<'_>,
+    given: &Object,
+    authorization: &Authorization,
+) -> Result<Response<Bytes>, Failure> {
+    let request = request(caller, given, authorization)?;
+    caller.outside.send(request).await.map_err(|error| of_send(&error, "http"))
 }
 
 /// What stood between us and an answer.
@@ -194,9 +210,22 @@ pub(super) fn of_send(error: &SendError, name: &str) -> Failure {
     }
 }
 
-async fn authorize(caller: TaskCaller<'_>, task: &TaskCall, connection_arn: &str) -> Result<Authorization, Failure> {
+async fn authorize(
+    caller: TaskCaller<'_>,
+    task: &TaskCall,
+    connection_arn: &str,
+    is_stale: bool,
+) -> Result<Authorization, Failure> {
     const OPERATION: &str = "windlass:ConnectionAuthorization";
-    let input = object! { "ConnectionArn" => connection_arn };
+    let asked = task.parameters.value();
+    // Endpoint and method are what the role's policy may speak of.
+    let input = object! {
+        "ConnectionArn" => connection_arn,
+        "Refresh" => is_stale,
+        "Endpoint" => asked.get("ApiEndpoint"),
+        "Method" => asked.get("Method"),
+        "StateMachineArn" => &caller.identity.machine_arn,
+    };
     let call = caller.about().call(task, "events", OPERATION, input, Bytes::new());
     let reply = caller.dispatcher.call(call).await.map_err(|fault| of_connection(&fault))?;
     let pairs = |name: &str| match reply.output.get(name) {
@@ -213,6 +242,7 @@ fn of_connection(fault: &Fault) -> Failure {
         code if code.contains("AccessDenied") => "AccessDenied",
         "AuthInProgress" | "AuthorizationInProgress" => "AuthInProgress",
         code if code.contains("ConcurrentModification") => "ConcurrentModification",
+        "ConnectionAuthorizationException" => "InvalidConnectionState",
         code if code.contains("State") => "InvalidConnectionState",
         _ if fault.status >= 500 => "InternalError",
         _ => "InvalidConnectionState",

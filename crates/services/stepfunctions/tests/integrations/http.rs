@@ -50,6 +50,8 @@ async fn serve() -> Server {
                     "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{\"a\":1}"
                 } else if text.contains("/refused") {
                     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+                } else if text.contains("/token") && !text.contains("fresh") {
+                    "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
                 } else if text.contains("/image") {
                     "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
                 } else if text.contains("/large") {
@@ -131,6 +133,21 @@ async fn http_tasks_send_what_definition_and_connection_say() {
     ] {
         assert!(seen.contains(expected), "{expected} in {seen}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_ended_early_is_fetched_anew() {
+    let server = serve().await;
+    for (second, status) in [("fresh", "SUCCEEDED"), ("stale", "FAILED")] {
+        let world = world(true).await;
+        let answers =
+            format!(r#"[{{"Headers":{{"Authorization":"stale"}}}},{{"Headers":{{"Authorization":"{second}"}}}}]"#);
+        world.apis.answer("windlass:ConnectionAuthorization", &parse(&answers).unwrap());
+        let text = format!(r#"{{"ApiEndpoint":"SERVER/token","Method":"GET",{CONNECTION}}}"#);
+        let end = end_of(&world, "http:invoke", &parameters(&server, &text)).await;
+        assert_eq!(end["status"], Value::from(status), "{end}");
+    }
+    assert_eq!(server.seen.lock().len(), 3, "the same token is not tried twice");
 }
 
 #[tokio::test]
