@@ -90,6 +90,11 @@ impl Dispatcher {
         self.wired.set(Wired { services, authorizer, router }).is_ok()
     }
 
+    /// Whether calls are checked at all.
+    pub fn authorizes(&self) -> bool {
+        self.wired.get().is_some_and(|wired| wired.authorizer.is_some())
+    }
+
     /// Whether a service of that signing name is hosted here.
     pub fn hosts(&self, service: &str) -> bool {
         self.wired.get().is_some_and(|wired| wired.services.contains_key(service))

@@ -75,8 +75,12 @@ impl Authorization {
     async fn decide(&self, call: &Call) -> Result<(), Fault> {
         let principal = &call.principal;
         // What the server does on its own behalf has no key and acts as root.
-        if principal.access_key_id.is_none() && principal.arn.ends_with(":root") {
+        if principal.is_server() {
             return Ok(());
+        }
+        // A session has a key; its ARN alone proves nothing.
+        if principal.access_key_id.is_none() && principal.arn.contains(":sts:") {
+            return Err(fault(&call.service, format!("{} is no principal.", principal.arn)));
         }
         // Whoever follows a link of a notification shows its token; SNS looks at that.
         if principal.arn.is_empty() && LINKS.contains(&(&*call.service, &*call.operation)) {
