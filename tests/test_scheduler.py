@@ -92,6 +92,7 @@ def test_once_to_a_queue(scheduler, sqs):
 def test_a_rate_begins_at_once_and_starts_executions(scheduler, states):
     machine = create_machine(states, PASS)
     create_schedule(scheduler, "rate(1 hours)", {"Arn": machine, "Input": json.dumps({"n": 1})})
+    # Well within the hour after which it would come otherwise.
     [execution] = eventually(lambda: states.list_executions(stateMachineArn=machine)["executions"])
     assert json.loads(ended(states, execution["executionArn"])["input"]) == {"n": 1}
 

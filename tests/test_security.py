@@ -88,17 +88,29 @@ CREDENTIALS = """
 [[credentials]]
 access_key_id = "AKIAWINDLASSTEST"
 secret_access_key = "the right secret"
-user = "ada"
 """
+
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+def make_role(endpoint, **config):
+    """The role that machines of these tests are made with: where keys are checked, it must be there."""
+    iam = client("iam", endpoint, "AKIAWINDLASSTEST", "the right secret", **config)
+    iam.create_role(RoleName=ROLE.split("/")[1], AssumeRolePolicyDocument=json.dumps(TRUST))
 
 
 def test_keys(make_server):
     server = make_server(config=CREDENTIALS).start()
     right = client("stepfunctions", server.endpoint, "AKIAWINDLASSTEST", "the right secret")
+    make_role(server.endpoint)
     machine = create_machine(right, PASS)
     assert ended(right, start(right, machine))["status"] == "SUCCEEDED"
     who = client("sts", server.endpoint, "AKIAWINDLASSTEST", "the right secret").get_caller_identity()
-    assert who["Arn"] == "arn:aws:iam::000000000000:user/ada"
+    assert who["Arn"] == "arn:aws:iam::000000000000:root"
     for key, secret, code in [
         ("AKIAWINDLASSTEST", "a wrong secret", "InvalidSignatureException"),
         ("AKIASTRANGER", "the right secret", "UnrecognizedClientException"),
@@ -137,6 +149,7 @@ def test_keys_and_tls_for_other_machines(make_server):
     assert server.endpoint.startswith("https://0.0.0.0:")
     endpoint = server.endpoint.replace("0.0.0.0", "localhost")
     states = client("stepfunctions", endpoint, "AKIAWINDLASSTEST", "the right secret", verify=str(folder / "cert.pem"))
+    make_role(endpoint, verify=str(folder / "cert.pem"))
     machine = create_machine(states, PASS)
     assert ended(states, start(states, machine))["status"] == "SUCCEEDED"
     with pytest.raises(SSLError):

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod excerpt;
+mod explain_access;
 mod run;
 mod serve;
 mod source;
@@ -29,6 +30,9 @@ enum Command {
     Run(run::RunArgs),
     /// Check a state machine definition and print what is wrong with it
     Validate(validate::ValidateArgs),
+    /// Say why a call was refused, or whether one would be
+    #[command(visible_alias = "why-denied")]
+    ExplainAccess(explain_access::ExplainAccessArgs),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -53,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::ExplainAccess(args) => explain_access::explain_access(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -38,6 +38,6 @@ pub(crate) fn answer(front: &Front, peer: &Peer, parts: &Parts) -> Answer {
                 front.meters.render(front.in_flight.count(), front.bodies.taken_bytes(), ready, &front.measurements());
             answer::plain(StatusCode::OK, PROMETHEUS, text)
         }
-        _ => answer::plain(StatusCode::NOT_FOUND, TEXT, "There is health, ready and metrics.\n"),
+        _ => answer::plain(StatusCode::NOT_FOUND, TEXT, "There is health, ready, metrics, refusals and access.\n"),
     }
 }

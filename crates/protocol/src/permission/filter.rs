@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use windlass_value::{Arn, Value, parse};
 
 use crate::permission::template::Scope;
@@ -15,6 +17,9 @@ pub(crate) enum Filter {
     LogGroup,
     Object,
     Machine,
+    Topic,
+    Ciphertext,
+    Qualifier,
     Alias,
     Parameter,
     Source,
@@ -34,6 +39,9 @@ impl Filter {
             "loggroup" => Filter::LogGroup,
             "object" => Filter::Object,
             "machine" => Filter::Machine,
+            "topic" => Filter::Topic,
+            "ciphertext" => Filter::Ciphertext,
+            "qualifier" => Filter::Qualifier,
             "alias" => Filter::Alias,
             "parameter" => Filter::Parameter,
             "source" => Filter::Source,
@@ -60,6 +68,9 @@ impl Filter {
             }),
             Filter::Object => Some(object(text)),
             Filter::Machine => Some(machine(text)),
+            Filter::Topic => topic(text),
+            Filter::Ciphertext => ciphertext_key(text),
+            Filter::Qualifier => text.split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
                 let name = text.trim_start_matches('/');
@@ -134,10 +145,28 @@ fn object(source: &str) -> String {
     percent_decode(source.trim_start_matches('/'), false)
 }
 
+/// The ARN of the key that a ciphertext of ours begins with: two bytes that tell
+/// the format, the ARN's length in two more, the ARN.
+fn ciphertext_key(blob: &str) -> Option<String> {
+    const FORMAT: [u8; 2] = [0x57, 0x01];
+    let bytes = STANDARD.decode(blob).ok()?;
+    let (len, rest) = bytes.strip_prefix(&FORMAT)?.split_first_chunk::<2>()?;
+    let arn = std::str::from_utf8(rest.get(..usize::from(u16::from_be_bytes(*len)))?).ok()?;
+    arn.starts_with("arn:").then(|| arn.to_owned())
+}
+
+/// `…:topic:uuid` is a subscription of `…:topic`.
+fn topic(arn: &str) -> Option<String> {
+    const PARTS: usize = 6;
+    let parts: Vec<&str> = arn.split(':').collect();
+    (parts.len() > PARTS && parts[0] == "arn").then(|| parts[..PARTS].join(":"))
+}
+/// The parts of a state machine's ARN; a version or an alias is one more.
+const MACHINE_ARN_PARTS: usize = 7;
+
 /// `…:stateMachine:name:3` is a version of `…:stateMachine:name`.
 fn machine(arn: &str) -> String {
-    const PARTS: usize = 7;
-    arn.split(':').take(PARTS).collect::<Vec<&str>>().join(":")
+    arn.split(':').take(MACHINE_ARN_PARTS).collect::<Vec<&str>>().join(":")
 }
 
 fn is_account(text: &str) -> bool {

@@ -33,6 +33,9 @@ const ROOT_ALWAYS: [&str; 8] = [
     "secretsmanager:DeleteResourcePolicy",
 ];
 
+/// What a link in a notification asks for, unsigned.
+const LINKS: [(&str, &str); 2] = [("sns", "ConfirmSubscription"), ("sns", "Unsubscribe")];
+
 /// Whether refusals refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthorizationMode {
@@ -73,6 +76,10 @@ impl Authorization {
         let principal = &call.principal;
         // What the server does on its own behalf has no key and acts as root.
         if principal.access_key_id.is_none() && principal.arn.ends_with(":root") {
+            return Ok(());
+        }
+        // Whoever follows a link of a notification shows its token; SNS looks at that.
+        if principal.arn.is_empty() && LINKS.contains(&(&*call.service, &*call.operation)) {
             return Ok(());
         }
         let Some(effective) = self.principals.find(&principal.arn, principal.access_key_id.as_deref())? else {
@@ -268,7 +275,10 @@ impl Authorization {
         };
         let Decision::Denied(denial) = evaluate(&request, &policies) else { return Ok(None) };
         let who = displayed(caller, call);
-        let text = message(&who, &call.service, action, &resource, &denial);
+        let text = match caller.kind {
+            CallerKind::Anonymous => "Access Denied".to_owned(),
+            _ => message(&who, &call.service, action, &resource, &denial),
+        };
         let advice = advice(&who, action, &resource, &denial, caller);
         let mut refused = self.refused(call, effective, action, &resource, text, advice);
         refused.refusal.findings = explain(&request, &policies);
@@ -312,7 +322,7 @@ impl Authorization {
         context.set("aws:EpochTime", now.as_ms().div_euclid(MS_PER_SECOND).to_string());
         context.set("aws:RequestedRegion", call.region.clone());
         context.set("aws:ResourceAccount", resource_account);
-        let inside = call.depth > 0 || call.principal.access_key_id.is_none();
+        let inside = call.depth > 0 || call.principal.access_key_id.is_none() && !call.principal.arn.is_empty();
         context.set("aws:SecureTransport", if inside || self.secure_transport { "true" } else { "false" });
         context.set("aws:ViaAWSService", "false");
         add_source(context, call.source_arn.as_deref());
@@ -409,7 +419,7 @@ impl Authorization {
         }
         let of_bucket;
         let attached_to = match arn.service.as_str() {
-            "sqs" | "sns" | "secretsmanager" => resource,
+            "sqs" | "sns" | "secretsmanager" | "logs" => resource,
             "lambda" if arn.resource_type() == "function" => resource,
             "kms" if arn.resource_type() == "key" => resource,
             "events" if arn.resource_type() == "event-bus" => resource,

@@ -36,7 +36,7 @@ pub(crate) fn of_request(bucket: &Bucket, input: &Value) -> Result<Option<String
     {
         return Err(faults::invalid_argument("", "x-amz-acl", canned));
     }
-    if bucket.ownership == Ownership::BucketOwnerEnforced {
+    if bucket.ownership == Some(Ownership::BucketOwnerEnforced) {
         return match canned {
             None | Some(FULL_CONTROL) if !has_grants => Ok(None),
             _ => Err(faults::acl_not_supported()),
@@ -103,7 +103,7 @@ fn sorted(grants: &[Value]) -> Vec<(String, String)> {
 
 /// The list that a request to change one asks for.
 fn asked(bucket: &Bucket, input: &Value) -> Result<Option<String>, Fault> {
-    if bucket.ownership == Ownership::BucketOwnerEnforced {
+    if bucket.ownership == Some(Ownership::BucketOwnerEnforced) {
         return match (&input["AccessControlPolicy"], input::text(input, "ACL")) {
             // Writing back what was read changes nothing, so it is taken.
             (policy @ Value::Object(_), None) if matches!(canned_of(&bucket.account, policy), Ok(None)) => Ok(None),

@@ -25,7 +25,8 @@ pub(crate) struct Bucket {
     /// deleted bucket turns up in the next of that name.
     pub(crate) id: String,
     pub(crate) created_ms: i64,
-    pub(crate) ownership: Ownership,
+    /// `None`: what was configured is deleted.
+    pub(crate) ownership: Option<Ownership>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) versioning: Option<Versioning>,
     #[serde(default)]
@@ -104,7 +105,7 @@ impl Bucket {
             name: name.to_owned(),
             id,
             created_ms: now.as_ms(),
-            ownership: Ownership::BucketOwnerEnforced,
+            ownership: Some(Ownership::BucketOwnerEnforced),
             versioning: None,
             encryption: DefaultEncryption::default(),
             notifications: Notifications::default(),

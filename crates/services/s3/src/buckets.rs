@@ -44,7 +44,7 @@ impl S3 {
             })?,
         };
         let mut bucket = Bucket::new(&call.account, &region, name, new_id()?, (self.now)());
-        bucket.ownership = ownership;
+        bucket.ownership = Some(ownership);
         bucket.acl = match acl::of_request(&bucket, input) {
             Err(fault) if fault.code == "AccessControlListNotSupported" => {
                 // Private is what it is anyway; S3 takes it when a bucket is made.

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use windlass_protocol::{Call, Fault, Outcome, Reply};
 use windlass_value::{Object, Value};
 
@@ -14,6 +16,27 @@ use crate::tables::OBJECTS;
 
 /// How many objects one request deletes at most.
 const DELETE_MAX: usize = 1000;
+
+/// How many of them go in one commit.
+const DELETE_AT_ONCE: usize = 250;
+
+/// Cuts the objects of a request into groups that are deleted in one commit each. No
+/// group has a key twice: what is to be done with it depends on what was done before.
+fn groups(objects: &[Value]) -> Result<Vec<&[Value]>, Fault> {
+    let mut groups = Vec::new();
+    let (mut start, mut keys) = (0, HashSet::new());
+    for (at, object) in objects.iter().enumerate() {
+        let key = object["Key"].as_str().ok_or_else(faults::malformed_xml)?;
+        if keys.len() == DELETE_AT_ONCE || keys.contains(key) {
+            groups.push(&objects[start..at]);
+            start = at;
+            keys.clear();
+        }
+        keys.insert(key);
+    }
+    groups.push(&objects[start..]);
+    Ok(groups)
+}
 
 /// What became of a deletion.
 #[derive(Default)]
@@ -52,7 +75,7 @@ impl S3 {
 
     /// `DeleteObjects`.
     pub(crate) async fn delete_objects(&self, call: &Call) -> Outcome {
-        let bucket = self.bucket(call)?.value;
+        self.bucket(call)?;
         let asked = &call.input["Delete"];
         let objects = input::list(asked, "Objects");
         if objects.is_empty() || objects.len() > DELETE_MAX {
@@ -60,50 +83,16 @@ impl S3 {
         }
         let is_quiet = input::flag(asked, "Quiet");
         let (mut done, mut errors) = (Vec::new(), Vec::new());
-        for (step, object) in objects.iter().enumerate() {
-            let key = object["Key"].as_str().ok_or_else(faults::malformed_xml)?;
-            let version = input::text(object, "VersionId");
-            let conditions = DeleteConditions {
-                etag: input::text(object, "ETag"),
-                modified: input::instant(object, "LastModifiedTime"),
-                bytes: input::integer(object, "Size"),
-            };
+        for (step, group) in groups(objects)?.into_iter().enumerate() {
             let step = step_of(call, step);
             let deleted = self.change(&step, |change| {
                 let bucket = self.bucket_for_change(change, call)?;
-                let deleted = self.delete_key(change, &bucket, key, version, &conditions)?;
-                let mut entry = Object::new();
-                entry.insert("Key", key);
-                if let Some(version) = version {
-                    entry.insert("VersionId", version);
-                }
-                if deleted.marker {
-                    entry.insert("DeleteMarker", true);
-                    entry.insert("DeleteMarkerVersionId", deleted.version);
-                }
-                Ok(entry.into())
+                let entries = group.iter().map(|object| self.delete_one(change, &bucket, object));
+                Ok(Value::array(entries.collect::<Result<_, Fault>>()?))
             });
-            match deleted.await {
-                Ok(entry) => done.push(entry),
-                // The rest is asked for all the same; what fails is said one by one.
-                Err(fault) => {
-                    if let Some(explanation) = &fault.explanation {
-                        tracing::warn!(
-                            bucket = bucket.name,
-                            code = fault.code,
-                            explanation,
-                            "an object was not deleted"
-                        );
-                    }
-                    let mut entry = Object::new();
-                    entry.insert("Key", key);
-                    if let Some(version) = version {
-                        entry.insert("VersionId", version);
-                    }
-                    entry.insert("Code", fault.code);
-                    entry.insert("Message", fault.message);
-                    errors.push(Value::from(entry));
-                }
+            let entries = deleted.await?;
+            for entry in entries.as_array().map_or(&[][..], |entries| entries) {
+                if entry["Code"].is_null() { done.push(entry.clone()) } else { errors.push(entry.clone()) }
             }
         }
         let mut output = Object::new();
@@ -112,6 +101,36 @@ impl S3 {
         }
         output.insert("Errors", Value::array(errors));
         Ok(Value::from(output).into())
+    }
+
+    /// Adds one deletion of many to a change, and answers what becomes of it. What may
+    /// not be deleted is an answer too: the others are deleted all the same.
+    fn delete_one(&self, change: &mut Change, bucket: &Bucket, object: &Value) -> Result<Value, Fault> {
+        let key = object["Key"].as_str().ok_or_else(faults::malformed_xml)?;
+        let version = input::text(object, "VersionId");
+        let conditions = DeleteConditions {
+            etag: input::text(object, "ETag"),
+            modified: input::instant(object, "LastModifiedTime"),
+            bytes: input::integer(object, "Size"),
+        };
+        let mut entry = Object::new();
+        entry.insert("Key", key);
+        if let Some(version) = version {
+            entry.insert("VersionId", version);
+        }
+        match self.delete_key(change, bucket, key, version, &conditions) {
+            Ok(deleted) if deleted.marker => {
+                entry.insert("DeleteMarker", true);
+                entry.insert("DeleteMarkerVersionId", deleted.version);
+            }
+            Ok(_) => {}
+            Err(fault) if fault.status < 500 => {
+                entry.insert("Code", fault.code);
+                entry.insert("Message", fault.message);
+            }
+            Err(fault) => return Err(fault),
+        }
+        Ok(entry.into())
     }
 
     /// Adds the deletion of a key, or of one version of it, to a change.

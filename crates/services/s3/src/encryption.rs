@@ -102,6 +102,23 @@ impl Encryption {
         }
     }
 
+    /// Whether a request for a part shows the key that its upload was begun with.
+    ///
+    /// # Errors
+    /// None is shown, or another.
+    pub(crate) fn check_part(&self, input: &Value) -> Result<(), Fault> {
+        match (self, customer_key(input, "")?) {
+            (Encryption::Server(_), None) => Ok(()),
+            (Encryption::Customer { key_md5 }, Some(shown)) if *key_md5 == shown => Ok(()),
+            (Encryption::Customer { .. }, None) => Err(faults::invalid_request(
+                "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.",
+            )),
+            (Encryption::Customer { .. } | Encryption::Server(_), Some(_)) => Err(faults::invalid_request(
+                "The provided encryption parameters did not match the ones used originally.",
+            )),
+        }
+    }
+
     /// Adds it to an answer.
     pub(crate) fn write(&self, output: &mut Object) {
         match self {

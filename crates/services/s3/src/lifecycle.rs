@@ -29,6 +29,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const RULES_MAX: usize = 1000;
 const ID_CHARS_MAX: usize = 255;
 const BUCKETS_AT_ONCE: usize = 100;
+const ROWS_BETWEEN_PAUSES: usize = 64;
 /// Who removes what has expired.
 const PRINCIPAL: &str = "s3.amazonaws.com";
 
@@ -107,10 +108,12 @@ fn check(rule: &Value) -> Result<(), Fault> {
         &rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"],
         "DaysAfterInitiation for AbortIncompleteMultipartUpload action",
     )?;
-    if let Some(date) = input::instant(expiration, "Date")
-        && date.as_ms().rem_euclid(DAY_MS) != 0
-    {
-        return Err(faults::invalid_argument("'Date' must be at midnight GMT", "Date", date.to_rfc3339()));
+    for action in std::iter::once(expiration).chain(input::list(rule, "Transitions")) {
+        if let Some(date) = input::instant(action, "Date")
+            && date.as_ms().rem_euclid(DAY_MS) != 0
+        {
+            return Err(faults::invalid_argument("'Date' must be at midnight GMT", "Date", date.to_rfc3339()));
+        }
     }
     let given = ["Days", "Date", "ExpiredObjectDeleteMarker"];
     if !expiration.is_null() && given.iter().filter(|member| !expiration[**member].is_null()).count() != 1 {
@@ -253,12 +256,20 @@ impl S3 {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// Lets requests have the thread now and then: most rows need no write to wait for.
+    async fn pause(&self, rows: usize) {
+        if rows.is_multiple_of(ROWS_BETWEEN_PAUSES) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn apply_to_current(&self, bucket: &Bucket, rules: &[Rule]) -> Result<(), Fault> {
         let now = (self.now)();
         if rules.iter().all(|rule| rule.days.is_none() && rule.date.is_none() && !rule.removes_lone_markers) {
             return Ok(());
         }
         let mut cursor = Cursor::new(&self.store, &OBJECTS, KeyRange::prefix(&bucket.rows()));
+        let mut rows = 0;
         while let Some(row) = cursor.peek()? {
             let key = stored::text_column(row, 1).to_owned();
             let version: ObjectVersion = stored::decode(&OBJECTS, row)?.value;
@@ -273,6 +284,8 @@ impl S3 {
             if expires {
                 self.expire(bucket, &key, &version, true).await?;
             }
+            rows += 1;
+            self.pause(rows).await;
             if self.is_stopping() {
                 return Ok(());
             }
@@ -289,6 +302,7 @@ impl S3 {
         let mut last_key = String::new();
         // Since when the version at hand is not current, and how many newer ones are not.
         let (mut since_ms, mut newer) = (0, 0);
+        let mut rows = 0;
         while let Some(row) = cursor.peek()? {
             let key = stored::text_column(row, 1).to_owned();
             let version: ObjectVersion = stored::decode(&VERSIONS, row)?.value;
@@ -308,6 +322,8 @@ impl S3 {
             }
             since_ms = version.modified_ms;
             newer += 1;
+            rows += 1;
+            self.pause(rows).await;
             if self.is_stopping() {
                 return Ok(());
             }

@@ -13,6 +13,10 @@ use crate::s3::S3;
 use crate::stored;
 use crate::tables::OBJECTS;
 
+/// How many delete markers a page skips at most; one that met more ends early, so
+/// that no request has to read through a bucket of deleted objects.
+const SKIPPED_MAX: usize = 10_000;
+
 /// A page of keys.
 struct Page {
     objects: Vec<(String, ObjectVersion)>,
@@ -61,8 +65,9 @@ impl S3 {
         listing.echo(&bucket, "MaxKeys", "Name", &mut output);
         output.insert("Marker", listing.text(marker));
         output.insert("IsTruncated", page.next.is_some());
-        // Without a delimiter the last key is the marker.
-        if let Some(next) = page.next.as_ref().filter(|_| listing.delimiter.is_some()) {
+        // Without a delimiter the last key is the marker, unless the page ended behind it.
+        let last = page.objects.last().map(|(key, _)| key);
+        if let Some(next) = page.next.as_ref().filter(|next| listing.delimiter.is_some() || last != Some(*next)) {
             output.insert("NextMarker", listing.text(next));
         }
         output.insert("Contents", contents(&bucket, &listing, &page.objects, true));
@@ -80,10 +85,16 @@ impl S3 {
             cursor.seek(&listing.behind(bucket, marker));
         }
         let mut last = String::new();
+        let mut skipped = 0;
         while let Some(row) = cursor.peek()? {
             let key = stored::text_column(row, 1);
             let version: ObjectVersion = stored::decode(&OBJECTS, row)?.value;
             if version.marker {
+                if skipped == SKIPPED_MAX {
+                    page.next = Some(key.to_owned());
+                    break;
+                }
+                skipped += 1;
                 cursor.step();
                 continue;
             }

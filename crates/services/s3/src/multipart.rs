@@ -150,7 +150,7 @@ impl S3 {
         let number = number(call)?;
         let bucket = self.bucket(call)?.value;
         let upload = self.upload(&bucket, call)?.found.value;
-        upload.properties.encryption.check_reader(&call.input, "")?;
+        upload.properties.encryption.check_part(&call.input)?;
         let expected = Expected::of(&call.input)?;
         if let Some((given, _)) = &expected.checksum
             && upload.declared
@@ -184,7 +184,7 @@ impl S3 {
         let number = number(call)?;
         let bucket = self.bucket(call)?.value;
         let upload = self.upload(&bucket, call)?.found.value;
-        self.authorize_source(call).await?;
+        upload.properties.encryption.check_part(input)?;
         let source = self.source(call)?;
         let range = match input::text(input, "CopySourceRange") {
             None => ByteRange { start: 0, len: source.version.bytes },

@@ -230,9 +230,13 @@ impl S3 {
                 })
                 .await
             }
-            "GetBucketOwnershipControls" => self.bucket(call).map(|bucket| {
-                let rule = object! { "ObjectOwnership" => bucket.value.ownership.as_str() };
-                object! { "OwnershipControls" => object! { "Rules" => vec![rule] } }.into()
+            "GetBucketOwnershipControls" => self.bucket(call).and_then(|bucket| {
+                let ownership = bucket.value.ownership.ok_or_else(|| {
+                    let message = "The bucket ownership controls were not found";
+                    faults::not_configured("OwnershipControlsNotFoundError", message, &bucket.value.name)
+                })?;
+                let rule = object! { "ObjectOwnership" => ownership.as_str() };
+                Ok(object! { "OwnershipControls" => object! { "Rules" => vec![rule] } }.into())
             }),
             "PutBucketOwnershipControls" => {
                 let rules = input::list(&input["OwnershipControls"], "Rules");
@@ -249,7 +253,7 @@ impl S3 {
                                     "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
                                 ));
                             }
-                            bucket.ownership = ownership;
+                            bucket.ownership = Some(ownership);
                             Ok(())
                         })
                         .await
@@ -259,7 +263,7 @@ impl S3 {
             }
             "DeleteBucketOwnershipControls" => {
                 self.alter_bucket(call, |bucket| {
-                    bucket.ownership = Ownership::ObjectWriter;
+                    bucket.ownership = None;
                     Ok(())
                 })
                 .await

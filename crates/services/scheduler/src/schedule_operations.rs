@@ -4,7 +4,7 @@ use windlass_outbox::Entry;
 use windlass_protocol::{Fault, Outcome, Reply};
 use windlass_schedule_expression::{ScheduleExpression, Zone};
 use windlass_store::{Batch, IndexScan, Scan};
-use windlass_value::{Value, object};
+use windlass_value::{Timestamp, Value, object};
 
 use crate::faults;
 use crate::fire;
@@ -150,21 +150,18 @@ pub(crate) async fn update(scheduler: &Scheduler, request: Request<'_>) -> Outco
     schedule.created_ms = before.created_ms;
     let is_same_rhythm = schedule.expression == before.expression
         && schedule.zone == before.zone
-        && schedule.start_ms == before.start_ms
-        && schedule.is_enabled == before.is_enabled;
+        && (schedule.start_ms, schedule.end_ms) == (before.start_ms, before.end_ms)
+        && schedule.is_enabled == before.is_enabled
+        && schedule.window_minutes == before.window_minutes;
     let mut batch = Batch::default();
     batch.expect_version(&SCHEDULES, schedule.key(), version);
-    scheduler.outbox.remove(&mut batch, &schedule.place.account, &schedule.place.region, &entry_id(&before));
     let entries = if is_same_rhythm {
-        // It goes on as it was: a rate does not begin anew.
+        // What is to fire next stays as it is: none is missed, and a rate does not begin anew.
         schedule.anchor_ms = before.anchor_ms;
-        let next = if schedule.is_enabled { schedule.next(scheduler.now())? } else { None };
-        let entries: Vec<Entry> = next.map(|next| fire::entry(&schedule, next)).into_iter().collect();
-        entries
-            .iter()
-            .for_each(|entry| scheduler.outbox.add(&mut batch, &schedule.place.account, &schedule.place.region, entry));
-        entries
+        schedule.revision = before.revision;
+        Vec::new()
     } else {
+        scheduler.outbox.remove(&mut batch, &schedule.place.account, &schedule.place.region, &entry_id(&before));
         begin(scheduler, &schedule, &mut batch)?
     };
     schedule.put(&mut batch)?;
@@ -176,7 +173,8 @@ fn begin(scheduler: &Scheduler, schedule: &Schedule, batch: &mut Batch) -> Resul
     if !schedule.is_enabled {
         return Ok(Vec::new());
     }
-    let Some(first) = schedule.first(scheduler.now())? else { return Ok(Vec::new()) };
+    // The moment it was made or changed, which a rate begins with, not a later one.
+    let Some(first) = schedule.first(Timestamp(schedule.modified_ms))? else { return Ok(Vec::new()) };
     let entry = fire::entry(schedule, first);
     scheduler.outbox.add(batch, &schedule.place.account, &schedule.place.region, &entry);
     Ok(vec![entry])

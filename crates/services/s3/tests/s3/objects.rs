@@ -302,6 +302,27 @@ async fn a_call_that_comes_again_has_effect_once() {
 }
 
 #[tokio::test]
+async fn a_key_twice_in_one_request() {
+    let world = World::new();
+    world.bucket("bucket").await;
+    world.ok("PutBucketVersioning", r#"{"Bucket": "bucket", "VersioningConfiguration": {"Status": "Enabled"}}"#).await;
+    world.put("bucket", "key", b"1").await;
+    let input = r#"{"Bucket": "bucket", "Delete": {"Objects": [{"Key": "key"}, {"Key": "other"}, {"Key": "key"}]}}"#;
+    let deleted = world.ok("DeleteObjects", input).await;
+    assert_eq!(deleted["Deleted"].as_array().map(|entries| entries.len()), Some(3));
+    let listed = world.ok("ListObjectVersions", r#"{"Bucket": "bucket"}"#).await;
+    let count = |list: &str| listed[list].as_array().map(|entries| entries.len());
+    assert_eq!((count("Versions"), count("DeleteMarkers")), (Some(1), Some(3)));
+    // More than go in one commit.
+    let objects: Vec<String> = (0..600).map(|at| format!(r#"{{"Key": "{at}"}}"#)).collect();
+    for _ in 0..2 {
+        let input = format!(r#"{{"Bucket": "bucket", "Delete": {{"Objects": [{}]}}}}"#, objects.join(","));
+        let deleted = world.ok("DeleteObjects", &input).await;
+        assert_eq!(deleted["Deleted"].as_array().map(|entries| entries.len()), Some(600));
+    }
+}
+
+#[tokio::test]
 async fn many_deletions_in_one_request() {
     let world = World::new();
     world.bucket("bucket").await;

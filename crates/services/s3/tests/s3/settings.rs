@@ -158,6 +158,8 @@ async fn access_control_lists() {
         world.fails("PutBucketOwnershipControls", &owners.replace("Preferred", "Enforced")).await,
         "InvalidBucketAclWithObjectOwnership"
     );
+    world.ok("DeleteBucketOwnershipControls", BUCKET).await;
+    assert_eq!(world.fails("GetBucketOwnershipControls", BUCKET).await, "OwnershipControlsNotFoundError");
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use windlass_scheduler::{MissedSchedules, SchedulerOptions};
 
 use crate::world::{World, schedule};
@@ -48,6 +50,14 @@ async fn fires((expression, more, steps, expected): &(&str, &str, &[i64], &[&str
     }
     world.settle().await;
     assert_eq!(world.sent(), expected, "{expression} {more}");
+}
+
+#[tokio::test]
+async fn a_rate_begins_at_once_though_time_goes_on() {
+    let world = World::new();
+    world.clock.step_ms.store(1, Ordering::SeqCst);
+    world.schedule("s", "rate(1 hour)", "").await;
+    world.calls(1).await;
 }
 
 #[tokio::test]

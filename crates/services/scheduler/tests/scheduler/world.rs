@@ -36,10 +36,23 @@ impl Service for Named {
     }
 }
 
+/// A clock that stands, or goes on by some milliseconds each time it is looked at.
+#[derive(Default)]
+pub(crate) struct Clock {
+    pub(crate) now_ms: AtomicI64,
+    pub(crate) step_ms: AtomicI64,
+}
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now_ms.fetch_add(self.step_ms.load(Ordering::SeqCst), Ordering::SeqCst))
+    }
+}
+
 pub(crate) struct World {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) recorder: Arc<Recorder>,
-    pub(crate) clock: Arc<AtomicI64>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) faults: MemoryFaults,
     options: SchedulerOptions,
 }
@@ -48,9 +61,9 @@ fn tables() -> Vec<&'static Table> {
     [windlass_scheduler::TABLES, windlass_outbox::TABLES].concat()
 }
 
-fn open(store: &Store, clock: &Arc<AtomicI64>, recorder: &Arc<Recorder>, options: SchedulerOptions) -> Arc<Scheduler> {
+fn open(store: &Store, clock: &Arc<Clock>, recorder: &Arc<Recorder>, options: SchedulerOptions) -> Arc<Scheduler> {
     let clock = clock.clone();
-    let now: Now = Arc::new(move || Timestamp(clock.load(Ordering::SeqCst)));
+    let now: Now = Arc::new(move || clock.now());
     let dispatcher = Dispatcher::new();
     let scheduler = Scheduler::open(store, dispatcher.clone(), now, options).unwrap();
     let mut services: Vec<Arc<dyn Service>> = vec![scheduler.clone()];
@@ -70,7 +83,8 @@ impl World {
     pub(crate) fn with(options: SchedulerOptions) -> World {
         let faults = MemoryFaults::new();
         let store = Store::memory(&tables(), faults.clone());
-        let clock = Arc::new(AtomicI64::new(Timestamp::parse_rfc3339(START).unwrap().as_ms()));
+        let clock = Arc::new(Clock::default());
+        clock.now_ms.store(Timestamp::parse_rfc3339(START).unwrap().as_ms(), Ordering::SeqCst);
         let recorder = Arc::new(Recorder::default());
         let scheduler = open(&store, &clock, &recorder, options);
         World { scheduler, recorder, clock, faults, options }
@@ -80,13 +94,13 @@ impl World {
     pub(crate) async fn restart(&mut self, later_ms: i64) {
         self.faults.crash();
         self.scheduler.stop().await;
-        self.clock.fetch_add(later_ms, Ordering::SeqCst);
+        self.clock.now_ms.fetch_add(later_ms, Ordering::SeqCst);
         let store = self.faults.restart(&tables());
         self.scheduler = open(&store, &self.clock, &self.recorder, self.options);
     }
 
     pub(crate) fn advance(&self, ms: i64) {
-        self.clock.fetch_add(ms, Ordering::SeqCst);
+        self.clock.now_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
     pub(crate) async fn call(&self, operation: &str, input: &str) -> Result<Value, Fault> {
