@@ -294,8 +294,8 @@ impl Bench<'_> {
                 .collect();
             let (md5, mut turn) = (md5.clone(), 0);
             async move |connection: &mut Connection| {
-                turn = (turn + 1) % requests.len();
                 let answer = connection.exchange(&requests[turn]).await?.ok()?;
+                turn = (turn + 1) % requests.len();
                 if answer.header("etag").is_none_or(|tag| tag.trim_matches('"') != md5) {
                     return Err("the ETag is not the body's MD5".into());
                 }
