@@ -19,8 +19,10 @@ const READ_BYTES: usize = 64 << 10;
 pub struct Request {
     /// The request line and the headers, with the empty line.
     pub head: Vec<u8>,
-    /// The body.
+    /// The body, or all of it but its end.
     pub body: Bytes,
+    /// Its end, where bodies differ in that only; else empty.
+    pub tail: Bytes,
 }
 
 /// A whole answer.
@@ -99,13 +101,12 @@ impl Connection {
             }
         };
         if request.body.len() <= READ_BYTES {
-            let mut whole = Vec::with_capacity(request.head.len() + request.body.len());
-            whole.extend_from_slice(&request.head);
-            whole.extend_from_slice(&request.body);
+            let whole = [&request.head[..], &request.body[..], &request.tail[..]].concat();
             stream.write_all(&whole).await?;
         } else {
             stream.write_all(&request.head).await?;
             stream.write_all(&request.body).await?;
+            stream.write_all(&request.tail).await?;
         }
         let (head_end, body_end, filled, keep) = self.receive(&mut stream).await?;
         if keep && filled == body_end {

@@ -59,7 +59,7 @@ fn run(folder: &Path, length: Duration, part: Option<&str>) -> Result<(), Failur
     ] {
         let server = Server::hello(bytes)?;
         let head = format!("POST / HTTP/1.1\r\nhost: {}\r\ncontent-length: 2\r\n\r\n", server.address);
-        let request = Request { head: head.into_bytes(), body: Bytes::from_static(b"{}") };
+        let request = Request { head: head.into_bytes(), body: Bytes::from_static(b"{}"), tail: Bytes::new() };
         bare.push(report(label, &server, clients, &[request], length)?);
     }
     if part != Some("services") {

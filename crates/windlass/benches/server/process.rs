@@ -144,7 +144,7 @@ impl Server {
     /// An unsigned GET: the status and the body.
     pub fn get(&self, path: &str) -> Result<(u16, Vec<u8>), Failure> {
         let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
-        exchange(self.address, &Request { head: head.into_bytes(), body: Bytes::new() })
+        exchange(self.address, &Request { head: head.into_bytes(), body: Bytes::new(), tail: Bytes::new() })
     }
 
     /// What signs for this server; keeps the day's keys.
@@ -188,27 +188,41 @@ impl Signer {
     /// A call of a JSON protocol; `target` is `Prefix.Operation`.
     pub fn json(&self, service: &str, target: &str, body: String) -> Request {
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
-        self.request(service, Method::POST, "/", &headers, body.into())
+        self.request(service, Method::POST, "/", &headers, body.into(), Bytes::new())
     }
 
     /// A call of the query protocol.
     pub fn query(&self, service: &str, fields: &[(&str, &str)]) -> Request {
         let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        self.request(service, Method::POST, "/", &headers, pairs.join("&").into())
+        self.request(service, Method::POST, "/", &headers, pairs.join("&").into(), Bytes::new())
     }
 
-    /// A request of S3 whose body has that SHA-256 (hexadecimal).
-    pub fn object(&self, method: Method, path: &str, body: &Bytes, sha256: &str) -> Request {
-        self.request("s3", method, path, &[("x-amz-content-sha256", sha256)], body.clone())
+    /// A request of S3 whose body, with its tail, has that SHA-256 (hexadecimal).
+    pub fn object(&self, method: Method, path: &str, body: &Bytes, tail: Bytes, sha256: &str) -> Request {
+        self.request("s3", method, path, &[("x-amz-content-sha256", sha256)], body.clone(), tail)
     }
 
-    fn request(&self, service: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Request {
+    /// A request of S3 without a body.
+    pub fn bare(&self, method: Method, path: &str) -> Request {
+        const SHA256_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        self.object(method, path, &Bytes::new(), Bytes::new(), SHA256_OF_NOTHING)
+    }
+
+    fn request(
+        &self,
+        service: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        tail: Bytes,
+    ) -> Request {
         let mut request = http::Request::builder()
             .method(&method)
             .uri(path)
             .header("host", &self.host)
-            .header("content-length", body.len());
+            .header("content-length", body.len() + tail.len());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -226,7 +240,7 @@ impl Signer {
             head.extend(b"\r\n");
         }
         head.extend(b"\r\n");
-        Request { head, body }
+        Request { head, body, tail }
     }
 }
 

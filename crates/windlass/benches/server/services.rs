@@ -2,6 +2,7 @@
 //! servers in one run. Every answer is checked: its status and what it must
 //! hold, and after each load what is then in the queues.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ const SUBSCRIPTIONS: usize = 10;
 const FILLED_MAX: u64 = 50_000;
 const SMALL_BYTES: usize = 4 << 10;
 const LARGE_BYTES: usize = 4 << 20;
+/// The end of a body, which tells it from others.
+const TAIL_BYTES: usize = 16;
 const DELIVERED_MAX: Duration = Duration::from_secs(60);
 
 /// Rates of one run, by operation, server and clients.
@@ -227,7 +230,7 @@ impl Bench<'_> {
     fn filled(&self, name: &str) -> Result<(String, u64), Failure> {
         let url = self.create_queue(name)?;
         let (request, md5) = self.batch(&url);
-        let left = Rc::new(std::cell::Cell::new(FILLED_MAX / BATCH as u64));
+        let left = Rc::new(Cell::new(FILLED_MAX / BATCH as u64));
         let filled = load(self.server.address, 16, self.length, |_| {
             let (mut send, left) = (sender(request.clone(), md5.clone(), BATCH), Rc::clone(&left));
             async move |connection: &mut Connection| {
@@ -272,40 +275,41 @@ impl Bench<'_> {
     }
 
     fn bucket(&self) -> Result<(), Failure> {
-        let nothing = Bytes::new();
-        let path = "/bench-objects";
-        let request = self.signer.object(Method::PUT, path, &nothing, &hex(&Sha256::digest(&nothing)));
-        self.server.call(&request)?;
+        self.server.call(&self.signer.bare(Method::PUT, "/bench-objects"))?;
         Ok(())
     }
 
-    /// Every client writes keys of its own in turn, over and over.
+    /// Every client writes keys of its own in turn, over and over. No two bodies are the
+    /// same, for a content that is there already need not be written.
     fn put(&self, clients: usize, bytes: usize) -> Result<Measured, Failure> {
+        const KEYS: usize = 16;
         self.bucket()?;
-        let keys = if bytes == LARGE_BYTES { 1 } else { 16 };
-        let body = Bytes::from(text(bytes));
-        let (sha256, md5) = (hex(&Sha256::digest(&body)), hex(&Md5::digest(&body)));
-        let (measured, _) = self.measured(clients, if bytes == LARGE_BYTES { "MiB" } else { "KiB" }, |client| {
-            let requests: Vec<Request> = (0..keys)
-                .map(|key| {
-                    let path = format!("/bench-objects/{bytes}/{client}/{key}");
-                    self.signer.object(Method::PUT, &path, &body, &sha256)
-                })
-                .collect();
-            let (md5, mut turn) = (md5.clone(), 0);
+        let body = Bytes::from(text(bytes - TAIL_BYTES));
+        let (sha256, md5) = (Sha256::new_with_prefix(&body), Md5::new_with_prefix(&body));
+        let bodies = Rc::new(Cell::new(0_u64));
+        let (measured, _) = self.measured(clients, unit_of(bytes), |client| {
+            let (body, sha256, md5) = (body.clone(), sha256.clone(), md5.clone());
+            let (signer, bodies, mut key) = (Rc::clone(&self.signer), Rc::clone(&bodies), 0);
             async move |connection: &mut Connection| {
-                let answer = connection.exchange(&requests[turn]).await?.ok()?;
-                turn = (turn + 1) % requests.len();
+                bodies.set(bodies.get() + 1);
+                let tail = Bytes::from(format!("{:0TAIL_BYTES$}", bodies.get()));
+                let md5 = hex(&md5.clone().chain_update(&tail).finalize());
+                let sha256 = hex(&sha256.clone().chain_update(&tail).finalize());
+                let path = format!("/bench-objects/{bytes}/{client}/{key}");
+                key = (key + 1) % KEYS;
+                let request = signer.object(Method::PUT, &path, &body, tail, &sha256);
+                let answer = connection.exchange(&request).await?.ok()?;
                 if answer.header("etag").is_none_or(|tag| tag.trim_matches('"') != md5) {
                     return Err("the ETag is not the body's MD5".into());
                 }
                 Ok(Some(carried(bytes)))
             }
         })?;
-        let nothing = hex(&Sha256::digest(b""));
-        let path = format!("/bench-objects/{bytes}/0/0");
-        let stored = self.server.call(&self.signer.object(Method::GET, &path, &Bytes::new(), &nothing))?;
-        if stored == body { Ok(measured) } else { Err("an object is not as it was put".into()) }
+        let stored = self.server.call(&self.signer.bare(Method::GET, &format!("/bench-objects/{bytes}/0/0")))?;
+        if stored.len() == bytes && stored.starts_with(&body) {
+            return Ok(measured);
+        }
+        Err("an object is not as it was put".into())
     }
 
     /// Every client reads the same few objects in turn.
@@ -316,12 +320,10 @@ impl Bench<'_> {
         let sha256 = hex(&Sha256::digest(&body));
         let path = |key: usize| format!("/bench-objects/read/{bytes}/{key}");
         for key in 0..KEYS {
-            self.server.call(&self.signer.object(Method::PUT, &path(key), &body, &sha256))?;
+            self.server.call(&self.signer.object(Method::PUT, &path(key), &body, Bytes::new(), &sha256))?;
         }
-        let nothing = hex(&Sha256::digest(b""));
-        let requests: Vec<Request> =
-            (0..KEYS).map(|key| self.signer.object(Method::GET, &path(key), &Bytes::new(), &nothing)).collect();
-        let (measured, _) = self.measured(clients, if bytes == LARGE_BYTES { "MiB" } else { "KiB" }, |client| {
+        let requests: Vec<Request> = (0..KEYS).map(|key| self.signer.bare(Method::GET, &path(key))).collect();
+        let (measured, _) = self.measured(clients, unit_of(bytes), |client| {
             let (requests, body) = (requests.clone(), body.clone());
             let (mut turn, mut compared) = (client, false);
             async move |connection: &mut Connection| {
@@ -443,6 +445,10 @@ fn deletion(signer: &Signer, url: &str, received: &[Value], single: bool) -> Req
     );
     let input = object! { "QueueUrl" => url, "Entries" => Value::array(entries.collect()) };
     signer.json("sqs", "AmazonSQS.DeleteMessageBatch", input.to_text())
+}
+
+fn unit_of(bytes: usize) -> &'static str {
+    if bytes == LARGE_BYTES { "MiB" } else { "KiB" }
 }
 
 /// MiB of a large object, KiB of a small one.
