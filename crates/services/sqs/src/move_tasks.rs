@@ -276,7 +276,7 @@ impl Shared {
         }
         let mut moved = 0;
         let mut failure = None;
-        for (target, messages) in by_target {
+        for (target, mut messages) in by_target {
             let target = match target.map(|target| self.catalogue.get(&target)) {
                 Some(Some(target)) if target.fifo == source.fifo => target,
                 Some(_) => {
@@ -288,16 +288,21 @@ impl Shared {
                     continue;
                 }
             };
-            let mut batch = Batch::default();
-            let counted = {
-                let mut task = active.task.lock().clone();
-                task.moved += messages.len() as u64;
-                task
+            let count = |messages: usize| {
+                let mut counted = active.task.lock().clone();
+                counted.moved += messages as u64;
+                let mut batch = Batch::default();
+                counted.put(&mut batch);
+                batch
             };
-            counted.put(&mut batch);
-            match self.transfer(source, &messages, &target, Arrival::Redriven, batch).await? {
+            let before: Vec<u64> = messages.iter().map(|message| message.sequence).collect();
+            let transferred = self.transfer(source, &mut messages, &target, Arrival::Redriven, count).await;
+            let is_left = |sequence: &u64| messages.iter().any(|message| message.sequence == *sequence);
+            // Deleted meanwhile.
+            gone.extend(before.into_iter().filter(|sequence| !is_left(sequence)));
+            match transferred? {
                 Transferred::All => {
-                    active.task.lock().moved = counted.moved;
+                    active.task.lock().moved += messages.len() as u64;
                     moved += messages.len();
                     gone.extend(messages.iter().map(|message| message.sequence));
                 }
