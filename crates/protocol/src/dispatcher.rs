@@ -31,6 +31,15 @@ pub trait Service: Send + Sync + 'static {
     fn resource_policy<'a>(&'a self, _resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
         Box::pin(std::future::ready(Ok(None)))
     }
+
+    /// The account that owns a resource whose ARN names none (a bucket's, an
+    /// object's); `None` where there is no such resource.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn resource_owner<'a>(&'a self, _resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
 /// Decides whether a call's principal may make it.
@@ -110,6 +119,17 @@ impl Dispatcher {
     pub async fn resource_policy(&self, service: &str, resource_arn: &str) -> Result<Option<Text>, Fault> {
         match self.wired.get().and_then(|wired| wired.services.get(service)) {
             Some(service) => service.resource_policy(resource_arn).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The account that owns a resource, of a service hosted here, whose ARN names none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resource_owner(&self, service: &str, resource_arn: &str) -> Result<Option<Text>, Fault> {
+        match self.wired.get().and_then(|wired| wired.services.get(service)) {
+            Some(service) => service.resource_owner(resource_arn).await,
             None => Ok(None),
         }
     }

@@ -238,7 +238,12 @@ impl Authorization {
         let caller = &effective.caller;
         let action = &*permission.action;
         let resource = self.whole_resource(call, &permission.resource).await;
-        let resource_account = account_of(&resource).unwrap_or(&call.account);
+        let owner = match action {
+            // A bucket is made in the caller's own account; that its name is taken, S3 says.
+            "s3:CreateBucket" => None,
+            _ => self.owner_of(&resource).await?,
+        };
+        let resource_account = owner.as_deref().unwrap_or(&call.account);
         if action == "iam:PassRole" && resource_account != &*call.account {
             let text = "Cross-account pass role is not allowed.".to_owned();
             let advice = "A service only gets roles of the account it works in.".to_owned();
@@ -284,6 +289,21 @@ impl Authorization {
         refused.refusal.findings = explain(&request, &policies);
         refused.refusal.context = context;
         Ok(Some(refused))
+    }
+
+    /// The account that a resource belongs to: its ARN's, or what its service says;
+    /// `None` for what belongs to nobody (yet).
+    ///
+    /// # Errors
+    /// The store does not answer.
+    async fn owner_of(&self, resource: &str) -> Result<Option<Text>, Fault> {
+        if let Some(account) = account_of(resource) {
+            return Ok(Some(account.into()));
+        }
+        match Arn::parse(resource) {
+            Some(arn) => self.dispatcher.resource_owner(&arn.service, resource).await,
+            None => Ok(None),
+        }
     }
 
     fn refused(

@@ -130,6 +130,16 @@ impl S3 {
         Ok(policy.and_then(|policy| policy["Policy"].as_str().map(Text::from)))
     }
 
+    /// The account of the bucket that an ARN names, of itself or of an object in it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn owner_of(&self, resource_arn: &str) -> Result<Option<Text>, Fault> {
+        let Some(path) = resource_arn.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
+        let bucket = self.find_bucket(path.split('/').next().unwrap_or_default())?;
+        Ok(bucket.map(|bucket| bucket.value.account.into()))
+    }
+
     /// Answers the operations on settings; `None` for any other.
     pub(crate) async fn answer_settings(&self, call: &Call) -> Option<Outcome> {
         let input = &call.input;
