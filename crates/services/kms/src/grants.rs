@@ -219,11 +219,19 @@ impl Kms {
     pub(crate) async fn retire_grant(&self, call: &Call) -> Outcome {
         let input = &call.input;
         let (key_id, grant_id) = match input::text(input, "GrantToken")? {
+            // The permission is for one key: that the other is not meant must be sure.
+            Some(_) if !input["KeyId"].is_null() || !input["GrantId"].is_null() => {
+                return Err(Fault::validation("Specify either a GrantToken, or a KeyId and a GrantId, not both."));
+            }
             Some(token) => {
                 let invalid = || Fault::new("InvalidGrantTokenException", "The grant token is not valid.");
                 let token = STANDARD.decode(token).map_err(|_| invalid())?;
                 let token = String::from_utf8(token).map_err(|_| invalid())?;
                 let (key, grant) = token.split_once(' ').ok_or_else(invalid)?;
+                // The permission was asked for on the ARN in the token.
+                if !key.starts_with("arn:") {
+                    return Err(invalid());
+                }
                 (key.to_owned(), grant.to_owned())
             }
             None => (input::required(input, "KeyId")?.to_owned(), input::required(input, "GrantId")?.to_owned()),

@@ -295,6 +295,11 @@ async fn tags_policies_and_descriptions_change() {
     let retirable = object! { "RetiringPrincipal" => "arn:aws:iam::000000000000:role/retirer" };
     let listed = world.ok("ListRetirableGrants", retirable.clone()).await;
     assert_eq!(listed["Grants"].as_array().map(|list| list.len()), Some(1));
+    let both = key(object! { "GrantToken" => created["GrantToken"].clone() });
+    assert_eq!(world.fault("RetireGrant", both).await.code, "ValidationException");
+    let bare = crate::fixture::blob(&format!("{} x", arn.rsplit('/').next().expect("an id")));
+    let forged = object! { "GrantToken" => bare };
+    assert_eq!(world.fault("RetireGrant", forged).await.code, "InvalidGrantTokenException");
     world.ok("RetireGrant", object! { "GrantToken" => created["GrantToken"].clone() }).await;
     assert_eq!(world.ok("ListRetirableGrants", retirable).await["Grants"].to_text(), "[]");
     let revoke = key(object! { "GrantId" => created["GrantId"].clone() });
