@@ -310,6 +310,45 @@ async fn resources_have_their_say() {
     }
 }
 
+/// The conditions are those that KMS writes for a grant with `CreateGrant`.
+#[tokio::test]
+async fn a_grantee_grants_no_more_than_it_has() {
+    let operations = r#""ForAllValues:StringEquals": {"kms:GrantOperations": ["CreateGrant", "Decrypt"]}"#;
+    let subset = format!(r#"{{{operations}, "StringEquals": {{"windlass:GrantContext:a": "1"}}}}"#);
+    let exact = r#"{"ForAllValues:StringEquals": {"kms:GrantOperations": ["CreateGrant", "Decrypt"], "windlass:GrantContextExactKeys": ["a"]}, "StringEquals": {"windlass:GrantContextExact:a": "1"}}"#;
+    let any = format!("{{{operations}}}");
+    let none = "null";
+    for (condition, asked, constraints, allowed) in [
+        (&*any, "Decrypt", none, true),
+        (&any, "CreateGrant", none, true),
+        (&any, "Encrypt", none, false),
+        (&subset, "Decrypt", none, false),
+        (&subset, "Encrypt", r#"{"EncryptionContextSubset": {"a": "1"}}"#, false),
+        (&subset, "Decrypt", r#"{"EncryptionContextSubset": {"a": "1", "b": "2"}}"#, true),
+        (&subset, "Decrypt", r#"{"EncryptionContextSubset": {"a": "2"}}"#, false),
+        (&subset, "Decrypt", r#"{"EncryptionContextEquals": {"a": "1"}}"#, true),
+        (exact, "Decrypt", r#"{"EncryptionContextEquals": {"a": "1"}}"#, true),
+        (exact, "Decrypt", r#"{"EncryptionContextSubset": {"a": "1"}}"#, false),
+        (exact, "Decrypt", r#"{"EncryptionContextEquals": {"a": "1", "b": "2"}}"#, false),
+        (exact, "Decrypt", none, false),
+    ] {
+        let ada = format!("arn:aws:iam::{ACCOUNT}:user/ada");
+        let policy = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {{"AWS": "{ada}"}}, "Action": "kms:CreateGrant", "Resource": "*", "Condition": {condition}}}}}"#
+        );
+        let world = World::with(&[("kms", &policy)], AuthorizationMode::Enforced);
+        world.user_with("ada", None).await;
+        let input = object! {
+            "KeyId" => "k1",
+            "GranteePrincipal" => &ada,
+            "Operations" => Value::array(vec![asked.into()]),
+            "Constraints" => parse(constraints).expect("constraints"),
+        };
+        let said = world.refusal(call(&ada, Some("AKIAX"), "kms", "CreateGrant", input)).await;
+        assert_eq!(said.is_empty(), allowed, "{condition} {asked} {constraints}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn buckets_belong_to_an_account() {
     let all = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
