@@ -1,9 +1,9 @@
 # make run    build, start the server with a working example, and say where to look
 # make test   every test: Rust, then the real server driven by real clients
 # make check  format, lints, licences
-# make bench  the table of docs/performance.md
+# make bench  the tables of docs/performance.md, beside the servers that make bench-peers installs
 
-.PHONY: run test check bench build
+.PHONY: run test check bench bench-peers build
 
 export CARGO_TERM_COLOR ?= auto
 
@@ -26,3 +26,11 @@ check:
 
 bench:
 	cargo bench --locked -p windlass --bench server
+
+PEERS = $(or $(CARGO_TARGET_DIR),target)/peers
+
+bench-peers:
+	python3 -m venv $(PEERS)/ministack
+	$(PEERS)/ministack/bin/pip install --quiet ministack==1.5.33
+	python3 -m venv $(PEERS)/moto
+	$(PEERS)/moto/bin/pip install --quiet 'moto[server,s3,sqs,sns]==5.2.5'

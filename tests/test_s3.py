@@ -238,6 +238,53 @@ def test_what_is_configured_comes_back(s3, bucket):
     assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == tags
 
 
+ACCOUNTS = """
+[[credentials]]
+access_key_id = "OWNER"
+secret_access_key = "owner-owner-owner"
+account_id = "111111111111"
+
+[[credentials]]
+access_key_id = "OTHER"
+secret_access_key = "other-other-other"
+account_id = "222222222222"
+"""
+
+
+def test_a_bucket_is_its_owners(make_server):
+    server = make_server(config=ACCOUNTS).start()
+    owner = client("s3", server.endpoint, "OWNER", "owner-owner-owner")
+    other = client("s3", server.endpoint, "OTHER", "other-other-other")
+    owner.create_bucket(Bucket="bucket")
+    owner.put_object(Bucket="bucket", Key="open/key", Body=b"x")
+    calls = [
+        lambda: other.get_object(Bucket="bucket", Key="open/key"),
+        lambda: other.put_object(Bucket="bucket", Key="open/key", Body=b"y"),
+        lambda: other.list_objects_v2(Bucket="bucket"),
+        lambda: other.delete_bucket(Bucket="bucket"),
+        lambda: other.copy_object(Bucket="others", Key="copy", CopySource="bucket/open/key"),
+    ]
+    other.create_bucket(Bucket="others")
+    for call in calls:
+        with pytest.raises(ClientError) as error:
+            call()
+        assert code(error) == ("AccessDenied", 403)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::bucket/open/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    owner.put_bucket_policy(Bucket="bucket", Policy=policy)
+    assert content(other, "bucket", "open/key") == b"x"
+    other.copy_object(Bucket="others", Key="copy", CopySource="bucket/open/key")
+    with pytest.raises(ClientError) as error:
+        other.put_object(Bucket="bucket", Key="open/key", Body=b"y")
+    assert code(error) == ("AccessDenied", 403)
+    assert [bucket["Name"] for bucket in other.list_buckets()["Buckets"]] == ["others"]
+
+
 def test_notifications_reach_a_queue(server, s3, bucket):
     sqs = client("sqs", server.endpoint)
     url = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]

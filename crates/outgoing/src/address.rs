@@ -51,6 +51,8 @@ fn kind_of_v6(address: Ipv6Addr) -> Kind {
         first if first & 0xffc0 == 0xfe80 => Kind::LinkLocal,
         // Unique local, and the site-local range it replaced.
         first if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfec0 => Kind::Private,
+        // Translation of a network's own, whose layout cannot be known.
+        0x0064 if segments[1] == 0xff9b => Kind::Special,
         // Discard, documentation, Teredo and ORCHID, multicast.
         0x0100 if segments[1..4] == [0, 0, 0] => Kind::Special,
         0x2001 if segments[1] == 0x0db8 || segments[1] < 0x0200 => Kind::Special,
@@ -70,7 +72,7 @@ fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match (a, b, c, d, e, f) {
         (0, 0, 0, 0, 0, 0xffff) | (0, 0, 0, 0, 0xffff, 0) => v4(g, h),
         (0, 0, 0, 0, 0, 0) if g != 0 => v4(g, h),
-        (0x0064, 0xff9b, 0, 0, 0, 0) | (0x0064, 0xff9b, 1, ..) => v4(g, h),
+        (0x0064, 0xff9b, 0, 0, 0, 0) => v4(g, h),
         (0x2002, high, low, ..) => v4(high, low),
         _ => None,
     }

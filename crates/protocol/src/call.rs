@@ -1,4 +1,4 @@
-use windlass_value::{Text, Timestamp, Value};
+use windlass_value::{Arn, Text, Timestamp, Value};
 
 use crate::body::Body;
 
@@ -20,6 +20,34 @@ pub struct Principal {
     pub account: Text,
     /// The access key that signed the request; `None` for calls from inside.
     pub access_key_id: Option<Text>,
+}
+
+impl Principal {
+    /// A service of ours that acts under a role that somebody named. Only the ARN of
+    /// an IAM role is one; whatever else was named is nobody, and may do nothing.
+    pub fn under_role(role_arn: &str, own_account: &str) -> Principal {
+        let role = Arn::parse(role_arn).filter(|arn| {
+            const ACCOUNT_DIGITS: usize = 12;
+            let account = arn.account.len() == ACCOUNT_DIGITS && arn.account.bytes().all(|byte| byte.is_ascii_digit());
+            let name = arn.resource.strip_prefix("role/").unwrap_or_default();
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&byte);
+            arn.service == "iam" && arn.region.is_empty() && account && !name.is_empty() && name.bytes().all(plain)
+        });
+        match role {
+            Some(arn) => Principal { arn: role_arn.into(), account: arn.account.into(), access_key_id: None },
+            None => Principal {
+                arn: format!("arn:aws:iam::{own_account}:no-role/{role_arn}").into(),
+                account: own_account.into(),
+                access_key_id: None,
+            },
+        }
+    }
+
+    /// Whether this is the server itself, on whose behalf no policy speaks: the
+    /// account's root without a key, which nobody outside can be.
+    pub fn is_server(&self) -> bool {
+        self.access_key_id.is_none() && *self.arn == *format!("arn:aws:iam::{}:root", self.account)
+    }
 }
 
 /// One AWS API call: from the wire, or from one of our services to another.
@@ -71,5 +99,44 @@ pub struct Reply {
 impl From<Value> for Reply {
     fn from(output: Value) -> Reply {
         Reply { output, body: Body::empty() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_roles_arn_is_a_role() {
+        const ACCOUNT: &str = "123456789012";
+        let role = Principal::under_role("arn:aws:iam::210987654321:role/path/name", ACCOUNT);
+        assert_eq!((&*role.arn, &*role.account), ("arn:aws:iam::210987654321:role/path/name", "210987654321"));
+        for named in [
+            "arn:aws:iam::123456789012:root",
+            "arn:aws:iam::123456789012:role/x:root",
+            "arn:aws:iam::123456789012:user/admin",
+            "arn:aws:sts::123456789012:assumed-role/admin/x",
+            "arn:aws:x::123456789012:y:root",
+            "arn:aws:iam::1:role/x",
+            "lambda.amazonaws.com",
+            "",
+        ] {
+            let nobody = Principal::under_role(named, ACCOUNT);
+            assert!(nobody.arn.starts_with("arn:aws:iam::123456789012:no-role/"), "{named}");
+            assert!(!nobody.is_server(), "{named}");
+        }
+    }
+
+    #[test]
+    fn only_the_accounts_root_without_a_key_is_the_server() {
+        let principal = |arn: &str, key: Option<&str>| Principal {
+            arn: arn.into(),
+            account: "123456789012".into(),
+            access_key_id: key.map(Text::from),
+        };
+        assert!(principal("arn:aws:iam::123456789012:root", None).is_server());
+        assert!(!principal("arn:aws:iam::123456789012:root", Some("AKIA")).is_server());
+        assert!(!principal("arn:aws:iam::210987654321:root", None).is_server());
+        assert!(!principal("arn:aws:iam::123456789012:no-role/x:root", None).is_server());
     }
 }

@@ -31,6 +31,15 @@ pub trait Service: Send + Sync + 'static {
     fn resource_policy<'a>(&'a self, _resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
         Box::pin(std::future::ready(Ok(None)))
     }
+
+    /// The account that owns a resource of this service whose ARN names none (a
+    /// bucket's, an object's); `None` where there is no such resource.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn resource_account<'a>(&'a self, _resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
 /// Decides whether a call's principal may make it.
@@ -90,6 +99,11 @@ impl Dispatcher {
         self.wired.set(Wired { services, authorizer, router }).is_ok()
     }
 
+    /// Whether calls are checked at all.
+    pub fn authorizes(&self) -> bool {
+        self.wired.get().is_some_and(|wired| wired.authorizer.is_some())
+    }
+
     /// Whether a service of that signing name is hosted here.
     pub fn hosts(&self, service: &str) -> bool {
         self.wired.get().is_some_and(|wired| wired.services.contains_key(service))
@@ -110,6 +124,17 @@ impl Dispatcher {
     pub async fn resource_policy(&self, service: &str, resource_arn: &str) -> Result<Option<Text>, Fault> {
         match self.wired.get().and_then(|wired| wired.services.get(service)) {
             Some(service) => service.resource_policy(resource_arn).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The account that owns a resource whose ARN names none, of a service hosted here.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resource_account(&self, service: &str, resource_arn: &str) -> Result<Option<Text>, Fault> {
+        match self.wired.get().and_then(|wired| wired.services.get(service)) {
+            Some(service) => service.resource_account(resource_arn).await,
             None => Ok(None),
         }
     }

@@ -288,7 +288,7 @@ async fn perform(front: &Arc<Front>, call: Call, share: BodyShare) -> Outcome {
         return Err(unavailable(reason));
     }
     let polls = LONG_POLLS.contains(&(&*call.service, &*call.operation));
-    let detaches = !is_read(&call.operation);
+    let detaches = !polls && !is_read(&call.operation);
     let dispatcher = front.dispatcher.clone();
     let call = ToTheEnd::new(
         async move {

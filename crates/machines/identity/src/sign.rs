@@ -73,7 +73,7 @@ pub fn sign(
 }
 
 /// Puts a signature into the request's URL, valid for `expires_seconds` (at most
-/// [`EXPIRES_SECONDS_MAX`]). Only the host is under it; the body is empty, or unsigned for S3.
+/// [`EXPIRES_SECONDS_MAX`]). The host and the `x-amz-` headers are under it; the body is empty, or unsigned for S3.
 ///
 /// # Errors
 /// As [`sign`]; a life out of bounds.
@@ -106,13 +106,18 @@ pub fn presign(
     add("X-Amz-Credential", &credential);
     add("X-Amz-Date", &date);
     add("X-Amz-Expires", &expires_seconds.to_string());
-    add("X-Amz-SignedHeaders", "host");
+    // What S3 acts on must be under the signature.
+    let amz = parts.headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
+    let mut signed_headers: Vec<String> = std::iter::once("host").chain(amz).map(str::to_owned).collect();
+    signed_headers.sort();
+    signed_headers.dedup();
+    add("X-Amz-SignedHeaders", &signed_headers.join(";"));
     if let Some(token) = &credentials.session_token {
         add("X-Amz-Security-Token", token);
     }
     set_query(parts, &query)?;
     let hash = if service == "s3" { UNSIGNED_PAYLOAD.to_owned() } else { sha256_hex(b"") };
-    let canonical = canonical::request(parts, service, &["host".to_owned()], &hash);
+    let canonical = canonical::request(parts, service, &signed_headers, &hash);
     let key = keys.key(&credentials.secret_access_key, scope_date, region, service);
     let signature = signature(&key, &date, scope_date, region, service, &canonical);
     set_query(parts, &format!("{query}&X-Amz-Signature={signature}"))

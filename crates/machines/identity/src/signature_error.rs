@@ -36,6 +36,14 @@ impl SignatureError {
         SignatureError::new("ExpiredTokenException", "The security token included in the request is expired")
     }
 
+    /// A header that S3 acts on and that is not under the signature.
+    pub(crate) fn headers_not_signed(name: &str) -> SignatureError {
+        let mut error =
+            SignatureError::new("AccessDenied", "There were headers present in the request which were not signed");
+        error.explanation = Some(format!("{name} is not among the signed headers"));
+        error
+    }
+
     /// A presigned URL past its time, as S3 words it.
     pub(crate) fn request_expired() -> SignatureError {
         SignatureError::new("AccessDenied", "Request has expired")

@@ -75,6 +75,15 @@ pub fn verify(
             )));
         }
     }
+    // S3 acts on these headers, so whoever only holds a URL may not add any.
+    let is_unsigned = |name: &&http::HeaderName| {
+        name.as_str().starts_with("x-amz-") && !claim.signed_headers.iter().any(|signed| signed == name.as_str())
+    };
+    if claim.service == "s3"
+        && let Some(name) = parts.headers.keys().find(is_unsigned)
+    {
+        return Err(SignatureError::headers_not_signed(name.as_str()));
+    }
     if *credentials.access_key_id != *claim.access_key_id {
         return Err(SignatureError::unrecognized());
     }

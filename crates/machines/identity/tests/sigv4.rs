@@ -453,3 +453,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whoever_holds_a_presigned_url_may_add_nothing_that_s3_acts_on() {
+    let known = credentials(None);
+    let now = Timestamp(1_700_000_000_000);
+    let request = http::Request::put("/bucket/key").header("host", "localhost:4566").body(());
+    let mut parts = request.expect("a request").into_parts().0;
+    let keys = SigningKeys::new();
+    windlass_identity::presign(&mut parts, &known, "us-east-1", "s3", now, 60, &keys).expect("a URL");
+    let with = |name: &'static str| {
+        let mut parts = parts.clone();
+        parts.headers.insert(name, http::HeaderValue::from_static("/secret/file"));
+        check(&parts, b"", &known, now).map(|_| ()).map_err(|error| error.code)
+    };
+    assert_eq!(with("x-other"), Ok(()));
+    assert_eq!(with("x-amz-copy-source"), Err("AccessDenied"));
+    assert_eq!(with("x-amz-tagging"), Err("AccessDenied"));
+}

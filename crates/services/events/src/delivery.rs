@@ -193,11 +193,9 @@ impl Sender<'_> {
 /// Who calls: a target's role, or the service itself.
 pub(crate) fn principal(place: &Place, role_arn: Option<&str>) -> Principal {
     const SERVICE: &str = "events.amazonaws.com";
-    let role_account = role_arn.and_then(windlass_value::Arn::parse).map(|arn| arn.account);
-    Principal {
-        arn: role_arn.unwrap_or(SERVICE).into(),
-        account: role_account.map_or_else(|| place.account.clone(), Text::from),
-        access_key_id: None,
+    match role_arn {
+        Some(role_arn) => Principal::under_role(role_arn, &place.account),
+        None => Principal { arn: SERVICE.into(), account: place.account.clone(), access_key_id: None },
     }
 }
 

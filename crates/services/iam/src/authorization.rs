@@ -75,8 +75,12 @@ impl Authorization {
     async fn decide(&self, call: &Call) -> Result<(), Fault> {
         let principal = &call.principal;
         // What the server does on its own behalf has no key and acts as root.
-        if principal.access_key_id.is_none() && principal.arn.ends_with(":root") {
+        if principal.is_server() {
             return Ok(());
+        }
+        // A session has a key; its ARN alone proves nothing.
+        if principal.access_key_id.is_none() && principal.arn.contains(":sts:") {
+            return Err(fault(&call.service, format!("{} is no principal.", principal.arn)));
         }
         // Whoever follows a link of a notification shows its token; SNS looks at that.
         if principal.arn.is_empty() && LINKS.contains(&(&*call.service, &*call.operation)) {
@@ -238,7 +242,8 @@ impl Authorization {
         let caller = &effective.caller;
         let action = &*permission.action;
         let resource = self.whole_resource(call, &permission.resource).await;
-        let resource_account = account_of(&resource).unwrap_or(&call.account);
+        let owner = self.owner(&resource).await?;
+        let resource_account = owner.as_deref().unwrap_or(&call.account);
         if action == "iam:PassRole" && resource_account != &*call.account {
             let text = "Cross-account pass role is not allowed.".to_owned();
             let advice = "A service only gets roles of the account it works in.".to_owned();
@@ -412,6 +417,18 @@ impl Authorization {
     ///
     /// # Errors
     /// The store does not answer.
+    /// The account a resource belongs to: its ARN says, or its service knows. `None`:
+    /// nobody does, so it is the caller's own (one that is to be made, or `*`).
+    async fn owner(&self, resource: &str) -> Result<Option<Text>, Fault> {
+        if let Some(account) = account_of(resource) {
+            return Ok(Some(account.into()));
+        }
+        match Arn::parse(resource) {
+            Some(arn) => self.dispatcher.resource_account(&arn.service, resource).await,
+            None => Ok(None),
+        }
+    }
+
     async fn resource_policy(&self, action: &str, resource: &str) -> Result<Option<NamedPolicy>, Fault> {
         let Some(arn) = Arn::parse(resource) else { return Ok(None) };
         if action.starts_with("sts:") && arn.service == "iam" {

@@ -1,6 +1,6 @@
 use windlass_event_target::Request;
 use windlass_protocol::{Body, Call, Fault, Principal, Reply};
-use windlass_value::{Arn, Text};
+use windlass_value::Text;
 
 use crate::pipe::Pipe;
 use crate::pipes::Pipes;
@@ -10,7 +10,6 @@ use crate::random;
 /// may be made again.
 pub(crate) async fn call(pipes: &Pipes, pipe: &Pipe, request: Request, key: Option<String>) -> Result<Reply, Fault> {
     let role_arn = pipe.record.role_arn.as_str();
-    let account = Arn::parse(role_arn).map_or_else(|| pipe.record.place.account.clone(), |arn| arn.account.into());
     let call = Call {
         account: request.account.into(),
         region: request.region.into(),
@@ -18,7 +17,7 @@ pub(crate) async fn call(pipes: &Pipes, pipe: &Pipe, request: Request, key: Opti
         operation: request.operation.into(),
         input: request.input,
         body: request.body.map_or_else(Body::empty, |body| Body::from(body.to_string())),
-        principal: Principal { arn: role_arn.into(), account, access_key_id: None },
+        principal: Principal::under_role(role_arn, &pipe.record.place.account),
         source_arn: Some(pipe.arn.as_str().into()),
         deadline: None,
         cancellation_id: None,

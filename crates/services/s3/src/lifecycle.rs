@@ -370,9 +370,17 @@ impl S3 {
             };
             change.batch.expect_version(&BUCKETS, bucket_key(&bucket.name), found.version);
             let bucket = found.value;
-            let current = self.current(&bucket, key)?.map(|current| current.value);
+            let current = self.current_for_change(change, &bucket, key)?;
             if is_current && current.as_ref().is_none_or(|current| current.sequence != seen.sequence) {
                 return Ok(Value::Null);
+            }
+            if !is_current {
+                // The name may be another's by now: in a bucket whose versioning is
+                // suspended, a new current object is the null version.
+                let placed = self.version(&bucket, key, seen.version_text())?;
+                if placed.is_none_or(|placed| placed.is_current || placed.found.value.sequence != seen.sequence) {
+                    return Ok(Value::Null);
+                }
             }
             let hides = is_current && !seen.marker && bucket.versioning.is_some();
             // A version goes by its name; a current object is hidden where versions are kept.

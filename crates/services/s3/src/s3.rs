@@ -142,6 +142,10 @@ impl Service for S3 {
     fn resource_policy<'a>(&'a self, resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
         Box::pin(std::future::ready(self.policy_of(resource_arn)))
     }
+
+    fn resource_account<'a>(&'a self, resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
+        Box::pin(std::future::ready(self.owner_of(resource_arn)))
+    }
 }
 
 /// An answer without members.

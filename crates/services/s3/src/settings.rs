@@ -10,7 +10,7 @@ use crate::encryption;
 use crate::faults;
 use crate::input;
 use crate::s3::S3;
-use crate::stored;
+use crate::stored::{self, Versioned};
 use crate::tables::SETTINGS;
 use crate::tagging;
 
@@ -118,14 +118,26 @@ impl S3 {
         altered.await.map(Reply::from)
     }
 
+    /// The bucket of an ARN: a bucket's, or an object's.
+    fn bucket_of(&self, resource_arn: &str) -> Result<Option<Versioned<Bucket>>, Fault> {
+        let Some(path) = resource_arn.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
+        self.find_bucket(path.split('/').next().unwrap_or_default())
+    }
+
+    /// The account of a bucket, or of the bucket of an object, by its ARN.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn owner_of(&self, resource_arn: &str) -> Result<Option<Text>, Fault> {
+        Ok(self.bucket_of(resource_arn)?.map(|bucket| bucket.value.account.into()))
+    }
+
     /// The policy of a bucket, or of the bucket of an object, by its ARN.
     ///
     /// # Errors
     /// The store cannot be read.
     pub(crate) fn policy_of(&self, resource_arn: &str) -> Result<Option<Text>, Fault> {
-        let Some(path) = resource_arn.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
-        let name = path.split('/').next().unwrap_or_default();
-        let Some(bucket) = self.find_bucket(name)? else { return Ok(None) };
+        let Some(bucket) = self.bucket_of(resource_arn)? else { return Ok(None) };
         let policy = self.setting(&bucket.value, POLICY)?;
         Ok(policy.and_then(|policy| policy["Policy"].as_str().map(Text::from)))
     }

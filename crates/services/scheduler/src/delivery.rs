@@ -6,7 +6,7 @@ use windlass_event_target::{DeadLetter, Destination, Exhausted, Failure, Request
 use windlass_outbox::{BoxFuture, Deliver, Delivery, Entry, Verdict};
 use windlass_protocol::{Body, Call, Fault, Principal, Reply};
 use windlass_store::Batch;
-use windlass_value::{Arn, Text, Timestamp};
+use windlass_value::{Text, Timestamp};
 
 use crate::context;
 use crate::fire;
@@ -126,7 +126,6 @@ async fn call(
     schedule_arn: &str,
     idempotency_key: &str,
 ) -> Result<Reply, Fault> {
-    let account = Arn::parse(role_arn).map_or_else(|| place.account.clone(), |arn| arn.account.into());
     let call = Call {
         account: request.account.into(),
         region: request.region.into(),
@@ -134,7 +133,7 @@ async fn call(
         operation: request.operation.into(),
         input: request.input,
         body: request.body.map_or_else(Body::empty, |body| Body::from(body.to_string())),
-        principal: Principal { arn: role_arn.into(), account, access_key_id: None },
+        principal: Principal::under_role(role_arn, &place.account),
         source_arn: Some(schedule_arn.into()),
         deadline: None,
         cancellation_id: None,

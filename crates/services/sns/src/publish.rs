@@ -139,14 +139,16 @@ impl Shared {
                 Err(error) => {
                     self.outboxes.refused(&sending.added);
                     sending.counted.iter().for_each(|id| self.in_flight.withdraw(id));
+                    // Whatever the error: numbers that are not reserved would come again
+                    // after a restart.
+                    if topic.is_fifo() {
+                        self.fifo.counter(topic)?.lock().refused();
+                    }
                     if !matches!(error, CommitError::Expectation { .. }) {
                         return Err(faults::of_commit(&error));
                     }
                     if let Some(first) = self.first_answer(call)? {
                         return Ok(first);
-                    }
-                    if topic.is_fifo() {
-                        self.fifo.counter(topic)?.lock().refused();
                     }
                 }
             }

@@ -248,7 +248,7 @@ impl Shared {
         if sequences.is_empty() {
             return Ok(Round::Nothing);
         }
-        let mut gone = sequences.clone();
+        let mut gone = Vec::new();
         let round = self.move_those(active, &task, &source, &sequences, &mut gone).await;
         let left: Vec<u64> = sequences.into_iter().filter(|sequence| !gone.contains(sequence)).collect();
         source.forget(&gone);
@@ -256,7 +256,7 @@ impl Shared {
         round
     }
 
-    /// Leaves in `gone` those of the sequences that are not in the source any more.
+    /// Adds to `gone` those of the sequences that are not in the source any more.
     async fn move_those(
         &self,
         active: &ActiveTask,
@@ -265,16 +265,9 @@ impl Shared {
         sequences: &[u64],
         gone: &mut Vec<u64>,
     ) -> Result<Round, Fault> {
-        let stay = |gone: &mut Vec<u64>, messages: &[Leaving]| {
-            gone.retain(|sequence| !messages.iter().any(|message| message.sequence == *sequence));
-        };
-        let messages = match self.read_leaving(source, sequences) {
-            Ok(messages) => messages,
-            Err(fault) => {
-                gone.clear();
-                return Err(fault);
-            }
-        };
+        let messages = self.read_leaving(source, sequences)?;
+        let is_found = |sequence: &u64| messages.iter().any(|message| message.sequence == *sequence);
+        gone.extend(sequences.iter().copied().filter(|sequence| !is_found(sequence)));
         let mut by_target: HashMap<Option<QueueName>, Vec<Leaving>> = HashMap::new();
         for message in messages {
             let origin = || message.content.source_arn.as_deref().and_then(QueueName::of_arn);
@@ -283,40 +276,37 @@ impl Shared {
         }
         let mut moved = 0;
         let mut failure = None;
-        for (target, messages) in by_target {
+        for (target, mut messages) in by_target {
             let target = match target.map(|target| self.catalogue.get(&target)) {
                 Some(Some(target)) if target.fifo == source.fifo => target,
                 Some(_) => {
-                    stay(gone, &messages);
                     failure = Some(DESTINATION_GONE);
                     continue;
                 }
                 None => {
-                    stay(gone, &messages);
                     failure = Some(NO_MESSAGE_SOURCE);
                     continue;
                 }
             };
-            let mut batch = Batch::default();
-            let counted = {
-                let mut task = active.task.lock().clone();
-                task.moved += messages.len() as u64;
-                task
+            let count = |messages: usize| {
+                let mut counted = active.task.lock().clone();
+                counted.moved += messages as u64;
+                let mut batch = Batch::default();
+                counted.put(&mut batch);
+                batch
             };
-            counted.put(&mut batch);
-            match self.transfer(source, &messages, &target, Arrival::Redriven, batch).await {
-                Ok(Transferred::All) => {
-                    active.task.lock().moved = counted.moved;
+            let before: Vec<u64> = messages.iter().map(|message| message.sequence).collect();
+            let transferred = self.transfer(source, &mut messages, &target, Arrival::Redriven, count).await;
+            let is_left = |sequence: &u64| messages.iter().any(|message| message.sequence == *sequence);
+            // Deleted meanwhile.
+            gone.extend(before.into_iter().filter(|sequence| !is_left(sequence)));
+            match transferred? {
+                Transferred::All => {
+                    active.task.lock().moved += messages.len() as u64;
                     moved += messages.len();
+                    gone.extend(messages.iter().map(|message| message.sequence));
                 }
-                Ok(Transferred::TargetGone) => {
-                    stay(gone, &messages);
-                    failure = Some(DESTINATION_GONE);
-                }
-                Err(fault) => {
-                    stay(gone, &messages);
-                    return Err(fault);
-                }
+                Transferred::TargetGone => failure = Some(DESTINATION_GONE),
             }
         }
         Ok(failure.map_or(Round::Moved(moved), Round::Failed))

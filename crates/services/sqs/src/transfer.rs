@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use windlass_protocol::Fault;
-use windlass_store::Batch;
+use windlass_store::{Batch, CommitError};
 
 use crate::backlog::Entry;
 use crate::content::Content;
@@ -19,6 +20,9 @@ pub(crate) struct Leaving {
     pub(crate) sequence: u64,
     pub(crate) entry: Entry,
     pub(crate) content: Content,
+    /// Of the content's row, which is written once: a message that is received or
+    /// has its timeout changed keeps it.
+    version: u64,
 }
 
 /// How a message arrives.
@@ -49,15 +53,22 @@ impl Shared {
         sequences: Vec<u64>,
         target: &Arc<Queue>,
     ) -> Result<(), Fault> {
-        let moved = match self.read_leaving(queue, &sequences) {
-            Ok(messages) => self.transfer(queue, &messages, target, Arrival::DeadLetter, Batch::default()).await,
-            Err(fault) => Err(fault),
+        let mut messages = match self.read_leaving(queue, &sequences) {
+            Ok(messages) => messages,
+            Err(fault) => {
+                queue.restore(&sequences, self.now_ms());
+                return Err(fault);
+            }
         };
-        match moved {
-            // Also those that were not found: a purge has removed them.
-            Ok(Transferred::All) => queue.forget(&sequences),
-            Ok(Transferred::TargetGone) | Err(_) => queue.restore(&sequences, self.now_ms()),
+        let moved = self.transfer(queue, &mut messages, target, Arrival::DeadLetter, |_| Batch::default()).await;
+        if matches!(moved, Ok(Transferred::All)) {
+            messages.clear();
         }
+        // Those that were not found were deleted or purged meanwhile.
+        let (left, gone): (Vec<u64>, Vec<u64>) =
+            sequences.into_iter().partition(|sequence| messages.iter().any(|message| message.sequence == *sequence));
+        queue.forget(&gone);
+        queue.restore(&left, self.now_ms());
         moved.map(|_| ())
     }
 
@@ -71,30 +82,74 @@ impl Shared {
             let entry = queue.state.lock().backlog.get(sequence).cloned();
             let row = self.store.get(&CONTENTS, &queue.key(sequence)).map_err(|error| of_store(&error))?;
             if let (Some(entry), Some(row)) = (entry, row) {
-                messages.push(Leaving { sequence, entry, content: Content::decode(&row.value)? });
+                messages.push(Leaving { sequence, entry, content: Content::decode(&row.value)?, version: row.version });
             }
         }
         Ok(messages)
     }
 
-    /// Moves messages to a queue, in one commit with further changes. The caller
-    /// forgets or restores them in the queue they leave.
+    /// Moves messages to a queue, in one commit with further changes, which are asked
+    /// for by how many messages move. Takes those out of `messages` that are deleted
+    /// meanwhile. The caller forgets or restores the messages in the queue they leave.
     ///
     /// # Errors
     /// The store cannot be written; nothing was moved.
     pub(crate) async fn transfer(
         &self,
         queue: &Queue,
-        messages: &[Leaving],
+        messages: &mut Vec<Leaving>,
         target: &Arc<Queue>,
         arrival: Arrival,
-        mut batch: Batch,
+        further: impl Fn(usize) -> Batch + Send,
     ) -> Result<Transferred, Fault> {
+        while !messages.is_empty() {
+            let mut batch = further(messages.len());
+            let expected = batch.expect.len();
+            for message in messages.iter() {
+                // A delete that was answered must not be undone by the move.
+                batch.expect_version(&CONTENTS, queue.key(message.sequence), message.version);
+                queue.delete_rows(&mut batch, message.sequence);
+            }
+            let arriving = self.arriving(queue, messages, target, arrival)?;
+            let mut placed = Vec::with_capacity(arriving.len());
+            let commit = {
+                let mut state = target.state.lock();
+                if state.closing {
+                    return Ok(Transferred::TargetGone);
+                }
+                for (entry, content) in arriving {
+                    placed.push(target.place(&mut state, &mut batch, entry, content));
+                }
+                self.store.commit(batch)
+            };
+            let committed = commit.await;
+            target.settle(&placed, committed.is_ok(), self.now_ms());
+            match committed {
+                Ok(()) => {
+                    self.timekeeper.watch_again(target);
+                    break;
+                }
+                // Each try has one fewer.
+                Err(CommitError::Expectation { index }) if (expected..expected + messages.len()).contains(&index) => {
+                    messages.remove(index - expected);
+                }
+                Err(error) => return Err(of_commit(&error)),
+            }
+        }
+        Ok(Transferred::All)
+    }
+
+    /// The messages as the target gets them.
+    fn arriving(
+        &self,
+        queue: &Queue,
+        messages: &[Leaving],
+        target: &Queue,
+        arrival: Arrival,
+    ) -> Result<Vec<(Entry, Bytes)>, Fault> {
         let settings = target.record().settings.clone();
         let now_ms = self.now_ms();
-        let mut arriving = Vec::with_capacity(messages.len());
-        for Leaving { sequence, entry, content } in messages {
-            queue.delete_rows(&mut batch, *sequence);
+        let arrive = |Leaving { entry, content, .. }: &Leaving| {
             let mut content = content.clone();
             let group = content.group.clone().filter(|_| target.fifo);
             let mut arrived = Entry::new(now_ms, now_ms, group);
@@ -112,23 +167,8 @@ impl Shared {
                     arrived.visible_ms = now_ms + settings.delay_ms;
                 }
             }
-            arriving.push((arrived, content.encode()));
-        }
-        let mut placed = Vec::with_capacity(arriving.len());
-        let commit = {
-            let mut state = target.state.lock();
-            if state.closing {
-                return Ok(Transferred::TargetGone);
-            }
-            for (entry, content) in arriving {
-                placed.push(target.place(&mut state, &mut batch, entry, content));
-            }
-            self.store.commit(batch)
+            Ok((arrived, content.encode()))
         };
-        let committed = commit.await;
-        target.settle(&placed, committed.is_ok(), self.now_ms());
-        committed.map_err(|error| of_commit(&error))?;
-        self.timekeeper.watch_again(target);
-        Ok(Transferred::All)
+        messages.iter().map(arrive).collect()
     }
 }

@@ -119,13 +119,18 @@ impl BackendRule {
     }
 }
 
-/// The ARNs of the resources a call is about: those its permissions are about, and
+/// The ARNs of the resources a call is about: those its permissions are about, else
 /// those its input names.
 fn resource_arns(call: &Call) -> Vec<Text> {
-    let needed = permissions(call).unwrap_or_default().into_iter().map(|permission| permission.resource);
-    let Value::Object(members) = &call.input else { return needed.collect() };
+    // Where it is known what an operation is about, only that counts: other members
+    // are the caller's to fill.
+    if windlass_protocol::has_permission_row(&call.service, &call.operation) {
+        let needed = permissions(call).unwrap_or_default().into_iter();
+        return needed.map(|permission| permission.resource).collect();
+    }
+    let Value::Object(members) = &call.input else { return Vec::new() };
     let named = members.iter().filter_map(|(_, value)| value.as_str()).filter(|text| text.starts_with("arn:"));
-    needed.chain(named.map(Text::from)).collect()
+    named.map(Text::from).collect()
 }
 
 /// `*` stands for any text.

@@ -28,8 +28,8 @@ const INTERRUPTED_EXIT_CODE: i32 = 130;
 const AFTER_HELP: &str = r#"MODES
   open   Without access keys the server listens on loopback only and believes every
          program of this machine: any access key will do, but there must be one.
-  keys   With access keys every request's signature is checked. Any address but
-         loopback needs this, and TLS.
+  keys   With access keys every request's signature is checked, and policies say
+         what each caller may. Any address but loopback needs this, and TLS.
 
 CONFIGURATION
   A flag wins over the environment, that over the file, that over the default.
@@ -46,6 +46,14 @@ CONFIGURATION
     log_format = "auto"            # WINDLASS_LOG_FORMAT: json, human; auto asks stdout
     access_log = true              # WINDLASS_ACCESS_LOG, one line a request
     metrics_public = false         # WINDLASS_METRICS_PUBLIC, to other machines too
+    master_key_file = "master.key" # WINDLASS_MASTER_KEY[_FILE]; made in the data folder
+                                   #   if absent. Keep a copy: it seals every secret
+
+    [executions]
+    aws_limits = false             # WINDLASS_EXECUTIONS_AWS_LIMITS, 25,000 events
+    retention_days = 90            # WINDLASS_EXECUTIONS_RETENTION_DAYS
+    retention_bytes = 0            # WINDLASS_EXECUTIONS_RETENTION_BYTES, 0: no bound
+    disk_free_bytes_min = 268435456     # WINDLASS_DISK_FREE_BYTES_MIN
 
     [lambda]
     concurrency_max = 64           # WINDLASS_LAMBDA_CONCURRENCY_MAX, invocations at once
@@ -61,10 +69,40 @@ CONFIGURATION
     account_id = "000000000000"
     user = "alice"                 # absent: the account's root
 
+    [authorization]
+    mode = "enforced"              # WINDLASS_AUTHORIZATION_MODE: enforced, logged
+
+    [[backend]]                    # who answers what is not hosted here
+    service = "dynamodb"           # "*": every service that is not hosted
+    kind = "endpoint"              # embedded, endpoint, http, mock
+    url = "http://127.0.0.1:8000"  # absent: AWS itself; it needs an access key
+    operations = ["GetItem"]       # optional; resource = "arn:…*" too
+
+    [[webhook]]                    # POST /_start/orders starts this machine
+    name = "orders"
+    state_machine = "arn:aws:states:us-east-1:000000000000:stateMachine:orders"
+    secret_file = "hook-secret"    # or secret_env, secret; role_arn is optional
+
+    [outgoing]                     # what addresses that users name may be
+    allow = ["hooks.internal:8443", "10.1.0.0/16"]
+    ca_file = "corporate-ca.pem"   # beside the certificates the machine trusts
+    plain_http = false             # http:// in HTTP tasks
+    timeout_ms = 60000
+    response_bytes_max = 262145
+
+    [smtp]                         # for SNS subscriptions by e-mail
+    host = "mail.example"
+    from = "windlass@example.com"
+    security = "starttls"          # tls, none
+    user = "windlass"              # optional, with password_file, password_env, password
+    password_file = "smtp-password"
+
 ENDPOINTS
   /_windlass/health    200 while the process lives
   /_windlass/ready     200 when calls are taken, else 503 and why
   /_windlass/metrics   Prometheus text
+  /_windlass/refusals  why calls were refused: windlass explain-access
+  /_start/NAME         POST starts a workflow, by webhook; in open mode by name
 
 SIGNALS
   The first SIGINT or SIGTERM lets running calls finish (drain_ms), then stops.

@@ -82,6 +82,42 @@ async fn versions_expire() {
 }
 
 #[tokio::test]
+async fn a_new_null_version_does_not_expire_for_the_one_before() {
+    let world = World::new();
+    world.bucket("bucket").await;
+    rules(&world, r#"{"Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}"#).await;
+    for status in ["", "Enabled", "Suspended"] {
+        if !status.is_empty() {
+            let input = format!(r#"{{"Bucket": "bucket", "VersioningConfiguration": {{"Status": "{status}"}}}}"#);
+            world.ok("PutBucketVersioning", &input).await;
+        }
+        if status != "Suspended" {
+            world.put("bucket", "a", b"old").await;
+            world.put("bucket", "b", b"old").await;
+        }
+    }
+    world.later(3 * DAY_MS);
+    let held = async |count: usize| {
+        while world.faults.unsynced() < count {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    world.faults.pause_syncs();
+    let s3 = world.s3.clone();
+    let applied = tokio::spawn(async move { s3.apply_lifecycle().await });
+    // The first key's version is being removed, the second's has been read.
+    held(1).await;
+    let (applied, _, ()) = tokio::join!(applied, world.put("bucket", "b", b"new"), async {
+        held(2).await;
+        world.faults.release_syncs();
+    });
+    applied.expect("a task").expect("applied");
+    assert_eq!(world.content("bucket", "b").await.expect("there"), b"new");
+    // Each key's current version, and the one that the new object superseded.
+    assert_eq!(versions(&world).await, (3, 0));
+}
+
+#[tokio::test]
 async fn uploads_that_nobody_completes_end() {
     let world = World::new();
     world.bucket("bucket").await;

@@ -119,12 +119,14 @@ async fn policies() {
         assert_eq!(world.fails("PutBucketPolicy", &put(broken)).await, "MalformedPolicy", "{broken}");
     }
     assert_eq!(world.s3.resource_policy("arn:aws:s3:::bucket/key").await, Ok(None));
+    assert_eq!(world.s3.resource_account("arn:aws:s3:::none/key").await, Ok(None));
     world.ok("PutBucketPolicy", &put(allow)).await;
     assert_eq!(world.ok("GetBucketPolicy", BUCKET).await["Policy"].as_str(), Some(allow));
     let status = world.ok("GetBucketPolicyStatus", BUCKET).await;
     assert_eq!(status["PolicyStatus"]["IsPublic"].as_bool(), Some(true));
     for arn in ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/a/key"] {
         assert_eq!(world.s3.resource_policy(arn).await, Ok(Some(allow.into())), "{arn}");
+        assert_eq!(world.s3.resource_account(arn).await, Ok(Some(crate::world::ACCOUNT.into())), "{arn}");
     }
     let block = r#"{"Bucket": "bucket", "PublicAccessBlockConfiguration": {"BlockPublicPolicy": true}}"#;
     world.ok("PutPublicAccessBlock", block).await;

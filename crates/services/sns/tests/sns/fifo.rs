@@ -143,3 +143,23 @@ async fn standard_queues_take_fifo_topics_messages() {
     let input = object! { "TopicArn" => &topic, "Protocol" => "lambda", "Endpoint" => "arn:aws:lambda:us-east-1:000000000000:function:f" };
     world.try_call("Subscribe", input).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_refused_publish_repeats_no_number_after_a_restart() {
+    let mut world = World::new();
+    let topic = world.topic("t.fifo", fifo(Value::Null)).await;
+    // It would have reserved the numbers of those that follow.
+    world.faults.refuse_next_sync("full");
+    let mut input = sent("g", "0").as_object().unwrap().as_ref().clone();
+    input.insert("TopicArn", &topic);
+    input.insert("Message", "x");
+    world.try_call("Publish", input.into()).await.unwrap_err();
+    let mut numbers = Vec::new();
+    for id in ["1", "2", "3", "4"] {
+        numbers.push(text(&world.publish(&topic, "x", sent("g", id)).await, "SequenceNumber"));
+        if id == "2" {
+            world.restart();
+        }
+    }
+    assert!(numbers.is_sorted_by(|before, after| before < after), "{numbers:?}");
+}

@@ -1,6 +1,6 @@
 use windlass_value::{Value, object};
 
-use crate::fixture::{World, arn, bodies, pass_ms};
+use crate::fixture::{World, arn, bodies, pass_ms, pass_turns, try_call};
 
 fn policy(target: &str, count: i64) -> Value {
     object! { "RedrivePolicy" => object! { "deadLetterTargetArn" => arn(target), "maxReceiveCount" => count }.to_text() }
@@ -114,4 +114,39 @@ async fn a_queue_that_is_its_own_dead_letter_queue_keeps_its_messages() {
         assert_eq!(world.bodies(&url).await, ["x"]);
         pass_ms(30_000).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_deleted_while_it_leaves_does_not_arrive() {
+    let mut world = World::new();
+    let dead = world.queue("dead", object! {}).await;
+    let url = world.queue("q", policy("dead", 1)).await;
+    for body in ["deleted", "other"] {
+        world.send(&url, body).await;
+    }
+    let handle = world.receive(&url).await.remove(0)["ReceiptHandle"].clone();
+    pass_ms(30_000).await;
+    world.faults.pause_syncs();
+    // Their turns alternate: the message is leaving when the delete is handed to the
+    // disk, and read when the disk has not done that yet.
+    let calls = [
+        ("DeleteMessage", object! { "QueueUrl" => url.as_str(), "ReceiptHandle" => handle }),
+        ("ReceiveMessage", object! { "QueueUrl" => url.as_str() }),
+    ];
+    let tasks = calls.map(|(operation, input)| {
+        let sqs = std::sync::Arc::clone(&world.sqs);
+        tokio::spawn(async move { try_call(&sqs, operation, input).await })
+    });
+    pass_turns().await;
+    assert_eq!(world.faults.unsynced(), 2);
+    world.faults.release_syncs();
+    for task in tasks {
+        assert_eq!(task.await.expect("a task").expect("answered"), object! {});
+    }
+    for _ in 0..2 {
+        assert_eq!(world.counts(&url).await, ["0", "0", "0"]);
+        assert_eq!(world.counts(&dead).await, ["1", "0", "0"]);
+        world.restart();
+    }
+    assert_eq!(world.bodies(&dead).await, ["other"]);
 }

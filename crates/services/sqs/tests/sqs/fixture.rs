@@ -180,3 +180,10 @@ pub(crate) fn texts(texts: &[&str]) -> Value {
 pub(crate) async fn pass_ms(ms: u64) {
     tokio::time::advance(Duration::from_millis(ms)).await;
 }
+
+/// Lets the tasks that can go on do so.
+pub(crate) async fn pass_turns() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}

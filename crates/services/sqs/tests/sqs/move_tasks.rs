@@ -1,6 +1,6 @@
 use windlass_value::{Value, object};
 
-use crate::fixture::{World, arn, pass_ms};
+use crate::fixture::{World, arn, pass_ms, pass_turns, try_call};
 
 struct Queues {
     dead: String,
@@ -122,6 +122,35 @@ async fn a_task_fails_where_messages_cannot_go() {
     world.call("StartMessageMoveTask", object! { "SourceArn" => arn("dead") }).await;
     assert_eq!(ended(&world).await["FailureReason"], Value::from("CouldNotDetermineMessageSource"));
     assert_eq!(world.counts(&dead).await, ["1", "0", "0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_move_forgets_no_message() {
+    let mut world = World::new();
+    let Queues { dead, .. } = queues(&world, 2).await;
+    let policy = object! { "deadLetterTargetArn" => arn("dead"), "maxReceiveCount" => 1 }.to_text();
+    let other = world.queue("p", object! { "RedrivePolicy" => policy }).await;
+    world.send(&other, "x").await;
+    world.receive(&other).await;
+    pass_ms(30_000).await;
+    assert!(world.receive(&other).await.is_empty());
+    world.faults.pause_syncs();
+    let sqs = std::sync::Arc::clone(&world.sqs);
+    let start = tokio::spawn(async move {
+        try_call(&sqs, "StartMessageMoveTask", object! { "SourceArn" => arn("dead") }).await.map(drop)
+    });
+    pass_turns().await;
+    world.faults.sync_once();
+    start.await.expect("a task").expect("started");
+    pass_turns().await;
+    // The messages of the first source; those of the second are not tried.
+    assert_eq!(world.faults.unsynced(), 1);
+    world.faults.refuse_next_sync("full");
+    world.faults.release_syncs();
+    assert_eq!(ended(&world).await["Status"], Value::from("FAILED"));
+    assert_eq!(world.counts(&dead).await, ["3", "0", "0"]);
+    world.restart();
+    assert_eq!(world.counts(&dead).await, ["3", "0", "0"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,11 @@ impl Failure {
         Failure { error: "States.TaskFailed".into(), cause: cause.into() }
     }
 
+    /// `States.Permissions`: the task may not do what it asks for.
+    pub(super) fn permissions(cause: String) -> Failure {
+        Failure { error: "States.Permissions".into(), cause: cause.into() }
+    }
+
     /// `States.Runtime`: cannot be retried nor caught.
     pub(super) fn runtime(cause: String) -> Failure {
         Failure { error: "States.Runtime".into(), cause: cause.into() }

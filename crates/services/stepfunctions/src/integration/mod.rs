@@ -27,9 +27,9 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use windlass_asl::Resource;
 use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
-use windlass_protocol::Dispatcher;
+use windlass_protocol::{Dispatcher, Principal};
 use windlass_store::Store;
-use windlass_value::{Payload, Text};
+use windlass_value::{Arn, Payload, Text, Value, object};
 use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 
 use self::closings::Closings;
@@ -149,13 +149,31 @@ impl Integrations {
         });
     }
 
-    fn caller<'a>(&'a self, identity: &'a Identity) -> TaskCaller<'a> {
+    /// The session of a task's `Credentials`: its role assumed by the execution's.
+    /// `None` where there are none, or where nobody checks.
+    async fn assume(&self, identity: &Identity, call: &TaskCall) -> Result<Option<Principal>, Failure> {
+        let Some(role_arn) = call.role_arn.as_ref().filter(|_| self.dispatcher.authorizes()) else { return Ok(None) };
+        let by_execution = TaskCall { role_arn: None, ..call.clone() };
+        let session = object! { "RoleArn" => role_arn, "RoleSessionName" => format!("task-{}", call.task) };
+        let call = self.caller(identity, None).about().call(&by_execution, "sts", "AssumeRole", session, Bytes::new());
+        let reply = self.dispatcher.call(call).await.map_err(|fault| Failure::permissions(fault.message))?;
+        let text = |value: &Value| Text::from(value.as_str().unwrap_or_default());
+        let arn = text(&reply.output["AssumedRoleUser"]["Arn"]);
+        Ok(Some(Principal {
+            account: Arn::parse(&arn).map_or_else(Text::default, |arn| arn.account.into()),
+            arn,
+            access_key_id: Some(text(&reply.output["Credentials"]["AccessKeyId"])),
+        }))
+    }
+
+    fn caller<'a>(&'a self, identity: &'a Identity, assumed: Option<&'a Principal>) -> TaskCaller<'a> {
         TaskCaller {
             dispatcher: &self.dispatcher,
             environment: &self.environment,
             identity,
             depths: &self.depths,
             outside: &self.outside,
+            assumed,
             is_about: false,
         }
     }
@@ -178,7 +196,10 @@ impl Integrations {
     async fn make_call(&self, plan: Plan, job: TaskJob) {
         let TaskJob { identity, call, started, answers } = job;
         let Some(permit) = self.begin(&plan, started, &answers).await else { return };
-        let answered = plan.perform(self.caller(&identity), &call).await;
+        let answered = match self.assume(&identity, &call).await {
+            Ok(assumed) => plan.perform(self.caller(&identity, assumed.as_ref()), &call).await,
+            Err(failure) => Err(failure),
+        };
         drop(permit);
         match answered {
             Ok(Answered::Result(output)) => answers.succeeded(output).await,
@@ -194,7 +215,10 @@ impl Integrations {
         if cancelled.is_set() {
             return;
         }
-        let answered = plan.perform(self.caller(&job.identity), &job.call).await;
+        let answered = match self.assume(&job.identity, &job.call).await {
+            Ok(assumed) => plan.perform(self.caller(&job.identity, assumed.as_ref()), &job.call).await,
+            Err(failure) => Err(failure),
+        };
         drop(permit);
         let submitted = match answered {
             Ok(Answered::Result(output) | Answered::Submitted(output)) => output,
@@ -213,8 +237,16 @@ impl Integrations {
     /// Waits for the end of a submitted job.
     async fn watch_job(&self, plan: Plan, job: TaskJob, submitted: Payload, entry: Entry, cancelled: &Cancelled) {
         let TaskJob { identity, call, answers, .. } = job;
-        let caller = self.caller(&identity);
         let Some((row, kind)) = plan.job() else { return };
+        let assumed = match self.assume(&identity, &call).await {
+            Ok(assumed) => assumed,
+            Err(failure) => {
+                drop(entry);
+                answers.failed(Some(failure.error), Some(failure.cause), TaskFailure::Run).await;
+                return;
+            }
+        };
+        let caller = self.caller(&identity, assumed.as_ref());
         let ended = tokio::select! {
             biased;
             () = cancelled.wait() => return self.end_job(row, kind, caller, &call, &submitted).await,
@@ -238,7 +270,7 @@ impl Integrations {
             return false;
         }
         let parameters = call.parameters.value().clone();
-        let made = self.caller(identity).call(call, service.name, &operation.name, parameters, Bytes::new());
+        let made = self.caller(identity, None).call(call, service.name, &operation.name, parameters, Bytes::new());
         self.dispatcher.answers_here(&made)
     }
 }

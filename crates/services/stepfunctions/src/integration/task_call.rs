@@ -24,6 +24,8 @@ pub(super) struct TaskCaller<'a> {
     pub(super) identity: &'a Identity,
     pub(super) depths: &'a Depths,
     pub(super) outside: &'a Outside,
+    /// The session of the task's `Credentials`, where permissions are checked.
+    pub(super) assumed: Option<&'a Principal>,
     /// Whether the calls are those of the task itself, which are made once, or further
     /// ones about them.
     pub(super) is_about: bool,
@@ -69,7 +71,10 @@ impl TaskCaller<'_> {
             operation: operation.into(),
             input,
             body: body.into(),
-            principal: Principal { arn: role_arn, account, access_key_id: None },
+            principal: match self.assumed {
+                Some(assumed) => assumed.clone(),
+                None => Principal::under_role(&role_arn, &own),
+            },
             source_arn: Some(identity.machine_arn.clone()),
             deadline: task.deadline,
             cancellation_id: Some(id.clone()),
