@@ -244,9 +244,6 @@ def test_unknown_arns(states, operation, arguments, code):
 
 # Each is answered with a typed error that says so, until it is built.
 NOT_BUILT = [
-    ("publish_state_machine_version", {"stateMachineArn": "MACHINE"}),
-    ("list_state_machine_versions", {"stateMachineArn": "MACHINE"}),
-    ("list_state_machine_aliases", {"stateMachineArn": "MACHINE"}),
     ("redrive_execution", {"executionArn": "EXECUTION"}),
     ("list_map_runs", {"executionArn": "EXECUTION"}),
     ("test_state", {"definition": json.dumps({"Type": "Pass", "End": True}), "input": "{}"}),

@@ -295,12 +295,12 @@ def test_the_cli(server, aws):  # noqa: F811
         return aws("--endpoint-url", server.endpoint, "sqs", *arguments, **settings)
 
     name = unique("cli")
-    url = json.loads(run("create-queue", "--queue-name", name))["QueueUrl"]
+    url = run("create-queue", "--queue-name", name)["QueueUrl"]
     run("send-message", "--queue-url", url, "--message-body", "hello")
-    [message] = json.loads(run("receive-message", "--queue-url", url))["Messages"]
+    [message] = run("receive-message", "--queue-url", url)["Messages"]
     assert message["Body"] == "hello"
     run("delete-message", "--queue-url", url, "--receipt-handle", message["ReceiptHandle"])
-    assert url in json.loads(run("list-queues", "--queue-name-prefix", name))["QueueUrls"]
+    assert url in run("list-queues", "--queue-name-prefix", name)["QueueUrls"]
     run("delete-queue", "--queue-url", url)
     assert "NonExistentQueue" in run("receive-message", "--queue-url", url, fails=True)
 

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use windlass_value::{Text, Value};
 
 use crate::call::Call;
+use crate::models::Models;
 use crate::permission::row::{Demand, Row, Rows};
 use crate::permission::template::Scope;
 
@@ -54,7 +55,8 @@ static SERVICES: [(&str, LazyLock<Rows>); 14] = rows![
 /// What the call's principal needs, all of it. `None`: there is no row for the
 /// operation, or the input lacks what the row needs; such a call is denied.
 pub fn permissions(call: &Call) -> Option<Vec<Permission>> {
-    let rows = rows_of(&call.service)?.get(&*call.operation)?;
+    let Some(rows) = rows_of(&call.service) else { return elsewhere(call) };
+    let rows = rows.get(&*call.operation)?;
     let tags = tags(&call.input);
     let mut permissions = Vec::with_capacity(rows.len());
     for row in rows {
@@ -72,6 +74,15 @@ pub fn permissions(call: &Call) -> Option<Vec<Permission>> {
         }
     }
     Some(permissions)
+}
+
+/// What a call to a service that is not hosted here needs: its action, on whatever
+/// resource, for whoever answers it checks its own permissions too.
+fn elsewhere(call: &Call) -> Option<Vec<Permission>> {
+    let model = Models::embedded().service(&call.service)?;
+    let operation = model.operation(&call.operation)?;
+    let action = format!("{}:{}", model.signing_name, operation.name);
+    Some(vec![Permission { action: action.into(), resource: "*".into(), context: tags(&call.input) }])
 }
 
 /// Whether an operation has a row.

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use windlass_asl::load_definition;
 use windlass_journal::{
-    Answer, Clock, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Record, StartError, TABLES,
-    TokenError,
+    Answer, Clock, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Qualifiers, Record,
+    StartError, TABLES, TokenError,
 };
 use windlass_store::{MemoryFaults, Store, UnsyncedOutcome};
 use windlass_value::{Object, Payload};
@@ -324,6 +324,7 @@ fn new_execution(name: &str, definition: Arc<JournalDefinition>, clock: &Virtual
             express: false,
         },
         definition,
+        qualifiers: Qualifiers::default(),
         details: Object::new(),
     })
 }

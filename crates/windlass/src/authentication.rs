@@ -154,13 +154,13 @@ impl Authentication {
             Mode::Open(principal) => {
                 Ok(Principal { access_key_id: Some(presigned.access_key_id.as_str().into()), ..principal.clone() })
             }
-            Mode::Keys { credentials, .. } => {
-                let known = credentials.get(presigned.access_key_id.as_str());
+            Mode::Keys { .. } => {
                 let of_s3 = |error| fault(worded(error, "s3"));
+                let known = self.key_of(&presigned.access_key_id)?.map(|(known, _)| known);
                 let known = known.ok_or_else(|| of_s3(SignatureError::unrecognized()))?;
                 let resource = windlass_protocol::s3_address(host(parts), parts.uri.path());
-                presigned.verify(parts, &resource, known, now()).map_err(of_s3)?;
-                Ok(caller(known))
+                presigned.verify(parts, &resource, &known, now()).map_err(of_s3)?;
+                Ok(caller(&known))
             }
         }
     }
@@ -192,20 +192,28 @@ impl Authentication {
         }
     }
 
-    /// Whose the claimed key is; `None` in open mode. The configuration's keys
-    /// come before IAM's.
+    /// Whose the claimed key is; `None` in open mode.
+    ///
+    /// # Errors
+    /// Nobody has it.
     fn known_key(&self, claim: &Claim) -> Result<Option<(Credentials, &SigningKeys)>, Fault> {
+        if let Mode::Open(_) = self.mode {
+            return Ok(None);
+        }
+        let known = self.key_of(&claim.access_key_id)?;
+        known.map(Some).ok_or_else(|| fault(worded(SignatureError::unrecognized(), &claim.service)))
+    }
+
+    /// Whose a key is; `None` where nobody has it. The configuration's keys come
+    /// before IAM's.
+    fn key_of(&self, id: &str) -> Result<Option<(Credentials, &SigningKeys)>, Fault> {
         let Mode::Keys { credentials, identities, signing_keys } = &self.mode else { return Ok(None) };
-        let id = claim.access_key_id.as_str();
         let known = match (credentials.get(id), identities.get()) {
             (Some(known), _) => Some(known.clone()),
             (None, Some(identities)) => identities.find(id)?,
             (None, None) => None,
         };
-        match known {
-            Some(known) => Ok(Some((known, signing_keys))),
-            None => Err(fault(worded(SignatureError::unrecognized(), &claim.service))),
-        }
+        Ok(known.map(|known| (known, signing_keys)))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::anonymous;
 use crate::answer::{self, Answer, REQUEST_ID};
 use crate::authentication::Authentication;
 use crate::body::{self, BodyBudget, BodyShare};
+use crate::cors::{self, Cors};
 use crate::explain_access;
 use crate::gate;
 use crate::hosted::Certificate;
@@ -58,6 +59,8 @@ pub(crate) struct Front {
     pub(crate) uploads: OnceLock<PathBuf>,
     /// Serves the certificate that notifications are signed with; set with the services.
     pub(crate) certificate: OnceLock<Certificate>,
+    /// What buckets tell browsers; set with the services.
+    pub(crate) cors: OnceLock<Cors>,
     pub(crate) measure: RwLock<Option<Measure>>,
     pub(crate) unfit: RwLock<Option<Unfit>>,
 }
@@ -127,6 +130,9 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
             return answer::plain(StatusCode::OK, "application/x-pem-file", pem);
         }
     }
+    if let Some(answer) = cors::preflight(&front, &parts) {
+        return record.finish(answer, None);
+    }
     let mut share = BodyShare::none(&front.bodies);
     if parts.uri.path().starts_with(webhook::PREFIX) {
         return start(&front, &parts, body, share, record).await;
@@ -149,7 +155,8 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
             if let Err(fault) = &outcome {
                 record.note(fault);
             }
-            let answer = wire::outcome(&resolved, &record.request_id, outcome);
+            let mut answer = wire::outcome(&resolved, &record.request_id, outcome);
+            cors::add(&front, &parts, &mut answer);
             record.finish(answer, None)
         }
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use windlass_iam::{Authorization, Identities};
 use windlass_protocol::{Service, Wiring};
 
+use crate::cors::Cors;
 use crate::meters::Measurement;
 
 /// Work that is done once.
@@ -29,6 +30,8 @@ pub struct Hosted {
     pub access: Option<AccessControl>,
     /// Where large bodies are written while they come in, on the blobs' disk.
     pub uploads: Option<PathBuf>,
+    /// What buckets tell browsers.
+    pub(crate) cors: Option<Cors>,
     /// The certificate that notifications are signed with.
     pub certificate: Option<Certificate>,
     /// Takes up what an earlier run left; the server is ready when it is done.
@@ -57,6 +60,7 @@ impl Hosted {
             wiring: Wiring { services, ..Wiring::default() },
             access: None,
             uploads: None,
+            cors: None,
             certificate: None,
             recover: Box::pin(async { Ok(()) }),
             close: Box::new(|_| Box::pin(async { Ok(()) })),

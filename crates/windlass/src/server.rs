@@ -116,6 +116,7 @@ impl Server {
             authorization: OnceLock::new(),
             uploads: OnceLock::new(),
             certificate: OnceLock::new(),
+            cors: OnceLock::new(),
             measure: RwLock::new(None),
             unfit: RwLock::new(None),
         });
@@ -160,6 +161,9 @@ impl Server {
         }
         if let Some(certificate) = hosted.certificate {
             let _ = self.front.certificate.set(certificate);
+        }
+        if let Some(cors) = hosted.cors {
+            let _ = self.front.cors.set(cors);
         }
         *self.front.measure.write() = Some(hosted.measure);
         *self.front.unfit.write() = Some(hosted.unfit);

@@ -26,6 +26,7 @@ use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
+use crate::cors::Cors;
 use crate::hosted::{AccessControl, Certificate, Hosted, Task};
 use crate::http_tasks;
 use crate::measurements;
@@ -67,6 +68,7 @@ struct Gathered {
     /// Where large bodies are written while they come in.
     uploads: Option<PathBuf>,
     certificate: Option<Certificate>,
+    cors: Option<Cors>,
     access: Option<AccessControl>,
 }
 
@@ -233,6 +235,11 @@ fn host_s3(
     let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
         .map_err(|error| format!("S3 cannot start: {error}"))?;
     gathered.host(s3.clone());
+    let asked = s3.clone();
+    gathered.cors = Some(Box::new(move |bucket, origin, method, headers| {
+        // A store that cannot be read allows nothing.
+        asked.cors(bucket, origin, method, headers).ok().flatten()
+    }));
     let (started, started_blobs) = (s3.clone(), blobs.clone());
     gathered.start(move || {
         started.start();
@@ -255,7 +262,7 @@ fn hosted(
     states: Arc<StepFunctions>,
     lambda: Arc<Lambda>,
 ) -> Result<Hosted, String> {
-    let Gathered { services, starts, stops, measures, uploads, certificate, access } = gathered;
+    let Gathered { services, starts, stops, measures, uploads, certificate, cors, access } = gathered;
     let authorization = access.as_ref().and_then(|access| access.authorization.clone());
     let authorizer = authorization.map(|authorization| authorization as Arc<dyn Authorizer>);
     let names = services.iter().map(|service| service.name()).collect();
@@ -266,6 +273,7 @@ fn hosted(
         access,
         uploads,
         certificate,
+        cors,
         recover: Box::pin(async move {
             let woken = recovered.recover().await.map_err(|error| format!("executions cannot be taken up: {error}"))?;
             states.resume().map_err(|fault| format!("Step Functions cannot go on: {fault}"))?;

@@ -19,6 +19,7 @@ pub(crate) enum Filter {
     Machine,
     Topic,
     Ciphertext,
+    Qualifier,
     Alias,
     Parameter,
     Source,
@@ -40,6 +41,7 @@ impl Filter {
             "machine" => Filter::Machine,
             "topic" => Filter::Topic,
             "ciphertext" => Filter::Ciphertext,
+            "qualifier" => Filter::Qualifier,
             "alias" => Filter::Alias,
             "parameter" => Filter::Parameter,
             "source" => Filter::Source,
@@ -68,6 +70,7 @@ impl Filter {
             Filter::Machine => Some(machine(text)),
             Filter::Topic => topic(text),
             Filter::Ciphertext => ciphertext_key(text),
+            Filter::Qualifier => text.split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
                 let name = text.trim_start_matches('/');
@@ -158,11 +161,12 @@ fn topic(arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.split(':').collect();
     (parts.len() > PARTS && parts[0] == "arn").then(|| parts[..PARTS].join(":"))
 }
+/// The parts of a state machine's ARN; a version or an alias is one more.
+const MACHINE_ARN_PARTS: usize = 7;
 
 /// `…:stateMachine:name:3` is a version of `…:stateMachine:name`.
 fn machine(arn: &str) -> String {
-    const PARTS: usize = 7;
-    arn.split(':').take(PARTS).collect::<Vec<&str>>().join(":")
+    arn.split(':').take(MACHINE_ARN_PARTS).collect::<Vec<&str>>().join(":")
 }
 
 fn is_account(text: &str) -> bool {

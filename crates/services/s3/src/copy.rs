@@ -82,44 +82,11 @@ impl Directive {
 }
 
 impl S3 {
-    /// Asks whether the caller may read what it copies; the call itself was only
-    /// allowed for what it writes.
-    ///
-    /// # Errors
-    /// `AccessDenied`.
-    pub(crate) async fn authorize_source(&self, call: &Call) -> Result<(), Fault> {
-        if !self.sender.dispatcher.hosts("s3") {
-            return Ok(());
-        }
-        let name = SourceName::of(call)?;
-        let mut input = Object::new();
-        input.insert("Bucket", name.bucket);
-        input.insert("Key", name.key);
-        if let Some(version) = name.version {
-            input.insert("VersionId", version);
-        }
-        for member in ["SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"] {
-            input.insert(member, call.input[&*format!("CopySource{member}")].clone());
-        }
-        let read = Call {
-            operation: "HeadObject".into(),
-            input: input.into(),
-            body: Body::empty(),
-            idempotency_key: None,
-            depth: call.depth.saturating_add(1),
-            ..call.clone()
-        };
-        match self.sender.dispatcher.call(read).await {
-            Err(fault) if fault.status == 403 => Err(fault),
-            // What else is wrong with the source is said where it is read.
-            _ => Ok(()),
-        }
-    }
-
     /// What a call copies.
     ///
     /// # Errors
-    /// It is not there, may not be read, or the conditions do not hold.
+    /// It is not there, or the conditions do not hold. Whether the caller may read it was
+    /// asked before the call came here.
     pub(crate) fn source(&self, call: &Call) -> Result<Source, Fault> {
         let name = SourceName::of(call)?;
         let found = self.find_bucket(&name.bucket)?.ok_or_else(|| faults::no_such_bucket(&name.bucket))?;
@@ -150,7 +117,6 @@ impl S3 {
         let tags = Directive::of(input, "TaggingDirective", "tagging")?;
         let algorithm = input::text(input, "ChecksumAlgorithm").map(Algorithm::parse).transpose()?;
         self.bucket(call)?;
-        self.authorize_source(call).await?;
         for _ in 0..READS_MAX {
             let source = self.source(call)?;
             if source.version.bytes > PUT_BYTES_MAX {

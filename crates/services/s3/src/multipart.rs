@@ -185,7 +185,6 @@ impl S3 {
         let bucket = self.bucket(call)?.value;
         let upload = self.upload(&bucket, call)?.found.value;
         upload.properties.encryption.check_part(input)?;
-        self.authorize_source(call).await?;
         let source = self.source(call)?;
         let range = match input::text(input, "CopySourceRange") {
             None => ByteRange { start: 0, len: source.version.bytes },

@@ -44,6 +44,9 @@ const SETTABLE: &[&str] = &[
 /// An empty text removes them.
 const REMOVABLE: &[&str] = &["KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "RedrivePolicy"];
 
+/// The default is not answered, even where it was set.
+const KMS_REUSE_DEFAULT_S: &str = "300";
+
 /// What a queue's attributes mean.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -122,7 +125,8 @@ pub(crate) fn put_over(current: &mut Attributes, given: &Attributes, fifo: bool)
     }
     for (name, value) in given {
         let value = checked(name, value, fifo)?;
-        if value.is_empty() && REMOVABLE.contains(&name.as_str()) {
+        let is_default = name == "KmsDataKeyReusePeriodSeconds" && value == KMS_REUSE_DEFAULT_S;
+        if is_default || value.is_empty() && REMOVABLE.contains(&name.as_str()) {
             current.remove(name);
         } else {
             current.insert(name.clone(), value);

@@ -39,6 +39,11 @@ pub(crate) fn invalid_receipt(handle: &str) -> Fault {
     )
 }
 
+/// A receipt handle of another queue.
+pub(crate) fn foreign_receipt(handle: &str) -> Fault {
+    Fault::new("ReceiptHandleIsInvalid", format!("The receipt handle \"{handle}\" is not valid for this queue."))
+}
+
 /// `ResourceNotFoundException`, of the message move tasks.
 pub(crate) fn not_found(message: impl Into<String>) -> Fault {
     Fault::new("ResourceNotFoundException", message).with_status(404)

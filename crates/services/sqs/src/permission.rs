@@ -1,7 +1,7 @@
 use windlass_protocol::{Call, Fault, Outcome, Reply};
 use windlass_value::{Value, object};
 
-use crate::faults::{invalid_parameter, invalid_value, missing_parameter, over_limit};
+use crate::faults::{invalid_value, missing_parameter, over_limit};
 use crate::input;
 use crate::limits::{PERMISSION_ACTIONS_MAX, PERMISSIONS_MAX};
 use crate::queue_name::partition;
@@ -46,11 +46,8 @@ impl Shared {
         let label = input::required_text(&call.input, "Label")?.to_owned();
         let accounts = input::texts(&call.input, "AWSAccountIds");
         let actions = input::texts(&call.input, "Actions");
-        if accounts.is_empty() {
-            return Err(missing_parameter("AWSAccountId"));
-        }
         if actions.is_empty() {
-            return Err(missing_parameter("ActionName"));
+            return Err(missing_parameter("Actions"));
         }
         check(&label, &accounts, &actions)?;
         let principals =
@@ -119,10 +116,8 @@ fn check(label: &str, accounts: &[&str], actions: &[&str]) -> Result<(), Fault> 
         return Err(over_limit(format!("{count} Actions were found, maximum allowed is {PERMISSION_ACTIONS_MAX}.")));
     }
     let is_account = |account: &&str| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(account) = accounts.iter().find(|account| !is_account(account)) {
-        return Err(invalid_parameter(format!(
-            "Value {account} for parameter PrincipalId is invalid. Reason: Unable to verify."
-        )));
+    if accounts.is_empty() || !accounts.iter().all(is_account) {
+        return Err(invalid_value(format!("[{}]", accounts.join(", ")), "PrincipalId", "Unable to verify."));
     }
     Ok(())
 }

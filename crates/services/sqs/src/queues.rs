@@ -47,7 +47,7 @@ impl Shared {
         let name = QueueName::of_caller(call, name);
         let mut tags = input::text_map(&call.input, "tags");
         tags.extend(input::text_map(&call.input, "Tags"));
-        tags::check(&tags)?;
+        tags::check(&name.name, &tags)?;
         let mut attributes = attributes::defaults(fifo);
         attributes::put_over(&mut attributes, &given, fifo)?;
         self.check_redrive(&name, &given)?;
@@ -308,7 +308,8 @@ impl Shared {
             return Err(refused("Dead-letter target owned by another account or region is not allowed."));
         }
         if policy.target == *source {
-            return Err(refused("A queue cannot be its own dead-letter queue."));
+            // As at AWS; it is as if there were no policy.
+            return Ok(());
         }
         let target = self.catalogue.get(&policy.target).ok_or_else(|| refused("Dead letter target does not exist."))?;
         if target.fifo != source.is_fifo() {

@@ -36,25 +36,24 @@ impl Receipt {
     /// Reads a handle of the queue of that id and secret.
     ///
     /// # Errors
-    /// `ReceiptHandleIsInvalid` for anything else.
+    /// `ReceiptHandleIsInvalid` for a handle of another queue, and for anything else.
     pub(crate) fn open(handle: &str, queue_id: u64, secret: &[u8; 16]) -> Result<Receipt, Fault> {
-        read(handle, secret)
-            .filter(|receipt| receipt.queue_id == queue_id)
-            .ok_or_else(|| faults::invalid_receipt(handle))
+        let bytes = STANDARD.decode(handle).ok().filter(|bytes| bytes.len() == PLAIN_BYTES + MAC_BYTES);
+        let (plain, seal) = bytes.as_deref().ok_or_else(|| faults::invalid_receipt(handle))?.split_at(PLAIN_BYTES);
+        let receipt = read(plain).ok_or_else(|| faults::invalid_receipt(handle))?;
+        let is_sealed = mac(secret, plain).verify_truncated_left(seal).is_ok();
+        if is_sealed && receipt.queue_id == queue_id { Ok(receipt) } else { Err(faults::foreign_receipt(handle)) }
     }
 }
 
-fn read(handle: &str, secret: &[u8; 16]) -> Option<Receipt> {
-    let bytes = STANDARD.decode(handle).ok()?;
-    let (plain, seal) = bytes.split_at_checked(PLAIN_BYTES)?;
-    if seal.len() != MAC_BYTES || plain[0] != FORMAT {
-        return None;
-    }
-    mac(secret, plain).verify_truncated_left(seal).ok()?;
-    Some(Receipt {
-        queue_id: u64::from_be_bytes(plain[1..9].try_into().ok()?),
-        sequence: u64::from_be_bytes(plain[9..17].try_into().ok()?),
-        receive: u32::from_be_bytes(plain[17..].try_into().ok()?),
+fn read(plain: &[u8]) -> Option<Receipt> {
+    let (format, plain) = plain.split_first()?;
+    let (queue_id, plain) = plain.split_first_chunk()?;
+    let (sequence, receive) = plain.split_first_chunk()?;
+    (*format == FORMAT).then_some(Receipt {
+        queue_id: u64::from_be_bytes(*queue_id),
+        sequence: u64::from_be_bytes(*sequence),
+        receive: u32::from_be_bytes(receive.try_into().ok()?),
     })
 }
 
@@ -76,16 +75,13 @@ mod tests {
         let other = Receipt { receive: 4, ..receipt }.seal(&secret);
         assert_ne!(handle, other);
         let mut altered = handle.clone().into_bytes();
-        altered[12] ^= 1;
+        assert_eq!(std::mem::replace(&mut altered[12], b'B'), b'A');
         let altered = String::from_utf8(altered).expect("still ASCII");
-        for (handle, queue_id, secret) in [
-            (handle.as_str(), 8, secret),
-            (&handle, 9, [8; 16]),
-            (&altered, 9, secret),
-            ("", 9, secret),
-            ("x y", 9, secret),
-        ] {
-            assert_eq!(Receipt::open(handle, queue_id, &secret), Err(faults::invalid_receipt(handle)));
+        for (handle, queue_id, secret) in [(handle.as_str(), 8, secret), (&handle, 9, [8; 16]), (&altered, 9, secret)] {
+            assert_eq!(Receipt::open(handle, queue_id, &secret), Err(faults::foreign_receipt(handle)));
+        }
+        for handle in ["", "x y", "AAAA", &handle[4..]] {
+            assert_eq!(Receipt::open(handle, 9, &secret), Err(faults::invalid_receipt(handle)));
         }
     }
 }

@@ -253,6 +253,8 @@ impl Deduplication {
             first.insert(key.clone(), index);
             let row = shared.store.get(&DEDUPLICATIONS, &key).map_err(|error| of_store(&error))?;
             let sent = row.as_ref().filter(|row| !is_over(row, now_ms)).and_then(|row| read_sent(&row.value));
+            // A purge takes the ids with the messages.
+            let sent = sent.filter(|sent| sent.sequence >= record.purged_before);
             let earlier = sent.map_or(Earlier::None, Earlier::Stored);
             if sent.is_none() {
                 found.push((key.clone(), row.map(|row| row.version)));

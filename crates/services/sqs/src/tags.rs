@@ -23,7 +23,7 @@ impl Shared {
         self.change_record(&queue, |record, _| {
             let mut all = record.tags.clone();
             all.extend(tags);
-            check(&all)?;
+            check(&queue.name.name, &all)?;
             Ok(Record { tags: all, ..record.clone() })
         })
         .await?;
@@ -61,9 +61,9 @@ impl Shared {
 ///
 /// # Errors
 /// In AWS's words.
-pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+pub(crate) fn check(queue: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
     if tags.len() > TAGS_MAX {
-        return Err(invalid_parameter(format!("Too many tags added for queue. The maximum is {TAGS_MAX}.")));
+        return Err(invalid_parameter(format!("Too many tags added for queue {queue}.")));
     }
     for (key, value) in tags {
         if key.is_empty() || key.chars().count() > KEY_CHARS_MAX {

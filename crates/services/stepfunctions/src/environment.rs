@@ -30,6 +30,12 @@ impl Environment {
         uuid_v4(u128::from(high) << 64 | u128::from(low)).into()
     }
 
+    /// A number below `bound`, each as likely as the others.
+    pub(crate) fn draw(&self, bound: u64) -> u64 {
+        // The high half of the product: below the bound for every seed.
+        ((u128::from(self.clock.seed()) * u128::from(bound)) >> 64) as u64
+    }
+
     /// 32 unpredictable bytes.
     pub(crate) fn key(&self) -> [u8; 32] {
         let mut key = [0; 32];

@@ -56,6 +56,17 @@ pub(crate) fn resource_not_found(arn: &str) -> Fault {
     Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")).with_member("resourceName", arn)
 }
 
+/// A machine, version or alias that a request names and that is not there.
+pub(crate) fn missing_reference(arn: &str) -> Fault {
+    Fault::new("ResourceNotFound", "Request references a resource that does not exist.")
+        .explained(format!("there is no {arn}"))
+}
+
+pub(crate) fn quota_exceeded(what: &str, max: usize, arn: &str) -> Fault {
+    let text = format!("Service quota exceeded: '{arn}' can have at most {max} {what}");
+    Fault::new("ServiceQuotaExceededException", text)
+}
+
 pub(crate) fn not_null(member: &str) -> Fault {
     Fault::validation(format!(
         "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"

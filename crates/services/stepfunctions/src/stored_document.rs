@@ -10,12 +10,12 @@ pub(crate) struct StoredDocument {
 }
 
 impl StoredDocument {
-    /// Reads a row's document of that format; `what` names the kind of row.
+    /// Reads a row's document of that format or an older one; `what` names the kind of row.
     pub(crate) fn read(row: &Row, what: &'static str, format: i64) -> Result<StoredDocument, Fault> {
         let mut stored = StoredDocument { what, document: Value::Null };
         let text = str::from_utf8(&row.value).map_err(|_| stored.broken("not UTF-8"))?;
         stored.document = parse(text).map_err(|error| stored.broken(&error.to_string()))?;
-        if stored.document["format"].as_i64() != Some(format) {
+        if !stored.document["format"].as_i64().is_some_and(|stored| (1..=format).contains(&stored)) {
             return Err(stored.broken("unknown format"));
         }
         Ok(stored)

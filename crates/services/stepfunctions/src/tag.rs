@@ -131,7 +131,8 @@ fn resource(request: Request<'_>) -> Result<Resource, Fault> {
 }
 
 fn tagged_machine(machines: &Machines, named: &Named) -> Result<StateMachine, Fault> {
-    let found = if named.is_qualified { None } else { machines.get(&named.account, &named.region, &named.name)? };
+    let found =
+        if named.qualifier.is_some() { None } else { machines.get(&named.account, &named.region, &named.name)? };
     found.map(|machine| StateMachine::clone(&machine)).ok_or_else(|| resource_not_found(&named.arn))
 }
 
@@ -149,7 +150,7 @@ async fn change(
             let before = machine.tags.clone();
             edit(&mut machine.tags)?;
             if machine.tags != before {
-                machines.put(&machine).await?;
+                machines.put(&machine, None).await?;
             }
         }
         // Activities have no lock: whoever comes second reads anew.

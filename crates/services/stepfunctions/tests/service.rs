@@ -311,6 +311,77 @@ async fn a_deletion_that_a_crash_cut_off_is_taken_up_again() {
     assert_eq!(gone.code, "StateMachineDoesNotExist");
 }
 
+fn pass(result: &str) -> String {
+    let pass = object! { "Type" => "Pass", "Result" => result, "End" => true };
+    object! { "StartAt" => "P", "States" => object! { "P" => pass } }.to_text()
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_and_aliases_outlive_a_restart() {
+    const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+    let version = |number: u64| format!("{MACHINE}:{number}");
+    let alias = format!("{MACHINE}:live");
+    let world = World::new().await;
+    let machine = object! {
+        "name" => "m", "definition" => pass("one"), "roleArn" => "arn:aws:iam::123456789012:role/r", "publish" => true,
+    };
+    world.call("CreateStateMachine", machine).await.unwrap();
+    for result in ["two", "three"] {
+        let update = object! { "stateMachineArn" => MACHINE, "definition" => pass(result), "publish" => true };
+        world.call("UpdateStateMachine", update).await.unwrap();
+    }
+    let route = |number, weight: u64| object! { "stateMachineVersionArn" => version(number), "weight" => weight };
+    let routes = Value::array(vec![route(1, 0), route(2, 100)]);
+    let made = object! { "name" => "live", "description" => "d", "routingConfiguration" => routes };
+    world.call("CreateStateMachineAlias", made).await.unwrap();
+    world.call("DeleteStateMachineVersion", object! { "stateMachineVersionArn" => version(3) }).await.unwrap();
+    let described = object! { "stateMachineAliasArn" => &*alias };
+    let before = world.call("DescribeStateMachineAlias", described.clone()).await.unwrap().output;
+
+    let world = world.restarted().await;
+    assert_eq!(world.call("DescribeStateMachineAlias", described).await.unwrap().output, before);
+    let start = object! { "stateMachineArn" => &*alias };
+    let arn = world.call("StartExecution", start).await.unwrap().output["executionArn"].clone();
+    let end = status_of(&world, &arn).await;
+    assert_eq!((&end["output"], &end["stateMachineVersionArn"]), (&"\"two\"".into(), &version(2).into()));
+    assert_eq!(end["stateMachineAliasArn"], Value::from(&*alias));
+    let refused = object! { "stateMachineVersionArn" => version(1) };
+    assert_eq!(world.call("DeleteStateMachineVersion", refused).await.unwrap_err().code, "ConflictException");
+    let published = world.call("PublishStateMachineVersion", object! { "stateMachineArn" => MACHINE }).await;
+    assert_eq!(published.unwrap().output["stateMachineVersionArn"], Value::from(version(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_draws_the_version_of_each_start() {
+    const STARTS: usize = 200;
+    const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+    let world = World::new().await;
+    let machine = object! {
+        "name" => "m", "definition" => pass("one"), "roleArn" => "arn:aws:iam::123456789012:role/r", "publish" => true,
+    };
+    world.call("CreateStateMachine", machine).await.unwrap();
+    let update = object! { "stateMachineArn" => MACHINE, "definition" => pass("two"), "publish" => true };
+    world.call("UpdateStateMachine", update).await.unwrap();
+    let route = |number: u64, weight: u64| {
+        object! { "stateMachineVersionArn" => format!("{MACHINE}:{number}"), "weight" => weight }
+    };
+    let routes = Value::array(vec![route(1, 30), route(2, 70)]);
+    let made = object! { "name" => "live", "routingConfiguration" => routes };
+    world.call("CreateStateMachineAlias", made).await.unwrap();
+    for _ in 0..STARTS {
+        world.call("StartExecution", object! { "stateMachineArn" => format!("{MACHINE}:live") }).await.unwrap();
+    }
+    let mut counts = Vec::new();
+    for qualifier in ["1", "2", "live"] {
+        let query = object! { "stateMachineArn" => format!("{MACHINE}:{qualifier}"), "maxResults" => 1000 };
+        let listed = world.call("ListExecutions", query).await.unwrap().output;
+        counts.push(listed["executions"].as_array().map_or(0, |items| items.len()));
+    }
+    assert_eq!((counts[0] + counts[1], counts[2]), (STARTS, STARTS));
+    // The clock's seeds are fixed, so this is the same in every run.
+    assert!((45..=75).contains(&counts[0]), "{counts:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn page_tokens_outlive_a_restart() {
     let world = World::new().await;
@@ -334,4 +405,4 @@ async fn what_the_store_did_not_keep_is_not_acknowledged() {
     assert_eq!(listed["activities"].as_array().map(|items| items.len()), Some(0));
 }
 
-files!(state_machines, executions, express, activities, tags, tasks, logging, pages, not_built);
+files!(state_machines, executions, express, activities, tags, tasks, logging, pages, versions, not_built);

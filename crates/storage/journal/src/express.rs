@@ -83,7 +83,7 @@ impl Journal {
     /// See [`StartError`].
     pub async fn start_express(&self, new: NewExecution) -> Result<Record, StartError> {
         self.admit_start()?;
-        let record = Record::new(&new.identity, &new.definition.hash, &new.details);
+        let record = Record::new(&new);
         let (key, row) = record.key().map_err(StartError::Unavailable)?;
         let stored = StoredStart {
             v: 1,

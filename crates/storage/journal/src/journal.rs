@@ -47,12 +47,23 @@ impl Default for JournalConfig {
     }
 }
 
+/// Through what of its state machine an execution was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Qualifiers {
+    /// The version it runs, unless that is the machine as it is.
+    pub version_arn: Option<Text>,
+    /// The alias that chose the version.
+    pub alias_arn: Option<Text>,
+}
+
 /// An execution to start.
 pub struct NewExecution {
     /// What never changes about it.
     pub identity: Identity,
     /// What it runs.
     pub definition: Arc<JournalDefinition>,
+    /// Kept in its record, for lists by version and by alias.
+    pub qualifiers: Qualifiers,
     /// Kept in its record for whoever started it.
     pub details: Object,
 }

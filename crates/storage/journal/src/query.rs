@@ -9,11 +9,33 @@ use crate::journal::Journal;
 use crate::record::Record;
 use crate::tables::EXECUTIONS;
 
+/// Whose executions to list, by ARN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionsOf<'a> {
+    /// Of a state machine, through whatever they were started.
+    Machine(&'a str),
+    /// Of one of its versions, also those that an alias led there.
+    Version(&'a str),
+    /// Those started through an alias.
+    Alias(&'a str),
+}
+
+impl ExecutionsOf<'_> {
+    /// The ARN, and the indexes that lead with it: without and with a status.
+    fn indexes(&self) -> (&str, &'static str, &'static str) {
+        match self {
+            ExecutionsOf::Machine(arn) => (arn, "by_machine", "by_status"),
+            ExecutionsOf::Version(arn) => (arn, "by_version", "by_version_status"),
+            ExecutionsOf::Alias(arn) => (arn, "by_alias", "by_alias_status"),
+        }
+    }
+}
+
 /// Which executions to list, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct ExecutionQuery<'a> {
-    /// Of this state machine.
-    pub machine_arn: &'a str,
+    /// Whose.
+    pub of: ExecutionsOf<'a>,
     /// Only in this status.
     pub status: Option<Status>,
     /// After this page token.
@@ -36,15 +58,16 @@ impl Journal {
     /// # Errors
     /// Where storage fails or the page token is not ours.
     pub fn list(&self, query: ExecutionQuery<'_>) -> Result<(Vec<Record>, Option<String>), JournalError> {
-        let machine = ColumnValue::Text(query.machine_arn.to_owned());
-        let mut columns = vec![machine.clone()];
+        let (arn, by_arn, by_status) = query.of.indexes();
+        let arn = ColumnValue::Text(arn.to_owned());
+        let mut columns = vec![arn.clone()];
         let index = match query.status {
             Some(status) => {
                 let status = ColumnValue::Text(status.as_str().to_owned());
                 columns.push(status.clone());
-                IndexScan::new("by_status").equal(machine).equal(status)
+                IndexScan::new(by_status).equal(arn).equal(status)
             }
-            None => IndexScan::new("by_machine").equal(machine),
+            None => IndexScan::new(by_arn).equal(arn),
         };
         let mut scan = Scan::index(index, query.limit + 1).reversed();
         if let Some(token) = query.after {

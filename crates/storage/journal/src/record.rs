@@ -5,6 +5,7 @@ use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
 use crate::error::JournalError;
+use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
 use crate::stored::Place;
 
@@ -17,6 +18,8 @@ pub struct Record {
     pub name: Text,
     /// Its state machine.
     pub machine_arn: Text,
+    /// The version and the alias it was started through.
+    pub qualifiers: Qualifiers,
     /// Name of its state machine.
     pub machine_name: Text,
     /// Its role.
@@ -63,19 +66,22 @@ struct Stored {
 const FORMAT: u32 = 1;
 
 impl Record {
-    pub(crate) fn new(identity: &Identity, definition_hash: &Text, details: &Object) -> Record {
+    /// Of an execution that starts.
+    pub(crate) fn new(new: &NewExecution) -> Record {
+        let NewExecution { identity, definition, qualifiers, details } = new;
         let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
         Record {
             arn: identity.arn.clone(),
             name: identity.name.clone(),
             machine_arn: identity.machine_arn.clone(),
+            qualifiers: qualifiers.clone(),
             machine_name: identity.machine_name.clone(),
             role_arn: identity.role_arn.clone(),
             region: identity.region.clone(),
             status: Status::Running,
             started_at: identity.started_at,
             stopped_at: None,
-            definition_hash: definition_hash.clone(),
+            definition_hash: definition.hash.clone(),
             error: None,
             cause: None,
             has_output: false,
@@ -115,6 +121,8 @@ impl Record {
     }
 
     pub(crate) fn columns(&self) -> Vec<ColumnValue> {
+        let optional =
+            |text: &Option<Text>| text.as_ref().map_or(ColumnValue::Null, |text| ColumnValue::Text(text.to_string()));
         vec![
             ColumnValue::Text(self.arn.to_string()),
             ColumnValue::Text(self.machine_arn.to_string()),
@@ -122,6 +130,8 @@ impl Record {
             ColumnValue::Text(self.status.as_str().to_owned()),
             ColumnValue::Integer(self.started_at.as_ms()),
             self.stopped_at.map_or(ColumnValue::Null, |at| ColumnValue::Integer(at.as_ms())),
+            optional(&self.qualifiers.version_arn),
+            optional(&self.qualifiers.alias_arn),
         ]
     }
 
@@ -143,10 +153,11 @@ impl Record {
     }
 
     pub(crate) fn read(row: &Row) -> Result<Record, JournalError> {
-        let text = |index: usize| match row.columns.get(index) {
-            Some(ColumnValue::Text(text)) => text.clone(),
-            _ => String::new(),
+        let optional = |index: usize| match row.columns.get(index) {
+            Some(ColumnValue::Text(text)) => Some(text.clone()),
+            _ => None,
         };
+        let text = |index: usize| optional(index).unwrap_or_default();
         let integer = |index: usize| match row.columns.get(index) {
             Some(ColumnValue::Integer(value)) => Some(*value),
             _ => None,
@@ -163,6 +174,7 @@ impl Record {
             arn: arn.clone().into(),
             name: stored.name.into(),
             machine_arn: text(1).into(),
+            qualifiers: Qualifiers { version_arn: optional(6).map(Into::into), alias_arn: optional(7).map(Into::into) },
             machine_name: stored.machine_name.into(),
             role_arn: stored.role_arn.into(),
             region: stored.region.into(),

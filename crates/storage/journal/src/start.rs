@@ -26,6 +26,7 @@ impl Journal {
     /// See [`StartError`].
     pub async fn start(&self, new: NewExecution) -> Result<Record, StartError> {
         self.admit_start()?;
+        let record = Record::new(&new);
         let identity = Arc::new(new.identity);
         let unavailable = StartError::Unavailable;
         let key = ExecutionKey::from_arn(&identity.arn).ok_or_else(|| {
@@ -36,7 +37,6 @@ impl Journal {
             Ok(Err(record)) => return Err(StartError::Exists(Box::new(record))),
             Err(error) => return Err(unavailable(error)),
         };
-        let record = Record::new(&identity, &new.definition.hash, &new.details);
         let mut live = Box::new(Live {
             key: key.clone(),
             record,

@@ -18,11 +18,18 @@ pub(crate) static EXECUTIONS: Table = Table {
         text("status"),
         integer("started_at"),
         integer("stopped_at"),
+        text("version_arn"),
+        text("alias_arn"),
     ],
     indexes: &[
         Index { name: "by_machine", columns: &["machine_arn", "started_at"] },
         Index { name: "by_status", columns: &["machine_arn", "status", "started_at"] },
         Index { name: "by_stop", columns: &["stopped_at"] },
+        // Most executions name neither and are in none of these.
+        Index { name: "by_version", columns: &["version_arn", "started_at"] },
+        Index { name: "by_version_status", columns: &["version_arn", "status", "started_at"] },
+        Index { name: "by_alias", columns: &["alias_arn", "started_at"] },
+        Index { name: "by_alias_status", columns: &["alias_arn", "status", "started_at"] },
     ],
 };
 

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use windlass_protocol::{Call, Fault};
-use windlass_value::{Value, parse};
+use windlass_protocol::{Call, Fault, permissions};
+use windlass_value::{Text, Value, parse};
 
 use crate::config::{ConfigError, Sources};
 use crate::credential::{Secret, SecretSource};
@@ -119,10 +119,13 @@ impl BackendRule {
     }
 }
 
-/// The ARNs that a call's input names.
-fn resource_arns(call: &Call) -> Vec<&str> {
-    let Value::Object(members) = &call.input else { return Vec::new() };
-    members.iter().filter_map(|(_, value)| value.as_str()).filter(|text| text.starts_with("arn:")).collect()
+/// The ARNs of the resources a call is about: those its permissions are about, and
+/// those its input names.
+fn resource_arns(call: &Call) -> Vec<Text> {
+    let needed = permissions(call).unwrap_or_default().into_iter().map(|permission| permission.resource);
+    let Value::Object(members) = &call.input else { return needed.collect() };
+    let named = members.iter().filter_map(|(_, value)| value.as_str()).filter(|text| text.starts_with("arn:"));
+    needed.chain(named.map(Text::from)).collect()
 }
 
 /// `*` stands for any text.

@@ -264,7 +264,7 @@ async fn sts_says_who_the_caller_is() {
     {
         assert!(answer.body.contains(part), "{part} in {}", answer.body);
     }
-    let answer = exchange(&mut stream, ask("Action=GetSessionToken&Version=2011-06-15").as_bytes()).await;
+    let answer = exchange(&mut stream, ask("Action=GetFederationToken&Version=2011-06-15&Name=ada").as_bytes()).await;
     assert!(answer.status >= 400 && answer.body.contains("<Code>"), "{answer:?}");
     server.drain(0).await.unwrap();
 }

@@ -211,3 +211,13 @@ async fn the_delay_of_the_queue_holds_for_what_is_in_it() {
     pass_ms(30_000).await;
     assert_eq!(world.bodies(&url).await, ["1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_forgets_the_ids() {
+    let world = World::new();
+    let url = queue(&world, object! {}).await;
+    let first = world.send_group(&url, "g", "1").await;
+    world.call("PurgeQueue", object! { "QueueUrl" => url.as_str() }).await;
+    assert_ne!(world.send_group(&url, "g", "1").await["MessageId"], first["MessageId"]);
+    assert_eq!(world.bodies(&url).await, ["1"]);
+}

@@ -100,6 +100,7 @@ async fn attributes_are_set_kept_and_answered() {
         "RedrivePolicy" => object! { "deadLetterTargetArn" => arn("dead"), "maxReceiveCount" => "3" }.to_text(),
         "Policy" => r#"{"Statement":[]}"#,
         "KmsMasterKeyId" => "alias/k",
+        "KmsDataKeyReusePeriodSeconds" => "300",
     };
     world.call("SetQueueAttributes", object! { "QueueUrl" => url.as_str(), "Attributes" => set }).await;
     world.call("TagQueue", object! { "QueueUrl" => url.as_str(), "Tags" => object! { "a" => "1", "b" => "" } }).await;
@@ -273,7 +274,11 @@ async fn permissions_are_statements_of_the_policy() {
         (add("one", &["111111111111"], &["SendMessage"]), "Already exists."),
         (add("two", &["111111111111"], &["Foo"]), "Please refer to the appropriate WSDL"),
         (add("two", &["111111111111"], &["DeleteQueue"]), "Only the queue owner"),
-        (add("two", &["1"], &["SendMessage"]), "Unable to verify"),
+        (
+            add("two", &["1"], &["SendMessage"]),
+            "Value [1] for parameter PrincipalId is invalid. Reason: Unable to verify.",
+        ),
+        (add("two", &[], &["SendMessage"]), "Value [] for parameter PrincipalId"),
     ] {
         let (code, message) = world.refused("AddPermission", input).await;
         assert!(code == "InvalidParameterValueException" && message.contains(text), "{message}");

@@ -1,4 +1,4 @@
-use windlass_journal::Journal;
+use windlass_journal::{Journal, Qualifiers};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Payload, Value, object};
 use windlass_workflow::{Status, epoch_seconds};
@@ -14,6 +14,7 @@ pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply,
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);
+    qualifier_members(&record.qualifiers, &mut out);
     out.insert("name", &record.name);
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));
@@ -75,6 +76,12 @@ pub(super) fn data_members(
     optional(out, "output", shown(output));
     out.insert("outputDetails", details());
     Ok(())
+}
+
+/// The version and the alias that an execution was started through.
+pub(super) fn qualifier_members(qualifiers: &Qualifiers, out: &mut Object) {
+    optional(out, "stateMachineVersionArn", qualifiers.version_arn.as_ref().map(Value::from));
+    optional(out, "stateMachineAliasArn", qualifiers.alias_arn.as_ref().map(Value::from));
 }
 
 pub(super) fn optional(out: &mut Object, name: &str, value: Option<Value>) {

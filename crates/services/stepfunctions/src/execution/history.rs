@@ -1,8 +1,11 @@
-use windlass_journal::{HistoryQuery, Journal};
+use std::sync::Arc;
+
+use windlass_journal::{HistoryQuery, Journal, Qualifiers, Record};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Value};
+use windlass_workflow::{EventType, HistoryEvent};
 
-use super::describe::optional;
+use super::describe::{optional, qualifier_members};
 use super::record;
 use crate::fault::of_journal;
 use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
@@ -28,7 +31,7 @@ pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) ->
         journal.history(&record.arn, question).map_err(|error| of_journal(&error))
     };
     let (events, mut next) = page(limit)?;
-    let mut shown: Vec<Value> = events.iter().map(|event| event.to_value(include_data)).collect();
+    let mut shown: Vec<Value> = events.iter().map(|event| shown_event(event, &record, include_data)).collect();
     let fitting = count_fitting(&shown);
     if fitting < shown.len() {
         // The journal names the place behind a page, so the shorter page is asked for.
@@ -39,6 +42,20 @@ pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) ->
     out.insert("events", shown);
     optional(&mut out, "nextToken", next.map(|next| pages.seal(query, &next).into()));
     Ok(Value::from(out).into())
+}
+
+/// An event as it is answered. The version and the alias of the first one are
+/// those of the record.
+fn shown_event(event: &HistoryEvent, record: &Record, include_data: bool) -> Value {
+    let mut shown = event.to_value(include_data);
+    if event.event_type == EventType::ExecutionStarted
+        && record.qualifiers != Qualifiers::default()
+        && let Value::Object(members) = &mut shown
+        && let Some(Value::Object(details)) = Arc::make_mut(members).get_mut(event.event_type.details_member())
+    {
+        qualifier_members(&record.qualifiers, Arc::make_mut(details));
+    }
+    shown
 }
 
 /// How many events fit on a page; at least one, so that paging goes on.

@@ -1,11 +1,11 @@
-use windlass_journal::{ExecutionQuery, Journal, Record};
+use windlass_journal::{ExecutionQuery, ExecutionsOf, Journal, Record};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Value};
 use windlass_workflow::{Status, epoch_seconds};
 
-use super::describe::optional;
+use super::describe::{optional, qualifier_members};
 use crate::fault::{machine_type_not_supported, of_journal};
-use crate::machine::{Machines, Named};
+use crate::machine::{Alias, Machines, Named};
 use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
 use crate::request::Request;
 
@@ -42,20 +42,31 @@ pub(crate) async fn list(
         })
     });
     let status = status.transpose()?;
-    let machine = {
+    let target = {
         let _lock = machines.lock_shared(&named.name).await;
-        machines.named(&named)?
+        // Whose executions are listed is the same for each version of an alias.
+        machines.target(&named, Alias::main_version)?
     };
+    let machine = &target.machine;
     if machine.is_express() {
         return Err(machine_type_not_supported());
     }
-    let machine_arn = machine.arn();
-    let arguments = [&*machine_arn, status.map_or("", Status::as_str)];
+    let listed_arn = match (&target.alias_arn, &target.version) {
+        (Some(alias_arn), _) => alias_arn.clone(),
+        (None, Some(version)) => version.arn(),
+        (None, None) => machine.arn(),
+    };
+    let of = match (&target.alias_arn, &target.version) {
+        (Some(_), _) => ExecutionsOf::Alias(&listed_arn),
+        (None, Some(_)) => ExecutionsOf::Version(&listed_arn),
+        (None, None) => ExecutionsOf::Machine(&listed_arn),
+    };
+    let arguments = [&*listed_arn, status.map_or("", Status::as_str)];
     let query =
         Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
     let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
     let limit = request.results_max(RESULTS_DEFAULT, RESULTS_MAX)?;
-    let question = ExecutionQuery { machine_arn: &machine_arn, status, after: after.as_deref(), limit };
+    let question = ExecutionQuery { of, status, after: after.as_deref(), limit };
     let (records, next) = journal.list(question).map_err(|error| of_journal(&error))?;
     let mut out = Object::new();
     out.insert("executions", records.iter().map(item).collect::<Vec<Value>>());
@@ -67,6 +78,7 @@ fn item(record: &Record) -> Value {
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);
+    qualifier_members(&record.qualifiers, &mut out);
     out.insert("name", &record.name);
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));

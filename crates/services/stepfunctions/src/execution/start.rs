@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use windlass_journal::{Journal, NewExecution, StartError};
+use windlass_journal::{Journal, NewExecution, Qualifiers, StartError};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{JsonError, Object, Payload, Text, Value};
 use windlass_workflow::{Identity, Status, epoch_seconds};
@@ -10,7 +8,7 @@ use crate::arn;
 use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
 use crate::integration::execution_name_of;
-use crate::machine::{Machines, Named, StateMachine};
+use crate::machine::{Machines, Named, Target, WEIGHTS_SUM};
 use crate::name;
 use crate::request::Request;
 
@@ -26,10 +24,10 @@ pub(crate) async fn start(
 ) -> Result<Reply, Fault> {
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
     let _lock = machines.lock_shared(&named.name).await;
-    let machine = runnable(machines, &named)?;
-    let new = new_execution(&machine, environment, request)?;
+    let target = runnable(machines, &named, environment)?;
+    let new = new_execution(&target, environment, request)?;
     let input = new.identity.input.clone();
-    let started = if machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
+    let started = if target.machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
     let record = match started {
         Ok(record) => record,
         Err(StartError::Exists(record)) => {
@@ -57,18 +55,20 @@ pub(crate) async fn start(
     Ok(Value::from(out).into())
 }
 
-/// The machine, if executions may start on it.
-pub(super) fn runnable(machines: &Machines, named: &Named) -> Result<Arc<StateMachine>, Fault> {
-    let machine = machines.named(named)?;
-    if machine.deleting { Err(machine_deleting(&named.arn)) } else { Ok(machine) }
+/// What an ARN runs, if executions may start on it. Each start draws anew which
+/// of its versions an alias leads to.
+pub(super) fn runnable(machines: &Machines, named: &Named, environment: &Environment) -> Result<Target, Fault> {
+    let target = machines.target(named, |alias| alias.version_at(environment.draw(WEIGHTS_SUM)))?;
+    if target.machine.deleting { Err(machine_deleting(&named.arn)) } else { Ok(target) }
 }
 
 /// An execution to start: its name, its checked input, its identity.
 pub(super) fn new_execution(
-    machine: &StateMachine,
+    target: &Target,
     environment: &Environment,
     request: Request<'_>,
 ) -> Result<NewExecution, Fault> {
+    let machine = target.as_run();
     let execution_name = match request.text("name")? {
         Some(given) => {
             name::check(given)?;
@@ -100,7 +100,11 @@ pub(super) fn new_execution(
     // The HTTP header wins over the member.
     let trace_header = request.call.trace.as_ref().or(request.text("traceHeader")?);
     let details = details::of_start(machine, trace_header, request.call);
-    Ok(NewExecution { identity, definition: machine.definition.clone(), details })
+    let qualifiers = Qualifiers {
+        version_arn: target.version.as_ref().map(|version| version.arn()),
+        alias_arn: target.alias_arn.clone(),
+    };
+    Ok(NewExecution { identity, definition: machine.definition.clone(), qualifiers, details })
 }
 
 fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {

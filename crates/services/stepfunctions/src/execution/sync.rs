@@ -23,11 +23,11 @@ pub(crate) async fn start_sync(
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
     let new = {
         let _lock = machines.lock_shared(&named.name).await;
-        let machine = runnable(machines, &named)?;
-        if !machine.is_express() {
+        let target = runnable(machines, &named, environment)?;
+        if !target.machine.is_express() {
             return Err(machine_type_not_supported());
         }
-        new_execution(&machine, environment, request)?
+        new_execution(&target, environment, request)?
     };
     let identity = new.identity.clone();
     let trace_header = details::trace_header(&new.details).cloned();

@@ -7,6 +7,7 @@ use super::definition::compile;
 use super::logging::find_destinations;
 use super::record::{StateMachine, WorkflowKind};
 use super::settings::Settings;
+use super::version::{Publishing, Versions};
 use crate::environment::Environment;
 use crate::fault::{invalid_arn, machine_already_exists, machine_deleting};
 use crate::name;
@@ -25,13 +26,13 @@ pub(crate) async fn create(
     name::check(machine_name)?;
     let kind = workflow_kind(request)?;
     let role_arn = role_arn(request.required("roleArn")?)?;
-    check_publishing(request)?;
+    let publishing = Publishing::of_request(request)?;
     let definition = compile(request.required("definition")?, kind)?;
     let mut settings = Settings::default();
     settings.take(request)?;
     find_destinations(&settings.logging, call, dispatcher).await?;
     let now = environment.now();
-    let new = StateMachine {
+    let mut new = StateMachine {
         account: call.account.clone(),
         region: call.region.clone(),
         name: machine_name.clone(),
@@ -44,30 +45,41 @@ pub(crate) async fn create(
         revision_id: None,
         deleting: false,
         tags: Tags::of_request(request)?,
+        versions: Versions { at_creation: publishing.clone(), ..Versions::default() },
+        aliases: Vec::new(),
         row_version: 0,
     };
     new.tags.check(&new.arn())?;
 
     let _lock = machines.lock_exclusive(machine_name).await;
+    let publication = publishing.apply(&mut new, now)?;
     let created = match machines.get(&call.account, &call.region, machine_name)? {
         Some(old) if old.deleting => return Err(machine_deleting(&old.arn())),
         Some(old) if is_same(&old, &new) => old.created_at,
         Some(old) => return Err(machine_already_exists(&old.arn())),
         None => {
-            machines.put(&new).await?;
+            let version = publication.as_ref().and_then(|publication| publication.new.as_ref());
+            machines.put(&new, version).await?;
             new.created_at
         }
     };
     let mut out = Object::new();
     out.insert("stateMachineArn", new.arn());
     out.insert("creationDate", epoch_seconds(created));
+    if let Some(publication) = publication {
+        // The first version, also where a repeat finds the machine there.
+        out.insert("stateMachineVersionArn", new.version_arn(publication.published.number));
+    }
     Ok(Value::from(out).into())
 }
 
 /// What makes a repeated create the same: all but the role and the tags. The
 /// definitions are compared as texts.
 fn is_same(old: &StateMachine, new: &StateMachine) -> bool {
-    old.kind == new.kind && old.definition.text == new.definition.text && old.settings == new.settings
+    old.kind == new.kind
+        && old.definition.text == new.definition.text
+        && old.settings == new.settings
+        && old.versions.at_creation == new.versions.at_creation
 }
 
 fn workflow_kind(request: Request<'_>) -> Result<WorkflowKind, Fault> {
@@ -89,16 +101,4 @@ fn invalid_role(text: &str) -> Fault {
     let mut fault = invalid_arn(text);
     fault.message = format!("Invalid Role Arn: '{text}'");
     fault
-}
-
-/// `publish` and `versionDescription`.
-pub(super) fn check_publishing(request: Request<'_>) -> Result<(), Fault> {
-    let publish = request.flag("publish", false)?;
-    if request.text("versionDescription")?.is_some() && !publish {
-        return Err(Fault::validation("Version description can only be set when publish is true"));
-    }
-    if publish {
-        return Err(Fault::not_built("publishing state machine versions (publish)"));
-    }
-    Ok(())
 }

@@ -1,35 +1,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_journal::{ExecutionQuery, Journal};
+use windlass_journal::{ExecutionQuery, ExecutionsOf, Journal};
 use windlass_protocol::{Fault, Reply};
 use windlass_store::{IndexScan, Scan};
 use windlass_value::Value;
 use windlass_workflow::Status;
 
-use super::catalog::{Machines, Named};
+use super::catalog::Machines;
+use super::named::Named;
 use super::record::{DELETING, STATE_MACHINES, StateMachine};
 use super::stored;
-use crate::arn::{Kind, StatesArn};
 use crate::fault::{of_journal, of_store};
 use crate::request::Request;
 
 /// Executions ended between two looks at what is still running.
 const STOPS_MAX: usize = 100;
 
-/// `DeleteStateMachine`. Answers once the deletion is durable; the machine's
+/// `DeleteStateMachine`, with versions and aliases. Answers once the deletion is durable; the machine's
 /// executions are ended after that.
 ///
 /// Unknown machines are no error.
 pub(crate) async fn delete(machines: &Arc<Machines>, journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
     let text = request.required("stateMachineArn")?;
     let empty = || Reply::from(Value::empty_object());
-    if !StatesArn::parse(text, &[Kind::StateMachine])?.is_of(request.call) {
-        return Ok(empty());
-    }
-    let named = Named::parse(text, request.call)?;
+    let Some(named) = Named::parse_own(text, request.call)? else { return Ok(empty()) };
     let _lock = machines.lock_exclusive(&named.name).await;
-    let machine = if named.is_qualified { None } else { machines.get(&named.account, &named.region, &named.name)? };
+    let machine =
+        if named.qualifier.is_some() { None } else { machines.get(&named.account, &named.region, &named.name)? };
     let Some(machine) = machine.filter(|machine| !machine.deleting) else { return Ok(empty()) };
     if running(journal, &machine, 1)?.is_empty() {
         machines.remove(&machine).await?;
@@ -37,7 +35,7 @@ pub(crate) async fn delete(machines: &Arc<Machines>, journal: &Journal, request:
     }
     let mut deleting = StateMachine::clone(&machine);
     deleting.deleting = true;
-    machines.put(&deleting).await?;
+    machines.put(&deleting, None).await?;
     end_later(machines.clone(), journal.clone(), named);
     Ok(empty())
 }
@@ -58,7 +56,7 @@ pub(crate) fn resume(machines: &Arc<Machines>, journal: &Journal) -> Result<(), 
                 account: machine.account.to_string(),
                 region: machine.region.to_string(),
                 name: machine.name.to_string(),
-                is_qualified: false,
+                qualifier: None,
             };
             end_later(machines.clone(), journal.clone(), named);
         }
@@ -101,7 +99,8 @@ async fn end(machines: &Machines, journal: &Journal, named: &Named) -> Result<()
 
 fn running(journal: &Journal, machine: &StateMachine, limit: usize) -> Result<Vec<String>, Fault> {
     let machine_arn = machine.arn();
-    let query = ExecutionQuery { machine_arn: &machine_arn, status: Some(Status::Running), after: None, limit };
+    let of = ExecutionsOf::Machine(&machine_arn);
+    let query = ExecutionQuery { of, status: Some(Status::Running), after: None, limit };
     let (records, _) = journal.list(query).map_err(|error| of_journal(&error))?;
     Ok(records.iter().map(|record| record.arn.to_string()).collect())
 }

@@ -2,24 +2,30 @@ use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Value};
 use windlass_workflow::epoch_seconds;
 
-use super::catalog::{Machines, Named};
+use super::alias::Alias;
+use super::catalog::Machines;
 use super::definition::variable_references;
+use super::named::Named;
 use crate::request::Request;
 
-/// `DescribeStateMachine`.
+/// `DescribeStateMachine`; of an alias the version that most starts get.
 pub(crate) async fn describe(machines: &Machines, request: Request<'_>) -> Result<Reply, Fault> {
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
-    let machine = {
+    let target = {
         let _lock = machines.lock_shared(&named.name).await;
-        machines.named(&named)?
+        machines.target(&named, Alias::main_version)?
     };
+    let (machine, version) = (target.as_run(), target.version.as_ref());
     let mut out = Object::new();
-    out.insert("stateMachineArn", machine.arn());
+    out.insert("stateMachineArn", version.map_or_else(|| machine.arn(), |version| version.arn()));
     out.insert("name", &machine.name);
-    out.insert("status", machine.status());
+    out.insert("status", target.machine.status());
     out.insert("type", machine.kind.as_str());
     out.insert("roleArn", &machine.role_arn);
-    out.insert("creationDate", epoch_seconds(machine.created_at));
+    out.insert("creationDate", epoch_seconds(version.map_or(machine.created_at, |version| version.published_at)));
+    if let Some(description) = version.and_then(|version| version.description.as_ref()) {
+        out.insert("description", description);
+    }
     describe_definition(request, &machine.definition.text, &mut out)?;
     machine.settings.to_members(&mut out);
     if let Some(revision_id) = &machine.revision_id {

@@ -1,5 +1,6 @@
-//! State machines.
+//! State machines, their versions and aliases.
 
+mod alias;
 mod catalog;
 mod create;
 mod definition;
@@ -7,19 +8,26 @@ mod delete;
 mod describe;
 mod list;
 mod logging;
+mod named;
 mod record;
 mod settings;
 mod stored;
 mod update;
+mod version;
 
+pub use alias::ALIASES_MAX;
+pub(crate) use alias::{Alias, WEIGHTS_SUM, create_alias, delete_alias, describe_alias, list_aliases, update_alias};
 pub use catalog::MACHINES_CACHED_MAX;
-pub(crate) use catalog::{Machines, Named};
+pub(crate) use catalog::{Machines, Target};
 pub(crate) use create::create;
 pub(crate) use definition::validate;
 pub(crate) use delete::{delete, resume};
 pub(crate) use describe::{describe, describe_definition};
 pub(crate) use list::{list, rows_by_name};
+pub(crate) use named::Named;
 pub use record::STATE_MACHINES;
 pub(crate) use record::StateMachine;
 pub(crate) use settings::{Settings, encryption_configuration};
 pub(crate) use update::update;
+pub use version::{STATE_MACHINE_VERSIONS, VERSIONS_MAX};
+pub(crate) use version::{delete_version, list_versions, publish};

@@ -4,8 +4,10 @@ use windlass_journal::JournalDefinition;
 use windlass_store::{Column, ColumnKind, ColumnValue, Index, Key, Table, shard_of};
 use windlass_value::{Text, Timestamp};
 
+use super::alias::Alias;
+use super::named::machine_arn;
 use super::settings::Settings;
-use crate::arn;
+use super::version::Versions;
 use crate::tag::Tags;
 
 /// State machines: one row each.
@@ -67,13 +69,28 @@ pub(crate) struct StateMachine {
     pub(crate) revision_id: Option<Text>,
     pub(crate) deleting: bool,
     pub(crate) tags: Tags,
+    pub(crate) versions: Versions,
+    /// In the order of their creation.
+    pub(crate) aliases: Vec<Alias>,
     /// Of the stored row; 0 before it is stored.
     pub(crate) row_version: u64,
 }
 
 impl StateMachine {
     pub(crate) fn arn(&self) -> Text {
-        arn::of(&self.account, &self.region, &format!("stateMachine:{}", self.name)).into()
+        machine_arn(&self.account, &self.region, &self.name)
+    }
+
+    pub(crate) fn version_arn(&self, number: u64) -> Text {
+        format!("{}:{number}", self.arn()).into()
+    }
+
+    pub(crate) fn alias_arn(&self, name: &str) -> Text {
+        format!("{}:{name}", self.arn()).into()
+    }
+
+    pub(crate) fn alias(&self, name: &str) -> Option<&Alias> {
+        self.aliases.iter().find(|alias| *alias.name == *name)
     }
 
     pub(crate) fn is_express(&self) -> bool {

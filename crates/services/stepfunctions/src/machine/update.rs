@@ -4,11 +4,13 @@ use windlass_protocol::{Dispatcher, Fault, Reply};
 use windlass_value::{Object, Value};
 use windlass_workflow::epoch_seconds;
 
-use super::catalog::{Machines, Named};
-use super::create::{check_publishing, role_arn};
+use super::catalog::Machines;
+use super::create::role_arn;
 use super::definition::compile;
 use super::logging::find_destinations;
+use super::named::Named;
 use super::record::StateMachine;
+use super::version::Publishing;
 use crate::environment::Environment;
 use crate::fault::machine_deleting;
 use crate::request::Request;
@@ -34,7 +36,7 @@ pub(crate) async fn update(
         let text = "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified";
         return Err(Fault::new("MissingRequiredParameter", text));
     }
-    check_publishing(request)?;
+    let publishing = Publishing::of_request(request)?;
     if let Some(role) = role {
         new.role_arn = role_arn(role)?;
     }
@@ -45,18 +47,28 @@ pub(crate) async fn update(
     if new.settings.logging != old.settings.logging {
         find_destinations(&new.settings.logging, request.call, dispatcher).await?;
     }
-    new.updated_at = environment.now();
+    let now = environment.now();
     // Recorded: the first update that names a role makes a revision even when it
     // changes nothing; one that names only an equal definition does not.
     let first_role = new.revision_id.is_none() && role.is_some();
-    if first_role || is_changed(&old, &new) {
+    let is_revised = first_role || is_changed(&old, &new);
+    if is_revised {
+        new.updated_at = now;
         new.revision_id = Some(environment.uuid());
-        machines.put(&new).await?;
+        new.versions.current = None;
+    }
+    let publication = publishing.apply(&mut new, now)?;
+    let version = publication.as_ref().and_then(|publication| publication.new.as_ref());
+    if is_revised || version.is_some() {
+        machines.put(&new, version).await?;
     }
     let mut out = Object::new();
-    out.insert("updateDate", epoch_seconds(new.updated_at));
+    out.insert("updateDate", epoch_seconds(now));
     if let Some(revision_id) = &new.revision_id {
         out.insert("revisionId", revision_id);
+    }
+    if let Some(publication) = publication {
+        out.insert("stateMachineVersionArn", new.version_arn(publication.published.number));
     }
     Ok(Value::from(out).into())
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use windlass_journal::{Answer, ExecutionQuery, HistoryQuery, JournalConfig, StartError, TokenError};
+use windlass_journal::{
+    Answer, ExecutionQuery, ExecutionsOf, HistoryQuery, JournalConfig, Qualifiers, StartError, TokenError,
+};
 use windlass_value::Payload;
 use windlass_workflow::{EventType, Status};
 
@@ -273,19 +275,27 @@ fn stop_ends_what_runs_and_leaves_what_ended() {
     });
 }
 
+const VERSION: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:m:1";
+const ALIAS: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:m:live";
+
 #[test]
-fn lists_by_machine_and_status_newest_first() {
+fn lists_by_machine_version_alias_and_status_newest_first() {
     in_virtual_time(async {
         let world = World::new(JournalConfig::default(), true).await;
         for at in 0..9 {
-            world.start(&format!("e{at}"), if at % 3 == 0 { HOUR } else { PASS }, "1").await.expect("it starts");
+            let mut new = world.new_execution(&format!("e{at}"), if at % 3 == 0 { HOUR } else { PASS }, "1");
+            new.qualifiers = Qualifiers {
+                version_arn: (at >= 3).then(|| VERSION.into()),
+                alias_arn: (at >= 6).then(|| ALIAS.into()),
+            };
+            world.journal.start(new).await.expect("it starts");
             pass_time(1).await;
         }
-        let names = |status: Option<Status>| {
+        // The first three as they are, then three through a version, then three through an alias.
+        let names = |of: ExecutionsOf<'_>, status: Option<Status>| {
             let (mut after, mut names) = (None::<String>, Vec::new());
             loop {
-                let machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
-                let query = ExecutionQuery { machine_arn, status, after: after.as_deref(), limit: 2 };
+                let query = ExecutionQuery { of, status, after: after.as_deref(), limit: 2 };
                 let (records, next) = world.journal.list(query).expect("a page");
                 names.extend(records.iter().map(|record| record.name.to_string()));
                 after = next;
@@ -294,9 +304,16 @@ fn lists_by_machine_and_status_newest_first() {
                 }
             }
         };
-        assert_eq!(names(None), ["e8", "e7", "e6", "e5", "e4", "e3", "e2", "e1", "e0"]);
-        assert_eq!(names(Some(Status::Running)), ["e6", "e3", "e0"]);
-        assert_eq!(names(Some(Status::Failed)), Vec::<String>::new());
+        let machine = ExecutionsOf::Machine("arn:aws:states:us-east-1:123456789012:stateMachine:m");
+        let (version, alias) = (ExecutionsOf::Version(VERSION), ExecutionsOf::Alias(ALIAS));
+        assert_eq!(names(machine, None), ["e8", "e7", "e6", "e5", "e4", "e3", "e2", "e1", "e0"]);
+        assert_eq!(names(machine, Some(Status::Running)), ["e6", "e3", "e0"]);
+        assert_eq!(names(machine, Some(Status::Failed)), Vec::<String>::new());
+        assert_eq!(names(version, None), ["e8", "e7", "e6", "e5", "e4", "e3"]);
+        assert_eq!(names(version, Some(Status::Running)), ["e6", "e3"]);
+        assert_eq!(names(alias, None), ["e8", "e7", "e6"]);
+        assert_eq!(names(alias, Some(Status::Succeeded)), ["e8", "e7"]);
+        assert_eq!(names(ExecutionsOf::Alias(VERSION), None), Vec::<String>::new());
     });
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windlass_asl::load_definition;
 use windlass_journal::{
-    Answer, Clock, ExecutionKey, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Record,
-    StartError, TABLES, TokenError,
+    Answer, Clock, ExecutionKey, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Qualifiers,
+    Record, StartError, TABLES, TokenError,
 };
 use windlass_store::{MemoryFaults, Store};
 use windlass_value::{Object, Payload, Timestamp};
@@ -192,6 +192,7 @@ pub(crate) fn new_execution(now: Timestamp, name: &str, definition: &str, input:
             express: false,
         },
         definition: Arc::new(JournalDefinition::new(definition, Arc::new(program))),
+        qualifiers: Qualifiers::default(),
         details: Object::new(),
     }
 }
