@@ -15,7 +15,7 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
 ///
 /// # Errors
 /// An answer other than 200, or an execution that fails.
-pub fn run(folder: &Path, length: Duration) -> Result<(), Failure> {
+pub(crate) fn run(folder: &Path, length: Duration) -> Result<(), Failure> {
     let data = folder.join("data");
     let server = Server::windlass(&data)?;
     println!("| start to ready, empty store | | | {:.1} | | |", server.ready_after.as_secs_f64() * 1e3);
