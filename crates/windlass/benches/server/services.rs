@@ -34,12 +34,12 @@ const LARGE_BYTES: usize = 4 << 20;
 const TAIL_BYTES: usize = 16;
 const DELIVERED_MAX: Duration = Duration::from_secs(60);
 
-/// Rates of one run, by operation, server and clients.
+/// What was carried a second in one run, by operation, server and clients.
 #[derive(Default)]
 pub(crate) struct Rates(Vec<(&'static str, &'static str, usize, f64)>);
 
 impl Rates {
-    /// A rate of this run.
+    /// Messages, deliveries, KiB or MiB a second.
     pub(crate) fn get(&self, what: &str, server: &str, clients: usize) -> Option<f64> {
         self.0.iter().find(|row| (row.0, row.1, row.2) == (what, server, clients)).map(|row| row.3)
     }
@@ -107,7 +107,7 @@ fn measure(server: &Server, length: Duration, rates: &mut Rates) -> Result<(), F
                 server.name,
                 server.resident_mib()
             );
-            rates.0.push((what, server.name, clients, rate));
+            rates.0.push((what, server.name, clients, carried));
         }
     }
     Ok(())
