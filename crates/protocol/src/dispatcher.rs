@@ -139,6 +139,21 @@ impl Dispatcher {
         }
     }
 
+    /// Whether a call's principal may make it, for what is then done without the
+    /// dispatcher; [`Dispatcher::call`] asks by itself.
+    ///
+    /// # Errors
+    /// The refusal of the authorizer; the services are not wired yet.
+    pub async fn authorize(&self, call: &Call) -> Result<(), Fault> {
+        let Some(wired) = self.wired.get() else {
+            return Err(Fault::internal("a call came before the services were wired"));
+        };
+        match &wired.authorizer {
+            Some(authorizer) => authorizer.authorize(call).await,
+            None => Ok(()),
+        }
+    }
+
     /// Answers one call.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ macro_rules! rows {
     };
 }
 
-static SERVICES: [(&str, LazyLock<Rows>); 14] = rows![
+static SERVICES: [(&str, LazyLock<Rows>); 15] = rows![
     "states",
     "lambda",
     "sts",
@@ -49,7 +49,8 @@ static SERVICES: [(&str, LazyLock<Rows>); 14] = rows![
     "logs",
     "secretsmanager",
     "ssm",
-    "kms"
+    "kms",
+    "execute-api"
 ];
 
 /// What the call's principal needs, all of it. `None`: there is no row for the

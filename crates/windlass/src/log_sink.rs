@@ -15,6 +15,8 @@ const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// (a stopped terminal, a pipe nobody reads) has stalled: from then on lines
 /// are dropped and counted until it moves, for a log must not stop the server.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long nothing is written after a write failed.
+const FAILED_PAUSE: Duration = Duration::from_millis(100);
 /// How long [`LogSink::flush`] waits.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -125,13 +127,26 @@ fn write_all(shared: &Shared, mut output: impl Write) {
         std::mem::swap(&mut taken, &mut waiting.bytes);
         waiting.writing = true;
         drop(waiting);
-        // A log that nobody reads any more (a closed pipe) must not stop the server.
-        if output.write_all(&taken).and_then(|()| output.flush()).is_err() {
-            let mut waiting = shared.waiting.lock();
-            waiting.broken = true;
-            waiting.bytes = Vec::new();
-            shared.less.notify_all();
-            return;
+        match output.write_all(&taken).and_then(|()| output.flush()) {
+            Ok(()) => {}
+            // A log that nobody reads any more (a closed pipe) must not stop the server.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                let mut waiting = shared.waiting.lock();
+                waiting.broken = true;
+                waiting.bytes = Vec::new();
+                shared.less.notify_all();
+                return;
+            }
+            // A full disk may have room again: these lines are lost, the next are not.
+            Err(_) => {
+                let lines = taken.iter().filter(|byte| **byte == b'\n').count() as u64;
+                let mut waiting = shared.waiting.lock();
+                waiting.lines_dropped += lines;
+                // The last line may stand there by half.
+                waiting.bytes.insert(0, b'\n');
+                drop(waiting);
+                std::thread::sleep(FAILED_PAUSE);
+            }
         }
     }
 }
@@ -166,5 +181,45 @@ impl<'a> MakeWriter<'a> for LogSink {
 
     fn make_writer(&'a self) -> EventWriter {
         EventWriter { sink: self.clone(), line: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing once, as a full disk, and then everything.
+    struct FullOnce {
+        failed: bool,
+        taken: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for FullOnce {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !std::mem::replace(&mut self.failed, true) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.taken.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_costs_its_lines_and_not_those_behind() {
+        let taken = Arc::default();
+        let sink = LogSink::spawn(FullOnce { failed: false, taken: Arc::clone(&taken) }).expect("a thread");
+        sink.push(b"lost\n");
+        while sink.lines_dropped() == 0 {
+            std::thread::yield_now();
+        }
+        sink.push(b"kept\n");
+        while !String::from_utf8_lossy(&taken.lock()).contains("kept\n") {
+            std::thread::yield_now();
+        }
+        assert!(!String::from_utf8_lossy(&taken.lock()).contains("lost"));
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! `<name>` is a configured webhook or, in open mode, any state machine of the
 //! account. The body is the input, the answer is 202 with the execution's ARN. A
-//! sender's delivery id names the execution, so a repeated delivery starts
-//! nothing new.
+//! sender's delivery id names the execution, so a repeated delivery to a Standard
+//! machine answers as the first did, even after it ended, and starts nothing new.
+//! An Express machine keeps no names: there each delivery starts again, as at AWS.
 
 use std::sync::Arc;
 
@@ -65,8 +66,9 @@ impl Webhooks {
             if body.is_empty() { "{}" } else { std::str::from_utf8(body).map_err(|_| not_json("it is not UTF-8"))? };
         validate(text).map_err(|error| not_json(&error.to_string()))?;
         let mut input = object! { "stateMachineArn" => machine.as_str(), "input" => text };
-        if let (Some(delivery), Value::Object(members)) = (delivery_id(&parts.headers), &mut input) {
-            Arc::make_mut(members).insert("name", execution_name(name, &delivery));
+        let delivery = delivery_id(&parts.headers);
+        if let (Some(delivery), Value::Object(members)) = (&delivery, &mut input) {
+            Arc::make_mut(members).insert("name", execution_name(name, delivery));
         }
         let owner = machine.split(':').nth(4).unwrap_or(account).to_owned();
         let arn = configured.and_then(|webhook| webhook.role_arn.clone());
@@ -82,7 +84,8 @@ impl Webhooks {
             source_arn: None,
             deadline: None,
             cancellation_id: None,
-            idempotency_key: None,
+            // By the name alone a repeat would be refused once the execution ended.
+            idempotency_key: delivery.map(|delivery| format!("webhook/{name}/{delivery}").into()),
             trace: parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from),
             depth: 0,
             request_id: request_id.clone(),
@@ -165,6 +168,22 @@ mod tests {
         ] {
             assert_eq!(proves(&given, b"Hello, World!", &secret), proven, "{given:?}");
         }
+    }
+
+    #[test]
+    fn a_repeated_delivery_is_the_same_call() {
+        let webhooks = Webhooks::new(Vec::new(), "111122223333", "us-east-1", true);
+        let key = |delivery: Option<&str>| {
+            let mut request = http::Request::post("/_start/orders");
+            if let Some(delivery) = delivery {
+                request = request.header("webhook-id", delivery);
+            }
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+            webhooks.call(&parts, &Bytes::new(), &"r-1".into()).expect("a call").idempotency_key
+        };
+        assert_eq!(key(Some("1")).as_deref(), Some("webhook/orders/1"));
+        assert_ne!(key(Some("1")), key(Some("2")));
+        assert_eq!(key(None), None);
     }
 
     #[test]

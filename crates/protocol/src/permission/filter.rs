@@ -19,6 +19,7 @@ pub(crate) enum Filter {
     Machine,
     Topic,
     Ciphertext,
+    GrantToken,
     Qualifier,
     Alias,
     Parameter,
@@ -41,6 +42,7 @@ impl Filter {
             "machine" => Filter::Machine,
             "topic" => Filter::Topic,
             "ciphertext" => Filter::Ciphertext,
+            "granttoken" => Filter::GrantToken,
             "qualifier" => Filter::Qualifier,
             "alias" => Filter::Alias,
             "parameter" => Filter::Parameter,
@@ -70,6 +72,7 @@ impl Filter {
             Filter::Machine => Some(machine(text)),
             Filter::Topic => topic(text),
             Filter::Ciphertext => ciphertext_key(text),
+            Filter::GrantToken => grant_token_key(text),
             Filter::Qualifier => text.split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
@@ -152,6 +155,14 @@ fn ciphertext_key(blob: &str) -> Option<String> {
     let bytes = STANDARD.decode(blob).ok()?;
     let (len, rest) = bytes.strip_prefix(&FORMAT)?.split_first_chunk::<2>()?;
     let arn = std::str::from_utf8(rest.get(..usize::from(u16::from_be_bytes(*len)))?).ok()?;
+    arn.starts_with("arn:").then(|| arn.to_owned())
+}
+
+/// The ARN of the key that a grant token of ours begins with, in front of a space
+/// and the grant's id.
+fn grant_token_key(token: &str) -> Option<String> {
+    let token = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
+    let (arn, _) = token.split_once(' ')?;
     arn.starts_with("arn:").then(|| arn.to_owned())
 }
 

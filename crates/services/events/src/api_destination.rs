@@ -10,6 +10,7 @@ use windlass_value::{Arn, Object, Value};
 use crate::connection;
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::page::page;
 use crate::place::Place;
 use crate::random;
@@ -73,9 +74,9 @@ pub(crate) async fn create(events: &Events, request: Request<'_>) -> Outcome {
         modified_ms: now_ms,
     };
     fill(events, request, &mut destination)?;
-    let output = short(&destination);
-    put(events, lock, destination).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(short(&destination));
+    put(events, request, &output, lock, destination).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
@@ -93,9 +94,9 @@ pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
     }
     destination.modified_ms = events.now().as_ms();
     fill(events, request, &mut destination)?;
-    let output = short(&destination);
-    put(events, lock, destination).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(short(&destination));
+    put(events, request, &output, lock, destination).await?;
+    Ok(Reply::from(output))
 }
 
 /// Takes what is optional, and checks the whole.
@@ -124,6 +125,7 @@ pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
     let destination = find(events, request)?;
     let mut batch = Batch::default();
     tables::delete(&mut batch, &*destination);
+    once::keep(events, request.call, &Value::empty_object(), &mut batch);
     let name = name.to_owned();
     events
         .catalogue
@@ -180,10 +182,13 @@ fn find(events: &Events, request: Request<'_>) -> Result<Arc<ApiDestination>, Fa
 
 async fn put(
     events: &Events,
+    request: Request<'_>,
+    output: &Value,
     lock: tokio::sync::OwnedMutexGuard<()>,
     destination: ApiDestination,
 ) -> Result<(), Fault> {
     let mut batch = Batch::default();
+    once::keep(events, request.call, output, &mut batch);
     tables::put(&mut batch, &destination)?;
     let place = destination.place.clone();
     let shown = Arc::new(destination);

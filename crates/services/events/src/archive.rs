@@ -11,6 +11,7 @@ use windlass_value::{Object, Timestamp, Value};
 use crate::event::Event;
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::page::page;
 use crate::place::Place;
 use crate::request::{Request, bus, seconds};
@@ -118,9 +119,9 @@ pub(crate) async fn create(events: &Events, request: Request<'_>) -> Outcome {
         created_ms: events.now().as_ms(),
     };
     let archive = Arc::new(Archive::compile(record)?);
-    let output = short(&archive);
-    put(events, lock, archive).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(short(&archive));
+    put(events, request, &output, lock, archive).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
@@ -140,13 +141,20 @@ pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
         record.retention_days = days;
     }
     let archive = Arc::new(Archive::compile(record)?);
-    let output = short(&archive);
-    put(events, lock, archive).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(short(&archive));
+    put(events, request, &output, lock, archive).await?;
+    Ok(Reply::from(output))
 }
 
-async fn put(events: &Events, lock: tokio::sync::OwnedMutexGuard<()>, archive: Arc<Archive>) -> Result<(), Fault> {
+async fn put(
+    events: &Events,
+    request: Request<'_>,
+    output: &Value,
+    lock: tokio::sync::OwnedMutexGuard<()>,
+    archive: Arc<Archive>,
+) -> Result<(), Fault> {
     let mut batch = Batch::default();
+    once::keep(events, request.call, output, &mut batch);
     tables::put(&mut batch, &archive.record)?;
     let place = archive.record.place.clone();
     let shown = place.clone();
@@ -216,6 +224,7 @@ pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
     let archive = find(events, request)?;
     let mut batch = Batch::default();
     tables::delete(&mut batch, &archive.record);
+    once::keep(events, request.call, &Value::empty_object(), &mut batch);
     let (place, name, removed) = (request.place(), name.to_owned(), archive.clone());
     let shown = place.clone();
     events

@@ -9,6 +9,7 @@ use windlass_value::{Object, Value, object};
 use crate::bus::{Bus, BusRecord};
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::page::page;
 use crate::place::DEFAULT_BUS;
 use crate::request::{Request, seconds};
@@ -52,6 +53,11 @@ pub(crate) async fn create(events: &Events, request: Request<'_>) -> Outcome {
     let mut batch = Batch::default();
     tables::put(&mut batch, &record)?;
     let bus = Arc::new(Bus::new(record));
+    let mut output = Object::new();
+    output.insert("EventBusArn", bus.arn.as_str());
+    settings(&bus.record, &mut output);
+    let output = Value::from(output);
+    once::keep(events, request.call, &output, &mut batch);
     let shown = bus.clone();
     events
         .catalogue
@@ -59,10 +65,7 @@ pub(crate) async fn create(events: &Events, request: Request<'_>) -> Outcome {
             shelf.buses.insert(shown.record.name.clone(), shown);
         })
         .await?;
-    let mut output = Object::new();
-    output.insert("EventBusArn", bus.arn.as_str());
-    settings(&bus.record, &mut output);
-    Ok(Reply::from(Value::from(output)))
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
@@ -79,8 +82,9 @@ pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
     output.insert("Arn", bus.arn.as_str());
     output.insert("Name", name.as_str());
     settings(&record, &mut output);
-    put(events, lock, record).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(output);
+    put(events, request, &output, lock, record).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) fn describe(events: &Events, request: Request<'_>) -> Outcome {
@@ -113,6 +117,7 @@ pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
     }
     let mut batch = Batch::default();
     tables::delete(&mut batch, &bus.record);
+    once::keep(events, request.call, &Value::empty_object(), &mut batch);
     events
         .catalogue
         .commit(lock, batch, &place, move |shelf| {
@@ -144,7 +149,7 @@ pub(crate) async fn put_permission(events: &Events, request: Request<'_>) -> Out
     }
     let mut record = bus.record.clone();
     record.policy = Some(policy);
-    put(events, lock, record).await?;
+    put(events, request, &Value::empty_object(), lock, record).await?;
     Ok(Reply::from(Value::empty_object()))
 }
 
@@ -201,17 +206,20 @@ pub(crate) async fn remove_permission(events: &Events, request: Request<'_>) -> 
         }
         record.policy = (!statements.is_empty()).then(|| policy(statements).to_text());
     }
-    put(events, lock, record).await?;
+    put(events, request, &Value::empty_object(), lock, record).await?;
     Ok(Reply::from(Value::empty_object()))
 }
 
 /// Stores and shows a changed record.
 pub(crate) async fn put(
     events: &Events,
+    request: Request<'_>,
+    output: &Value,
     lock: tokio::sync::OwnedMutexGuard<()>,
     record: BusRecord,
 ) -> Result<(), Fault> {
     let mut batch = Batch::default();
+    once::keep(events, request.call, output, &mut batch);
     tables::put(&mut batch, &record)?;
     let place = record.place.clone();
     let shown = place.clone();

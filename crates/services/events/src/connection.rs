@@ -12,6 +12,7 @@ use windlass_value::{Arn, Object, Value};
 
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::page::page;
 use crate::place::Place;
 use crate::random;
@@ -152,9 +153,9 @@ pub(crate) async fn create(events: &Events, request: Request<'_>) -> Outcome {
         revision: 1,
     };
     connection.seal(events, parameters)?;
-    let output = short(&connection, false);
-    put(events, lock, connection).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(short(&connection, false));
+    put(events, request, &output, lock, connection).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
@@ -185,9 +186,9 @@ pub(crate) async fn update(events: &Events, request: Request<'_>) -> Outcome {
     connection.state_reason = None;
     connection.modified_ms = events.now().as_ms();
     connection.authorized_ms = Some(connection.modified_ms);
-    let output = short(&connection, true);
-    put(events, lock, connection).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(short(&connection, true));
+    put(events, request, &output, lock, connection).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn deauthorize(events: &Events, request: Request<'_>) -> Outcome {
@@ -202,8 +203,9 @@ pub(crate) async fn deauthorize(events: &Events, request: Request<'_>) -> Outcom
     connection.modified_ms = events.now().as_ms();
     let mut output = short(&connection, true);
     output.insert("ConnectionState", "DEAUTHORIZING");
-    put(events, lock, connection).await?;
-    Ok(Reply::from(Value::from(output)))
+    let output = Value::from(output);
+    put(events, request, &output, lock, connection).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
@@ -214,6 +216,8 @@ pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
     tables::delete(&mut batch, &*connection);
     let mut output = short(&connection, true);
     output.insert("ConnectionState", "DELETING");
+    let output = Value::from(output);
+    once::keep(events, request.call, &output, &mut batch);
     let name = name.to_owned();
     events
         .catalogue
@@ -221,7 +225,7 @@ pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
             shelf.connections.remove(&name);
         })
         .await?;
-    Ok(Reply::from(Value::from(output)))
+    Ok(Reply::from(output))
 }
 
 pub(crate) fn describe(events: &Events, request: Request<'_>) -> Outcome {
@@ -281,8 +285,15 @@ fn find(events: &Events, request: Request<'_>) -> Result<Arc<Connection>, Fault>
 }
 
 /// Stores and shows a connection.
-async fn put(events: &Events, lock: tokio::sync::OwnedMutexGuard<()>, connection: Connection) -> Result<(), Fault> {
+async fn put(
+    events: &Events,
+    request: Request<'_>,
+    output: &Value,
+    lock: tokio::sync::OwnedMutexGuard<()>,
+    connection: Connection,
+) -> Result<(), Fault> {
     let mut batch = Batch::default();
+    once::keep(events, request.call, output, &mut batch);
     tables::put(&mut batch, &connection)?;
     let place = connection.place.clone();
     let shown = Arc::new(connection);

@@ -18,7 +18,8 @@ use crate::place::Place;
 use crate::rate_limit::RateLimits;
 use crate::request::Request;
 use crate::{
-    api_destination, archive, bus_operations, connection, put_events, replay, rule_operations, tags, target_operations,
+    api_destination, archive, bus_operations, connection, once, put_events, replay, rule_operations, tags,
+    target_operations,
 };
 
 /// Deliveries under way at once.
@@ -142,6 +143,17 @@ impl Events {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
+        if let Some(reply) = once::first_answer(self, call)? {
+            return Ok(reply);
+        }
+        match self.perform(call).await {
+            // The same call may have been faster.
+            Err(fault) => once::first_answer(self, call)?.ok_or(fault),
+            outcome => outcome,
+        }
+    }
+
+    async fn perform(&self, call: &Call) -> Outcome {
         let request = Request::new(call);
         match &*call.operation {
             "PutEvents" => put_events::put_events(self, request).await,

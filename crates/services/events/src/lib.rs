@@ -29,6 +29,7 @@ mod event;
 mod events;
 mod faults;
 mod http_text;
+mod once;
 mod page;
 mod place;
 mod publish;

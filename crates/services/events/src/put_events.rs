@@ -2,12 +2,12 @@
 
 use windlass_event_target::EventEntry;
 use windlass_protocol::{Call, Fault, Outcome, Reply};
-use windlass_store::CommitError;
 use windlass_value::{Object, Text, Value};
 
 use crate::event::Event;
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::place::Place;
 use crate::publish::{Origin, Publication, plan};
 use crate::random;
@@ -25,11 +25,6 @@ const TIME_BYTES: usize = 14;
 pub(crate) async fn put_events(events: &Events, request: Request<'_>) -> Outcome {
     let call = request.call;
     let place = request.place();
-    if let Some(key) = &call.idempotency_key
-        && let Some(answer) = first_answer(events, &place, key)?
-    {
-        return Ok(answer);
-    }
     if request.text_not_empty("EndpointId")?.is_some() {
         return Err(Fault::not_built("global endpoints"));
     }
@@ -59,9 +54,7 @@ pub(crate) async fn put_events(events: &Events, request: Request<'_>) -> Outcome
     }
     let output = windlass_value::object! { "FailedEntryCount" => failed, "Entries" => Value::array(results) };
     let Publication { mut batch, entries } = publication;
-    if let Some(key) = &call.idempotency_key {
-        events.answers.keep(&mut batch, &place.account, &place.region, key, output.to_text());
-    }
+    once::keep(events, call, &output, &mut batch);
     if batch.is_empty() {
         return Ok(Reply::from(output));
     }
@@ -72,23 +65,9 @@ pub(crate) async fn put_events(events: &Events, request: Request<'_>) -> Outcome
         }
         Err(error) => {
             events.outbox.refused(&entries);
-            // The same call was faster: its answer is this one's too.
-            if let (CommitError::Expectation { .. }, Some(key)) = (&error, &call.idempotency_key)
-                && let Some(answer) = first_answer(events, &place, key)?
-            {
-                return Ok(answer);
-            }
             Err(faults::of_commit(&error))
         }
     }
-}
-
-fn first_answer(events: &Events, place: &Place, key: &str) -> Result<Option<Reply>, Fault> {
-    let found = events.answers.find(&place.account, &place.region, key).map_err(|error| faults::of_store(&error))?;
-    let Some(answer) = found else { return Ok(None) };
-    let text = str::from_utf8(&answer).map_err(|error| Fault::internal(error.to_string()))?;
-    let output = windlass_value::parse(text).map_err(|error| Fault::internal(format!("{error:?}")))?;
-    Ok(Some(Reply::from(output)))
 }
 
 type Refusal = (&'static str, String);

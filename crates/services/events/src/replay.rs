@@ -14,6 +14,7 @@ use crate::archive::{Archive, events_between};
 use crate::event::Event;
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::page::page;
 use crate::place::Place;
 use crate::publish::{Origin, Publication, matches, plan_targets};
@@ -142,6 +143,7 @@ pub(crate) async fn start(events: &Events, request: Request<'_>) -> Outcome {
         "State" => record.state.as_str(),
         "ReplayStartTime" => seconds(record.started_ms),
     };
+    once::keep(events, request.call, &output, &mut batch);
     let shown = Arc::new(record);
     events
         .catalogue
@@ -290,13 +292,13 @@ pub(crate) async fn cancel(events: &Events, request: Request<'_>) -> Outcome {
         let mut batch = Batch::default();
         batch.expect_version(&REPLAYS, record.key(), version);
         tables::put(&mut batch, &record)?;
+        let output = object! {
+            "ReplayArn" => record.place.replay_arn(&record.name),
+            "State" => record.state.as_str(),
+        };
+        once::keep(events, request.call, &output, &mut batch);
         match events.store.commit(batch).await {
-            Ok(()) => {
-                return Ok(Reply::from(object! {
-                    "ReplayArn" => record.place.replay_arn(&record.name),
-                    "State" => record.state.as_str(),
-                }));
-            }
+            Ok(()) => return Ok(Reply::from(output)),
             Err(windlass_store::CommitError::Expectation { .. }) => {}
             Err(error) => return Err(faults::of_commit(&error)),
         }

@@ -12,6 +12,7 @@ use windlass_value::{Object, Value, object};
 use crate::bus::Bus;
 use crate::events::Events;
 use crate::faults;
+use crate::once;
 use crate::page::page;
 use crate::place::{DEFAULT_BUS, Place};
 use crate::request::Request;
@@ -69,30 +70,33 @@ pub(crate) async fn put(events: &Events, request: Request<'_>) -> Outcome {
         record.schedule_revision = before.record.schedule_revision;
         record.schedule_anchor_ms = before.record.schedule_anchor_ms;
     }
-    let rule = change(events, lock, before.cloned(), record).await?;
-    Ok(Reply::from(object! { "RuleArn" => rule.arn.as_str() }))
+    let output = object! { "RuleArn" => place.rule_arn(&record.bus, name) };
+    change(events, request, &output, lock, before.cloned(), record).await?;
+    Ok(Reply::from(output))
 }
 
 /// Stores and shows a rule; its schedule begins anew where it is another.
 pub(crate) async fn change(
     events: &Events,
+    request: Request<'_>,
+    output: &Value,
     lock: tokio::sync::OwnedMutexGuard<()>,
     before: Option<Arc<Rule>>,
     mut record: RuleRecord,
-) -> Result<Arc<Rule>, Fault> {
+) -> Result<(), Fault> {
     let mut batch = Batch::default();
+    once::keep(events, request.call, output, &mut batch);
     let entries = schedule::changed(events, before.as_deref(), &mut record, &mut batch)?;
     tables::put(&mut batch, &record)?;
     let rule = Arc::new(Rule::compile(record)?);
-    let (place, shown) = (rule.record.place.clone(), rule.clone());
+    let (place, shown) = (rule.record.place.clone(), rule);
     let outcome = events.catalogue.commit(lock, batch, &place, move |shelf| {
         let (place, bus) = (shown.record.place.clone(), shown.record.bus.clone());
         shelf.change_bus(&place, &bus, |bus| {
             bus.rules.insert(shown.record.name.clone(), shown);
         });
     });
-    handed_over(events, outcome.await, &entries)?;
-    Ok(rule)
+    handed_over(events, outcome.await, &entries)
 }
 
 fn handed_over(events: &Events, outcome: Result<(), Fault>, entries: &[Entry]) -> Result<(), Fault> {
@@ -156,7 +160,7 @@ pub(crate) async fn set_state(events: &Events, request: Request<'_>, state: &str
     let lock = events.catalogue.lock(&bus_name).await;
     let rule = find(events, request, "Name")?;
     let record = RuleRecord { state: state.to_owned(), ..rule.record.clone() };
-    change(events, lock, Some(rule), record).await?;
+    change(events, request, &Value::empty_object(), lock, Some(rule), record).await?;
     Ok(Reply::from(Value::empty_object()))
 }
 
@@ -173,6 +177,7 @@ pub(crate) async fn delete(events: &Events, request: Request<'_>) -> Outcome {
     let mut batch = Batch::default();
     schedule::removed(events, &rule.record, &mut batch);
     tables::delete(&mut batch, &rule.record);
+    once::keep(events, request.call, &Value::empty_object(), &mut batch);
     let (shown, name) = (place.clone(), name.to_owned());
     events
         .catalogue

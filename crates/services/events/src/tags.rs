@@ -75,13 +75,13 @@ impl Tagged {
 pub(crate) async fn tag(events: &Events, request: Request<'_>) -> Outcome {
     let tagged = Tagged::read(request)?;
     let added = checked(request.tags()?)?;
-    change_tags(events, &tagged, |tags| tags.extend(added)).await
+    change_tags(events, request, &tagged, |tags| tags.extend(added)).await
 }
 
 pub(crate) async fn untag(events: &Events, request: Request<'_>) -> Outcome {
     let tagged = Tagged::read(request)?;
     let keys = request.texts("TagKeys")?;
-    change_tags(events, &tagged, |tags| tags.retain(|key, _| !keys.contains(&key.as_str()))).await
+    change_tags(events, request, &tagged, |tags| tags.retain(|key, _| !keys.contains(&key.as_str()))).await
 }
 
 pub(crate) fn list(events: &Events, request: Request<'_>) -> Outcome {
@@ -90,25 +90,26 @@ pub(crate) fn list(events: &Events, request: Request<'_>) -> Outcome {
     Ok(Reply::from(object! { "Tags" => Value::array(tags) }))
 }
 
-async fn change_tags(events: &Events, tagged: &Tagged, by: impl FnOnce(&mut Tags)) -> Outcome {
+async fn change_tags(events: &Events, request: Request<'_>, tagged: &Tagged, by: impl FnOnce(&mut Tags)) -> Outcome {
     let lock = events.catalogue.lock(tagged.bus()).await;
     let mut tags = tagged.tags(events)?;
     by(&mut tags);
     let tags = checked(tags)?;
+    let output = Value::empty_object();
     match tagged {
         Tagged::Bus(place, name) => {
             let bus = events.catalogue.bus(place, name).ok_or_else(|| faults::bus_not_found(name))?;
             let mut record = bus.record.clone();
             record.tags = tags;
-            bus_operations::put(events, lock, record).await?;
+            bus_operations::put(events, request, &output, lock, record).await?;
         }
         Tagged::Rule(place, bus_name, name) => {
             let bus = events.catalogue.bus(place, bus_name).ok_or_else(|| faults::bus_not_found(bus_name))?;
             let rule = bus.rules.get(name).ok_or_else(|| faults::rule_not_found(name, bus_name))?.clone();
             let mut record = rule.record.clone();
             record.tags = tags;
-            change(events, lock, Some(rule), record).await?;
+            change(events, request, &output, lock, Some(rule), record).await?;
         }
     }
-    Ok(Reply::from(Value::empty_object()))
+    Ok(Reply::from(output))
 }

@@ -29,8 +29,9 @@ pub(crate) async fn put(events: &Events, request: Request<'_>) -> Outcome {
     if record.targets.len() > TARGETS_MAX {
         return Err(faults::limit_exceeded());
     }
-    change(events, lock, Some(rule), record).await?;
-    Ok(none_failed())
+    let output = none_failed();
+    change(events, request, &output, lock, Some(rule), record).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) async fn remove(events: &Events, request: Request<'_>) -> Outcome {
@@ -40,8 +41,9 @@ pub(crate) async fn remove(events: &Events, request: Request<'_>) -> Outcome {
     let rule = find(events, request, "Rule")?;
     let mut record = rule.record.clone();
     record.targets.retain(|id, _| !ids.contains(&id.as_str()));
-    change(events, lock, Some(rule), record).await?;
-    Ok(none_failed())
+    let output = none_failed();
+    change(events, request, &output, lock, Some(rule), record).await?;
+    Ok(Reply::from(output))
 }
 
 pub(crate) fn list(events: &Events, request: Request<'_>) -> Outcome {
@@ -52,6 +54,6 @@ pub(crate) fn list(events: &Events, request: Request<'_>) -> Outcome {
     page(request, "Targets", &[&rule.arn], named, Value::clone).map(Reply::from)
 }
 
-fn none_failed() -> Reply {
-    Reply::from(object! { "FailedEntryCount" => 0, "FailedEntries" => Value::array(Vec::new()) })
+fn none_failed() -> Value {
+    object! { "FailedEntryCount" => 0, "FailedEntries" => Value::array(Vec::new()) }
 }

@@ -242,7 +242,11 @@ impl Authorization {
         let caller = &effective.caller;
         let action = &*permission.action;
         let resource = self.whole_resource(call, &permission.resource).await;
-        let owner = self.owner(&resource).await?;
+        let owner = match action {
+            // A bucket is made in the caller's own account; that its name is taken, S3 says.
+            "s3:CreateBucket" => None,
+            _ => self.owner(&resource).await?,
+        };
         let resource_account = owner.as_deref().unwrap_or(&call.account);
         if action == "iam:PassRole" && resource_account != &*call.account {
             let text = "Cross-account pass role is not allowed.".to_owned();
@@ -413,12 +417,11 @@ impl Authorization {
         })
     }
 
-    /// The policy that is attached to a resource.
+    /// The account a resource belongs to: its ARN says, or its service knows. `None`:
+    /// nobody does, so it is the caller's own (one that is to be made, or `*`).
     ///
     /// # Errors
     /// The store does not answer.
-    /// The account a resource belongs to: its ARN says, or its service knows. `None`:
-    /// nobody does, so it is the caller's own (one that is to be made, or `*`).
     async fn owner(&self, resource: &str) -> Result<Option<Text>, Fault> {
         if let Some(account) = account_of(resource) {
             return Ok(Some(account.into()));
@@ -429,6 +432,10 @@ impl Authorization {
         }
     }
 
+    /// The policy that is attached to a resource.
+    ///
+    /// # Errors
+    /// The store does not answer.
     async fn resource_policy(&self, action: &str, resource: &str) -> Result<Option<NamedPolicy>, Fault> {
         let Some(arn) = Arn::parse(resource) else { return Ok(None) };
         if action.starts_with("sts:") && arn.service == "iam" {

@@ -50,6 +50,11 @@ impl Service for Resources {
     fn resource_policy<'a>(&'a self, _arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
         Box::pin(std::future::ready(Ok(self.policy.clone())))
     }
+
+    fn resource_account<'a>(&'a self, arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
+        let owner = arn.starts_with("arn:aws:s3:::theirs").then(|| Text::from(OTHER));
+        Box::pin(std::future::ready(Ok(owner)))
+    }
 }
 
 struct World {
@@ -301,6 +306,68 @@ async fn resources_have_their_say() {
         match expected {
             "" => assert_eq!(said, "", "{policy} {caller}"),
             expected => assert!(said.contains(expected), "{policy} {caller}: {said}"),
+        }
+    }
+}
+
+/// The conditions are those that KMS writes for a grant with `CreateGrant`.
+#[tokio::test]
+async fn a_grantee_grants_no_more_than_it_has() {
+    let operations = r#""ForAllValues:StringEquals": {"kms:GrantOperations": ["CreateGrant", "Decrypt"]}"#;
+    let subset = format!(r#"{{{operations}, "StringEquals": {{"windlass:GrantContext:a": "1"}}}}"#);
+    let exact = r#"{"ForAllValues:StringEquals": {"kms:GrantOperations": ["CreateGrant", "Decrypt"], "windlass:GrantContextExactKeys": ["a"]}, "StringEquals": {"windlass:GrantContextExact:a": "1"}}"#;
+    let any = format!("{{{operations}}}");
+    let none = "null";
+    for (condition, asked, constraints, allowed) in [
+        (&*any, "Decrypt", none, true),
+        (&any, "CreateGrant", none, true),
+        (&any, "Encrypt", none, false),
+        (&subset, "Decrypt", none, false),
+        (&subset, "Encrypt", r#"{"EncryptionContextSubset": {"a": "1"}}"#, false),
+        (&subset, "Decrypt", r#"{"EncryptionContextSubset": {"a": "1", "b": "2"}}"#, true),
+        (&subset, "Decrypt", r#"{"EncryptionContextSubset": {"a": "2"}}"#, false),
+        (&subset, "Decrypt", r#"{"EncryptionContextEquals": {"a": "1"}}"#, true),
+        (exact, "Decrypt", r#"{"EncryptionContextEquals": {"a": "1"}}"#, true),
+        (exact, "Decrypt", r#"{"EncryptionContextSubset": {"a": "1"}}"#, false),
+        (exact, "Decrypt", r#"{"EncryptionContextEquals": {"a": "1", "b": "2"}}"#, false),
+        (exact, "Decrypt", none, false),
+    ] {
+        let ada = format!("arn:aws:iam::{ACCOUNT}:user/ada");
+        let policy = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {{"AWS": "{ada}"}}, "Action": "kms:CreateGrant", "Resource": "*", "Condition": {condition}}}}}"#
+        );
+        let world = World::with(&[("kms", &policy)], AuthorizationMode::Enforced);
+        world.user_with("ada", None).await;
+        let input = object! {
+            "KeyId" => "k1",
+            "GranteePrincipal" => &ada,
+            "Operations" => Value::array(vec![asked.into()]),
+            "Constraints" => parse(constraints).expect("constraints"),
+        };
+        let said = world.refusal(call(&ada, Some("AKIAX"), "kms", "CreateGrant", input)).await;
+        assert_eq!(said.is_empty(), allowed, "{condition} {asked} {constraints}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn buckets_belong_to_an_account() {
+    let all = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
+    let shared = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "s3:*", "Resource": "*"}]}"#;
+    for (operation, bucket, policy, allowed) in [
+        ("GetObject", "ours", None, true),
+        ("GetObject", "theirs", None, false),
+        ("GetObject", "theirs", Some(shared), true),
+        ("DeleteBucket", "theirs", None, false),
+        // S3 says that the name is taken.
+        ("CreateBucket", "theirs", None, true),
+    ] {
+        let policies: Vec<_> = policy.into_iter().map(|policy| ("s3", policy)).collect();
+        let world = World::with(&policies, AuthorizationMode::Enforced);
+        let ada = world.user_with("ada", Some(all)).await;
+        for caller in [&*ada, ROOT] {
+            let input = object! { "Bucket" => bucket, "Key" => "k" };
+            let said = world.refusal(call(caller, Some("AKIAX"), "s3", operation, input)).await;
+            assert_eq!(said.is_empty(), allowed, "{caller} {operation} {bucket}: {said}");
         }
     }
 }

@@ -65,6 +65,40 @@ impl Grant {
         Some(condition.into())
     }
 
+    /// What a new grant must keep to when it is made by leave of this one: no other
+    /// operations, and constraints that allow no other encryption context. The
+    /// request's side of it is in `models/permissions/kms.txt`. `None`: no new grant
+    /// would.
+    pub(crate) fn condition_to_grant(&self) -> Option<Value> {
+        let operations: Vec<Value> = self.operations.iter().map(Value::from).collect();
+        let mut all = Object::new();
+        all.insert("kms:GrantOperations", operations);
+        let mut equal = Object::new();
+        if let Some(constraints) = &self.constraints {
+            let constraints = windlass_value::parse(constraints).ok()?;
+            if let Some(pairs) = constraints["EncryptionContextSubset"].as_object() {
+                equal.extend(pairs.iter().map(|(key, value)| (format!("windlass:GrantContext:{key}"), value.clone())));
+            }
+            if let Some(pairs) = constraints["EncryptionContextEquals"].as_object() {
+                if pairs.is_empty() {
+                    // That a new grant has no context cannot be told from its having no constraint.
+                    return None;
+                }
+                let keys: Vec<Value> = pairs.keys().map(Value::from).collect();
+                all.insert("windlass:GrantContextExactKeys", keys);
+                let exact =
+                    pairs.iter().map(|(key, value)| (format!("windlass:GrantContextExact:{key}"), value.clone()));
+                equal.extend(exact);
+            }
+        }
+        let mut condition = Object::new();
+        condition.insert("ForAllValues:StringEquals", all);
+        if !equal.is_empty() {
+            condition.insert("StringEquals", equal);
+        }
+        Some(condition.into())
+    }
+
     fn read(row: &windlass_store::Row) -> Result<Grant, Fault> {
         serde_json::from_slice(&row.value).map_err(|error| faults::row("a grant", error))
     }
@@ -219,11 +253,19 @@ impl Kms {
     pub(crate) async fn retire_grant(&self, call: &Call) -> Outcome {
         let input = &call.input;
         let (key_id, grant_id) = match input::text(input, "GrantToken")? {
+            // The permission is for one key: that the other is not meant must be sure.
+            Some(_) if !input["KeyId"].is_null() || !input["GrantId"].is_null() => {
+                return Err(Fault::validation("Specify either a GrantToken, or a KeyId and a GrantId, not both."));
+            }
             Some(token) => {
                 let invalid = || Fault::new("InvalidGrantTokenException", "The grant token is not valid.");
                 let token = STANDARD.decode(token).map_err(|_| invalid())?;
                 let token = String::from_utf8(token).map_err(|_| invalid())?;
                 let (key, grant) = token.split_once(' ').ok_or_else(invalid)?;
+                // The permission was asked for on the ARN in the token.
+                if !key.starts_with("arn:") {
+                    return Err(invalid());
+                }
                 (key.to_owned(), grant.to_owned())
             }
             None => (input::required(input, "KeyId")?.to_owned(), input::required(input, "GrantId")?.to_owned()),

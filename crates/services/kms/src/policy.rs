@@ -54,21 +54,39 @@ impl Kms {
             Value::Array(statements) => statements.to_vec(),
             statement => vec![statement.clone()],
         };
-        statements.extend(grants.iter().map(statement));
+        statements.extend(grants.iter().flat_map(statements_of));
         let mut with_grants = Object::clone(policy.as_object().unwrap_or(&Default::default()));
         with_grants.insert("Statement", statements);
         Ok(Value::from(with_grants).to_text().into())
     }
 }
 
-fn statement(grant: &Grant) -> Value {
+/// What a grant allows. To hand it on has conditions of its own: whoever may do so
+/// only by the grant gives nobody, itself included, more than it has.
+fn statements_of(grant: &Grant) -> Vec<Value> {
+    const CREATE_GRANT: &str = "CreateGrant";
+    let (create, others): (Vec<&String>, Vec<&String>) =
+        grant.operations.iter().partition(|operation| *operation == CREATE_GRANT);
+    let mut statements = Vec::new();
+    if !others.is_empty() {
+        statements.push(statement(grant, &others, grant.condition()));
+    }
+    if !create.is_empty()
+        && let Some(condition) = grant.condition_to_grant()
+    {
+        statements.push(statement(grant, &create, Some(condition)));
+    }
+    statements
+}
+
+fn statement(grant: &Grant, operations: &[&String], condition: Option<Value>) -> Value {
     let mut statement = Object::new();
     statement.insert("Effect", "Allow");
     statement.insert("Principal", grant.principal());
-    let actions: Vec<Value> = grant.operations.iter().map(|operation| format!("kms:{operation}").into()).collect();
+    let actions: Vec<Value> = operations.iter().map(|operation| format!("kms:{operation}").into()).collect();
     statement.insert("Action", actions);
     statement.insert("Resource", "*");
-    if let Some(condition) = grant.condition() {
+    if let Some(condition) = condition {
         statement.insert("Condition", condition);
     }
     statement.into()

@@ -57,6 +57,23 @@ impl Shared {
                     }
                 };
                 let sequence = receipt.sequence;
+                if queue.fifo && state.backlog.get(sequence).is_none() && state.backlog.tail.covers(sequence) {
+                    // One that stays must not come into memory before those of its group on the disk.
+                    let now_ms = self.now_ms();
+                    match queue.stored(&self.store, sequence) {
+                        Ok(Some(entry))
+                            if entry.state_at(now_ms) == State::Visible || entry.receives != receipt.receive =>
+                        {
+                            outcomes.push(Err(expired(handle)));
+                            continue;
+                        }
+                        Ok(_) => {}
+                        Err(fault) => {
+                            outcomes.push(Err(fault));
+                            continue;
+                        }
+                    }
+                }
                 if let Err(fault) = queue.adopt(&mut state.backlog, &self.store, sequence, self.now_ms()) {
                     outcomes.push(Err(fault));
                     continue;

@@ -9,18 +9,27 @@ use crate::process::{Server, Signer};
 use crate::report;
 
 const CLIENTS: [usize; 4] = [1, 16, 50, 256];
+/// Windlass runs with an access key here, so the role must be there and trust the service.
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"states.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
 
 /// Starts Windlass and measures executions.
 ///
 /// # Errors
 /// An answer other than 200, or an execution that fails.
-pub fn run(folder: &Path, length: Duration) -> Result<(), Failure> {
+pub(crate) fn run(folder: &Path, length: Duration) -> Result<(), Failure> {
     let data = folder.join("data");
     let server = Server::windlass(&data)?;
     println!("| start to ready, empty store | | | {:.1} | | |", server.ready_after.as_secs_f64() * 1e3);
     println!("| memory when idle, MiB | | {:.1} | | | |", server.resident_mib());
     let signer = server.signer();
+    let role = [
+        ("Action", "CreateRole"),
+        ("Version", "2010-05-08"),
+        ("RoleName", "bench"),
+        ("AssumeRolePolicyDocument", TRUST),
+    ];
+    server.call(&signer.query("iam", &role))?;
     let pass = |index: usize| format!(r#""S{index}":{{"Type":"Pass","Next":"S{}"}}"#, index + 1);
     let states: Vec<String> = (1..5).map(pass).collect();
     let definition =

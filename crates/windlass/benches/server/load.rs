@@ -16,22 +16,22 @@ const READ_BYTES: usize = 64 << 10;
 
 /// A request as it goes over the wire; bodies are shared.
 #[derive(Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// The request line and the headers, with the empty line.
-    pub head: Vec<u8>,
+    pub(crate) head: Vec<u8>,
     /// The body, or all of it but its end.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
     /// Its end, where bodies differ in that only; else empty.
-    pub tail: Bytes,
+    pub(crate) tail: Bytes,
 }
 
 /// A whole answer.
-pub struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     head: &'a str,
     /// The body, without transfer coding.
-    pub body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 impl<'a> Answer<'a> {
@@ -39,12 +39,12 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     /// It is no UTF-8.
-    pub fn text(&self) -> Result<&'a str, Failure> {
+    pub(crate) fn text(&self) -> Result<&'a str, Failure> {
         Ok(std::str::from_utf8(self.body)?)
     }
 
     /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
         header(self.head, name)
     }
 
@@ -52,7 +52,7 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     /// Another status, with the body.
-    pub fn ok(self) -> Result<Answer<'a>, Failure> {
+    pub(crate) fn ok(self) -> Result<Answer<'a>, Failure> {
         if self.status == 200 {
             return Ok(self);
         }
@@ -75,7 +75,7 @@ enum Framing {
 }
 
 /// A client's connection; opened again after the server closed it.
-pub struct Connection {
+pub(crate) struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
@@ -83,7 +83,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that opens with the first exchange.
-    pub fn new(address: SocketAddr) -> Connection {
+    pub(crate) fn new(address: SocketAddr) -> Connection {
         Connection { address, stream: None, buffer: vec![0; READ_BYTES] }
     }
 
@@ -91,7 +91,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection fails, or the answer is no HTTP/1.1.
-    pub async fn exchange(&mut self, request: &Request) -> Result<Answer<'_>, Failure> {
+    pub(crate) async fn exchange(&mut self, request: &Request) -> Result<Answer<'_>, Failure> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {
@@ -192,13 +192,13 @@ fn answer(bytes: &[u8], head_end: usize) -> Result<Answer<'_>, Failure> {
 }
 
 /// What the clients of one run did.
-pub struct Load {
+pub(crate) struct Load {
     /// Of every round.
-    pub times: Vec<Duration>,
+    pub(crate) times: Vec<Duration>,
     /// From the first request to the last answer.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// What the rounds carried: messages, bytes, or just the rounds.
-    pub carried: u64,
+    pub(crate) carried: u64,
 }
 
 /// Runs `clients` clients for `length`. `client` makes the round of the client with that
@@ -207,7 +207,7 @@ pub struct Load {
 ///
 /// # Errors
 /// The first failure of a round.
-pub fn load<Round>(
+pub(crate) fn load<Round>(
     address: SocketAddr,
     clients: usize,
     length: Duration,
@@ -254,7 +254,7 @@ where
 ///
 /// # Errors
 /// As [`Connection::exchange`].
-pub fn exchange(address: SocketAddr, request: &Request) -> Result<(u16, Vec<u8>), Failure> {
+pub(crate) fn exchange(address: SocketAddr, request: &Request) -> Result<(u16, Vec<u8>), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = Connection::new(address);
@@ -264,7 +264,7 @@ pub fn exchange(address: SocketAddr, request: &Request) -> Result<(u16, Vec<u8>)
 }
 
 /// Rate, median and 99th percentile (ms).
-pub fn summary(mut times: Vec<Duration>, took: Duration) -> (f64, f64, f64) {
+pub(crate) fn summary(mut times: Vec<Duration>, took: Duration) -> (f64, f64, f64) {
     times.sort_unstable();
     let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1)));
     let ms = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);

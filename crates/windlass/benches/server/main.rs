@@ -71,19 +71,28 @@ fn run(folder: &Path, length: Duration, part: Option<&str>) -> Result<(), Failur
     let rates = services::run(folder, length)?;
     println!("\n| ratio, same run | |\n|---|---|");
     let with_50 = |what: &str| rates.get(what, "Windlass", 50).unwrap_or_default();
+    // Objects are counted in KiB or MiB: four to one.
     for (label, rate, limit) in [
         ("SendMessage with 50 clients to 4 KiB syncs of one writer", with_50(services::SEND), syncs[0]),
-        ("PutObject of 4 KiB with 50 clients to 4 KiB syncs of one writer", with_50(services::PUT_SMALL), syncs[0]),
-        ("PutObject of 4 MiB with 50 clients to 4 MiB syncs of one writer", with_50(services::PUT_LARGE), syncs[2]),
-        ("GetObject of 4 KiB to bare hyper, 50 clients", with_50(services::GET_SMALL), bare[1]),
-        ("GetObject of 4 MiB to bare hyper, 50 clients", with_50(services::GET_LARGE), bare[2]),
+        (
+            "PutObject of 4 KiB with 50 clients to 4 KiB syncs of one writer",
+            with_50(services::PUT_SMALL) / 4.0,
+            syncs[0],
+        ),
+        (
+            "PutObject of 4 MiB with 50 clients to 4 MiB syncs of one writer",
+            with_50(services::PUT_LARGE) / 4.0,
+            syncs[2],
+        ),
+        ("GetObject of 4 KiB to bare hyper, 50 clients", with_50(services::GET_SMALL) / 4.0, bare[1]),
+        ("GetObject of 4 MiB to bare hyper, 50 clients", with_50(services::GET_LARGE) / 4.0, bare[2]),
     ] {
         println!("| {label} | {:.2} |", rate / limit);
     }
     for what in services::ALL {
         for peer in services::PEERS {
             if let Some(rate) = rates.get(what, peer, 50) {
-                println!("| {what}, 50 clients: Windlass to {peer} | {:.1} |", with_50(what) / rate);
+                println!("| {what}, carried with 50 clients: Windlass to {peer} | {:.1} |", with_50(what) / rate);
             }
         }
     }

@@ -19,14 +19,14 @@ const REGION: &str = "us-east-1";
 const READY_MAX: Duration = Duration::from_secs(30);
 
 /// A process that is measured.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     /// What it is called in the tables.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// From its start to its first answer.
-    pub ready_after: Duration,
+    pub(crate) ready_after: Duration,
 }
 
 impl Drop for Server {
@@ -47,7 +47,7 @@ fn peers_folder() -> Option<PathBuf> {
 
 impl Server {
     /// Bare hyper that answers every request with `bytes` bytes.
-    pub fn hello(bytes: usize) -> Result<Server, Failure> {
+    pub(crate) fn hello(bytes: usize) -> Result<Server, Failure> {
         let port = free_port()?;
         let process =
             Command::new(std::env::current_exe()?).args(["--hello", &port.to_string(), &bytes.to_string()]).spawn()?;
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Windlass with its data in that folder.
-    pub fn windlass(data: &Path) -> Result<Server, Failure> {
+    pub(crate) fn windlass(data: &Path) -> Result<Server, Failure> {
         let port = free_port()?;
         let binary: PathBuf = env!("CARGO_BIN_EXE_windlass").into();
         let process = Command::new(binary)
@@ -71,7 +71,7 @@ impl Server {
     }
 
     /// Another server, if `make bench-peers` installed it.
-    pub fn peer(name: &'static str, folder: &Path) -> Result<Option<Server>, Failure> {
+    pub(crate) fn peer(name: &'static str, folder: &Path) -> Result<Option<Server>, Failure> {
         let program = match name {
             "ministack" => "ministack/bin/ministack",
             "moto" => "moto/bin/moto_server",
@@ -116,7 +116,7 @@ impl Server {
     }
 
     /// User and system time so far.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         const TICKS_PER_SECOND: u64 = 100;
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
@@ -125,7 +125,7 @@ impl Server {
     }
 
     /// Memory held now.
-    pub fn resident_mib(&self) -> f64 {
+    pub(crate) fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
         let kib: f64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default();
@@ -133,7 +133,7 @@ impl Server {
     }
 
     /// The first series of that name among Windlass's metrics.
-    pub fn metric(&self, name: &str) -> Result<f64, Failure> {
+    pub(crate) fn metric(&self, name: &str) -> Result<f64, Failure> {
         let (_, body) = self.get("/_windlass/metrics")?;
         let body = String::from_utf8(body)?;
         let line = body.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
@@ -142,13 +142,13 @@ impl Server {
     }
 
     /// An unsigned GET: the status and the body.
-    pub fn get(&self, path: &str) -> Result<(u16, Vec<u8>), Failure> {
+    pub(crate) fn get(&self, path: &str) -> Result<(u16, Vec<u8>), Failure> {
         let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
         exchange(self.address, &Request { head: head.into_bytes(), body: Bytes::new(), tail: Bytes::new() })
     }
 
     /// What signs for this server; keeps the day's keys.
-    pub fn signer(&self) -> Signer {
+    pub(crate) fn signer(&self) -> Signer {
         Signer { host: self.address.to_string(), credentials: credentials(), keys: SigningKeys::default() }
     }
 
@@ -156,7 +156,7 @@ impl Server {
     ///
     /// # Errors
     /// The answer is not 200.
-    pub fn call(&self, request: &Request) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn call(&self, request: &Request) -> Result<Vec<u8>, Failure> {
         let (status, answer) = exchange(self.address, request)?;
         if status == 200 {
             return Ok(answer);
@@ -178,7 +178,7 @@ fn credentials() -> Credentials {
 }
 
 /// Makes signed requests, good for the five minutes a signature lives.
-pub struct Signer {
+pub(crate) struct Signer {
     host: String,
     credentials: Credentials,
     keys: SigningKeys,
@@ -186,25 +186,25 @@ pub struct Signer {
 
 impl Signer {
     /// A call of a JSON protocol; `target` is `Prefix.Operation`.
-    pub fn json(&self, service: &str, target: &str, body: String) -> Request {
+    pub(crate) fn json(&self, service: &str, target: &str, body: String) -> Request {
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
         self.request(service, Method::POST, "/", &headers, body.into(), Bytes::new())
     }
 
     /// A call of the query protocol.
-    pub fn query(&self, service: &str, fields: &[(&str, &str)]) -> Request {
+    pub(crate) fn query(&self, service: &str, fields: &[(&str, &str)]) -> Request {
         let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         self.request(service, Method::POST, "/", &headers, pairs.join("&").into(), Bytes::new())
     }
 
     /// A request of S3 whose body, with its tail, has that SHA-256 (hexadecimal).
-    pub fn object(&self, method: Method, path: &str, body: &Bytes, tail: Bytes, sha256: &str) -> Request {
+    pub(crate) fn object(&self, method: Method, path: &str, body: &Bytes, tail: Bytes, sha256: &str) -> Request {
         self.request("s3", method, path, &[("x-amz-content-sha256", sha256)], body.clone(), tail)
     }
 
     /// A request of S3 without a body.
-    pub fn bare(&self, method: Method, path: &str) -> Request {
+    pub(crate) fn bare(&self, method: Method, path: &str) -> Request {
         const SHA256_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         self.object(method, path, &Bytes::new(), Bytes::new(), SHA256_OF_NOTHING)
     }

@@ -19,7 +19,7 @@ use crate::load::{Connection, Load, Request, load, summary};
 use crate::process::{Server, Signer};
 
 /// Windlass is first: what the others are measured beside.
-pub const PEERS: [&str; 2] = ["ministack", "moto"];
+pub(crate) const PEERS: [&str; 2] = ["ministack", "moto"];
 const CLIENTS: [usize; 3] = [1, 16, 50];
 const MESSAGE_BYTES: usize = 1 << 10;
 /// Messages of a batch, the most that AWS takes.
@@ -34,37 +34,37 @@ const LARGE_BYTES: usize = 4 << 20;
 const TAIL_BYTES: usize = 16;
 const DELIVERED_MAX: Duration = Duration::from_secs(60);
 
-/// Rates of one run, by operation, server and clients.
+/// What was carried a second in one run, by operation, server and clients.
 #[derive(Default)]
-pub struct Rates(Vec<(&'static str, &'static str, usize, f64)>);
+pub(crate) struct Rates(Vec<(&'static str, &'static str, usize, f64)>);
 
 impl Rates {
-    /// A rate of this run.
-    pub fn get(&self, what: &str, server: &str, clients: usize) -> Option<f64> {
+    /// Messages, deliveries, KiB or MiB a second.
+    pub(crate) fn get(&self, what: &str, server: &str, clients: usize) -> Option<f64> {
         self.0.iter().find(|row| (row.0, row.1, row.2) == (what, server, clients)).map(|row| row.3)
     }
 }
 
-pub const SEND: &str = "SQS SendMessage, 1 KiB";
-pub const SEND_BATCH: &str = "SQS SendMessageBatch, 10 of 1 KiB";
-pub const RECEIVE: &str = "SQS ReceiveMessage of 1, DeleteMessage";
-pub const RECEIVE_BATCH: &str = "SQS ReceiveMessage of 10, DeleteMessageBatch";
-pub const PUT_SMALL: &str = "S3 PutObject, 4 KiB";
-pub const GET_SMALL: &str = "S3 GetObject, 4 KiB";
-pub const PUT_LARGE: &str = "S3 PutObject, 4 MiB";
-pub const GET_LARGE: &str = "S3 GetObject, 4 MiB";
-pub const PUBLISH_RAW: &str = "SNS Publish to 10 queues, raw";
-pub const PUBLISH: &str = "SNS Publish to 10 queues, signed envelope";
+pub(crate) const SEND: &str = "SQS SendMessage, 1 KiB";
+pub(crate) const SEND_BATCH: &str = "SQS SendMessageBatch, 10 of 1 KiB";
+pub(crate) const RECEIVE: &str = "SQS ReceiveMessage of 1, DeleteMessage";
+pub(crate) const RECEIVE_BATCH: &str = "SQS ReceiveMessage of 10, DeleteMessageBatch";
+pub(crate) const PUT_SMALL: &str = "S3 PutObject, 4 KiB";
+pub(crate) const GET_SMALL: &str = "S3 GetObject, 4 KiB";
+pub(crate) const PUT_LARGE: &str = "S3 PutObject, 4 MiB";
+pub(crate) const GET_LARGE: &str = "S3 GetObject, 4 MiB";
+pub(crate) const PUBLISH_RAW: &str = "SNS Publish to 10 queues, raw";
+pub(crate) const PUBLISH: &str = "SNS Publish to 10 queues, signed envelope";
 
 /// Every operation in the order of its rows.
-pub const ALL: [&str; 10] =
+pub(crate) const ALL: [&str; 10] =
     [SEND, SEND_BATCH, RECEIVE, RECEIVE_BATCH, PUT_SMALL, GET_SMALL, PUT_LARGE, GET_LARGE, PUBLISH_RAW, PUBLISH];
 
 /// Measures Windlass for `length` a row and the other servers for half of it.
 ///
 /// # Errors
 /// An answer that is not as it must be, or a server that fails.
-pub fn run(folder: &Path, length: Duration) -> Result<Rates, Failure> {
+pub(crate) fn run(folder: &Path, length: Duration) -> Result<Rates, Failure> {
     println!();
     println!(
         "| what | server | clients | per second | carried a second | p50 ms | p99 ms | server CPU µs | memory MiB |"
@@ -107,7 +107,7 @@ fn measure(server: &Server, length: Duration, rates: &mut Rates) -> Result<(), F
                 server.name,
                 server.resident_mib()
             );
-            rates.0.push((what, server.name, clients, rate));
+            rates.0.push((what, server.name, clients, carried));
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::rule::EndpointTarget;
 /// The largest answer that is taken from an endpoint.
 pub(super) const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The largest body that is handed on.
-const REQUEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(super) const REQUEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Hands calls on to an AWS-compatible endpoint, signed. Each call is sent once:
 /// whether it is repeated is for the caller's Retry to say.

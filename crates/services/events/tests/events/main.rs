@@ -5,6 +5,7 @@ mod archives;
 mod buses;
 mod crashes;
 mod deliveries;
+mod repeats;
 mod rules;
 mod schedules;
 mod world;

@@ -295,10 +295,48 @@ async fn tags_policies_and_descriptions_change() {
     let retirable = object! { "RetiringPrincipal" => "arn:aws:iam::000000000000:role/retirer" };
     let listed = world.ok("ListRetirableGrants", retirable.clone()).await;
     assert_eq!(listed["Grants"].as_array().map(|list| list.len()), Some(1));
+    let both = key(object! { "GrantToken" => created["GrantToken"].clone() });
+    assert_eq!(world.fault("RetireGrant", both).await.code, "ValidationException");
+    let bare = crate::fixture::blob(&format!("{} x", arn.rsplit('/').next().expect("an id")));
+    let forged = object! { "GrantToken" => bare };
+    assert_eq!(world.fault("RetireGrant", forged).await.code, "InvalidGrantTokenException");
     world.ok("RetireGrant", object! { "GrantToken" => created["GrantToken"].clone() }).await;
     assert_eq!(world.ok("ListRetirableGrants", retirable).await["Grants"].to_text(), "[]");
     let revoke = key(object! { "GrantId" => created["GrantId"].clone() });
     assert_eq!(world.fault("RevokeGrant", revoke).await.code, "NotFoundException");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_is_handed_on_only_in_part() {
+    let world = world();
+    let (id, arn) = world.key(Value::empty_object()).await;
+    let names = |names: &[&str]| names.iter().map(|name| Value::from(*name)).collect::<Vec<_>>();
+    for (constraints, condition) in [
+        (Value::Null, r#"{"ForAllValues:StringEquals":{"kms:GrantOperations":["CreateGrant","Decrypt"]}}"#),
+        (
+            object! { "EncryptionContextSubset" => object! { "a" => "1" } },
+            r#"{"ForAllValues:StringEquals":{"kms:GrantOperations":["CreateGrant","Decrypt"]},"StringEquals":{"windlass:GrantContext:a":"1"}}"#,
+        ),
+        (
+            object! { "EncryptionContextEquals" => object! { "a" => "1" } },
+            r#"{"ForAllValues:StringEquals":{"kms:GrantOperations":["CreateGrant","Decrypt"],"windlass:GrantContextExactKeys":["a"]},"StringEquals":{"windlass:GrantContextExact:a":"1"}}"#,
+        ),
+    ] {
+        let grant = object! {
+            "KeyId" => id.as_str(),
+            "GranteePrincipal" => "arn:aws:iam::000000000000:role/reader",
+            "Operations" => names(&["CreateGrant", "Decrypt"]),
+            "Constraints" => constraints,
+        };
+        let created = world.ok("CreateGrant", grant).await;
+        let judged = world.kms.resource_policy(&arn).await.expect("a policy").expect("one");
+        let judged = windlass_value::parse(&judged).expect("JSON");
+        let statements = judged["Statement"].as_array().expect("statements");
+        let statement = statements.last().expect("a statement");
+        assert_eq!(statement["Action"].to_text(), r#"["kms:CreateGrant"]"#);
+        assert_eq!(statement["Condition"].to_text(), condition);
+        world.ok("RetireGrant", object! { "GrantToken" => created["GrantToken"].clone() }).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 use windlass_protocol::Service;
 
-use crate::world::World;
+use crate::world::{ACCOUNT, World};
 
 const BUCKET: &str = r#"{"Bucket": "bucket"}"#;
 
@@ -128,6 +128,9 @@ async fn policies() {
         assert_eq!(world.s3.resource_policy(arn).await, Ok(Some(allow.into())), "{arn}");
         assert_eq!(world.s3.resource_account(arn).await, Ok(Some(crate::world::ACCOUNT.into())), "{arn}");
     }
+    let owner = world.s3.resource_account("arn:aws:s3:::bucket/a/key").await;
+    assert_eq!(owner.expect("an owner").as_deref(), Some(ACCOUNT));
+    assert_eq!(world.s3.resource_account("arn:aws:s3:::none").await, Ok(None));
     let block = r#"{"Bucket": "bucket", "PublicAccessBlockConfiguration": {"BlockPublicPolicy": true}}"#;
     world.ok("PutPublicAccessBlock", block).await;
     assert_eq!(world.fails("PutBucketPolicy", &put(allow)).await, "AccessDenied");

@@ -4,7 +4,7 @@ use ::http::header::{CONTENT_TYPE, HeaderMap};
 use ::http::{Method, Request, Uri};
 use bytes::Bytes;
 use windlass_outgoing::SendError;
-use windlass_value::{Object, Payload, Value};
+use windlass_value::{Arn, Object, Payload, Value, object};
 use windlass_workflow::TaskCall;
 
 use super::failure::Failure;
@@ -101,13 +101,25 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
     let parameters = task.parameters.value();
     let given = parameters.as_object().map_or_else(Object::new, |given| Object::clone(given));
     let mut request = request(&given)?;
+    if request.uri().scheme_str() != Some("https") && !caller.outside.plain_http {
+        let endpoint = given.get("ApiEndpoint").and_then(Value::as_str).unwrap_or_default();
+        return Err(Failure::runtime(format!(
+            "The value '{endpoint}' of the field 'ApiEndpoint' cannot be called: tasks call https:// only. The setting plain_http of [outgoing] allows http:// too."
+        )));
+    }
     add_header(request.headers_mut(), "user-agent", &["Amazon|StepFunctions|APIGateway".to_owned()]);
     match given.get("AuthType").and_then(Value::as_str) {
-        Some("IAM_ROLE") => sign(caller, &mut request)?,
+        Some("IAM_ROLE") => {
+            authorize(caller, task, &request).await?;
+            sign(caller, &mut request)?;
+        }
         Some("RESOURCE_POLICY") => {
             add_header(request.headers_mut(), "x-amz-source-arn", &[caller.identity.machine_arn.to_string()]);
-            let account = windlass_value::Arn::parse(&caller.identity.machine_arn).map(|arn| arn.account);
+            let account = Arn::parse(&caller.identity.machine_arn).map(|arn| arn.account);
             add_header(request.headers_mut(), "x-amz-source-account", &[account.unwrap_or_default()]);
+            // Stricter than AWS, which leaves it to the API's policy: the signature is the
+            // operator's, not the machine's.
+            authorize(caller, task, &request).await?;
             sign(caller, &mut request)?;
         }
         _ => {}
@@ -127,6 +139,39 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
     }
     let error = format!("ApiGateway.{}", response.status().as_u16());
     Err(Failure::new(&error, String::from_utf8_lossy(response.body()).into_owned()))
+}
+
+/// Whether the task's role may have this request signed. A refusal reads as API
+/// Gateway's own.
+async fn authorize(caller: TaskCaller<'_>, task: &TaskCall, request: &Request<Bytes>) -> Result<(), Failure> {
+    let mut call = caller.about().call(task, "execute-api", "Invoke", Value::Null, Bytes::new());
+    let resource = resource_arn(request, &call.region, &call.account)?;
+    call.input = object! { "ResourceArn" => resource };
+    caller.dispatcher.authorize(&call).await.map_err(|fault| {
+        if fault.status >= 500 {
+            return Failure::task(fault.message);
+        }
+        Failure::new("ApiGateway.403", object! { "Message" => fault.message }.to_text())
+    })
+}
+
+/// `arn:aws:execute-api:region:account:api/stage/METHOD/path`; the API is the first
+/// label of its host, or the whole of a host that is none of AWS's.
+fn resource_arn(request: &Request<Bytes>, region: &str, account: &str) -> Result<String, Failure> {
+    let uri = request.uri();
+    let path = uri.path().trim_start_matches('/');
+    // What the policy is asked for must be what the API finds.
+    let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    if path.split('/').any(is_dots) {
+        return Err(Failure::runtime(format!("The path '{path}' cannot be signed: it has a segment '.' or '..'.")));
+    }
+    let host = uri.host().unwrap_or_default();
+    let api = match host.split_once('.') {
+        Some((api, rest)) if rest.starts_with("execute-api.") => api,
+        _ => host,
+    };
+    let (stage, path) = path.split_once('/').unwrap_or((path, ""));
+    Ok(format!("arn:aws:execute-api:{region}:{account}:{api}/{stage}/{}/{path}", request.method()))
 }
 
 fn sign(caller: TaskCaller<'_>, request: &mut Request<Bytes>) -> Result<(), Failure> {
@@ -200,5 +245,29 @@ fn without_nulls(value: &Value) -> Value {
         }
         Value::Array(items) => Value::array(items.iter().map(without_nulls).collect()),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resource_is_the_apis_method() {
+        for (url, expected) in [
+            ("https://a1.execute-api.us-east-1.amazonaws.com/prod/x/y?q=1", Some("a1/prod/POST/x/y")),
+            ("https://a1.execute-api.us-east-1.amazonaws.com/prod", Some("a1/prod/POST/")),
+            ("https://a1.execute-api.us-east-1.amazonaws.com", Some("a1//POST/")),
+            ("https://a1@api.test:8443/prod/x", Some("api.test/prod/POST/x")),
+            ("https://api.test/prod/public/../admin", None),
+            ("https://api.test/prod/public/%2E./admin", None),
+        ] {
+            let mut request = Request::new(Bytes::new());
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = url.parse().expect("a URL");
+            let found = resource_arn(&request, "us-east-1", "111122223333").ok();
+            let expected = expected.map(|rest| format!("arn:aws:execute-api:us-east-1:111122223333:{rest}"));
+            assert_eq!(found, expected, "{url}");
+        }
     }
 }

@@ -11,7 +11,8 @@ use windlass_value::Timestamp;
 /// instant.
 ///
 /// # Errors
-/// No credentials are configured; the text names the setting.
+/// No credentials are configured, or they are not meant for the request's host; the
+/// text names the setting.
 pub type RequestSigner =
     Arc<dyn Fn(&mut Request<Bytes>, &str, Timestamp) -> Result<(), String> + Send + Sync + 'static>;
 
@@ -20,7 +21,7 @@ pub type RequestSigner =
 pub struct Outside {
     /// The client; without one every request fails.
     pub outgoing: Option<Outgoing>,
-    /// Whether HTTP tasks may use `http://` too.
+    /// Whether HTTP tasks and API Gateway's may use `http://` too.
     pub plain_http: bool,
     /// How long an answer may take; AWS: 60 s.
     pub timeout_ms: u64,

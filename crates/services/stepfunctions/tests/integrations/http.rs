@@ -226,7 +226,7 @@ async fn http_tasks_refuse_parameters_in_awss_words() {
 #[tokio::test]
 async fn api_gateway_is_invoked_by_stage_and_path() {
     let server = serve().await;
-    let world = world(false).await;
+    let world = world(true).await;
     let text = r#"{"ApiEndpoint":"SERVER","Method":"POST","Stage":"prod","Path":"json/x","QueryParameters":{"q":["1","2"]},"Headers":{"H":["a"]},"RequestBody":{"n":null,"a":1},"AuthType":"IAM_ROLE"}"#;
     let end = end_of(&world, "apigateway:invoke", &parameters(&server, text)).await;
     assert_eq!(end["status"], Value::from("SUCCEEDED"), "{end}");
@@ -244,10 +244,21 @@ async fn api_gateway_is_invoked_by_stage_and_path() {
 #[tokio::test]
 async fn api_gateways_errors_are_named_by_their_status() {
     let server = serve().await;
-    let world = world(false).await;
+    let world = world(true).await;
     let text = r#"{"ApiEndpoint":"SERVER","Method":"GET","Path":"/refused"}"#;
     let end = end_of(&world, "apigateway:invoke", &parameters(&server, text)).await;
     let expected: Object =
         [("error", Value::from("ApiGateway.400")), ("cause", Value::from("no"))].into_iter().collect();
     compare(&end, &expected.into(), false).unwrap_or_else(|reason| panic!("{reason} in {end}"));
+}
+
+#[tokio::test]
+async fn api_gateway_is_called_by_https_only() {
+    let server = serve().await;
+    let world = world(false).await;
+    let text = r#"{"ApiEndpoint":"SERVER","Method":"GET","Path":"json"}"#;
+    let end = end_of(&world, "apigateway:invoke", &parameters(&server, text)).await;
+    assert_eq!(end["error"], Value::from("States.Runtime"), "{end}");
+    assert!(end["cause"].as_str().unwrap().contains("plain_http"), "{end}");
+    assert!(server.seen.lock().is_empty());
 }
