@@ -196,9 +196,29 @@ impl Shared {
             return Err(of_commit(error));
         }
         queue.forget(&expired);
-        let answers: Vec<Value> = answers?.into_iter().flatten().collect();
+        let answers = answers?;
+        let found = answers.iter().map(Option::is_some);
+        let gone = messages.iter().zip(found).filter(|(_, found)| !found).map(|((sequence, _), _)| *sequence);
+        self.drop_rows(queue, gone.collect()).await?;
+        let answers: Vec<Value> = answers.into_iter().flatten().collect();
         self.counters.received(answers.len());
         Ok(answers)
+    }
+
+    /// Removes what the receive wrote of messages that a purge, or a delete under
+    /// way, has removed meanwhile.
+    async fn drop_rows(&self, queue: &Queue, sequences: Vec<u64>) -> Result<(), Fault> {
+        if sequences.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        for &sequence in &sequences {
+            queue.delete_rows(&mut batch, sequence);
+        }
+        let commit = self.store.commit(batch);
+        commit.await.map_err(|error| of_commit(&error))?;
+        queue.forget(&sequences);
+        Ok(())
     }
 
     /// Undoes receives that were not stored.
