@@ -15,6 +15,7 @@ mod encode;
 mod fault;
 mod fault_name;
 mod generic;
+pub mod input;
 mod limits;
 mod model;
 mod models;

@@ -1,36 +1,11 @@
 use std::collections::BTreeMap;
 
 use windlass_protocol::Fault;
+use windlass_protocol::input::wrong_type;
+pub(crate) use windlass_protocol::input::{flag, required as required_text, text};
 use windlass_value::Value;
 
 use crate::faults;
-
-/// The text member of that name; null is absent.
-///
-/// # Errors
-/// A member of another type.
-pub(crate) fn text<'a>(input: &'a Value, member: &str) -> Result<Option<&'a str>, Fault> {
-    match &input[member] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text)),
-        _ => Err(wrong_type(member, "a string")),
-    }
-}
-
-/// The text member of that name, which must be there.
-///
-/// # Errors
-/// It is absent or of another type.
-pub(crate) fn required_text<'a>(input: &'a Value, member: &str) -> Result<&'a str, Fault> {
-    text(input, member)?.ok_or_else(|| {
-        let lower =
-            member.chars().next().map(|first| first.to_lowercase().collect::<String>() + &member[first.len_utf8()..]);
-        Fault::validation(format!(
-            "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
-            lower.unwrap_or_default()
-        ))
-    })
-}
 
 /// The integer member of that name; URI and query members may come as text.
 ///
@@ -52,18 +27,6 @@ pub(crate) fn integer(input: &Value, member: &str, min: i64, max: i64) -> Result
         return Err(faults::constraint(&value.to_string(), &name, &bound));
     }
     Ok(Some(value))
-}
-
-/// The boolean member of that name; absent is false.
-///
-/// # Errors
-/// A member of another type.
-pub(crate) fn flag(input: &Value, member: &str) -> Result<bool, Fault> {
-    match &input[member] {
-        Value::Null => Ok(false),
-        Value::Bool(value) => Ok(*value),
-        _ => Err(wrong_type(member, "a boolean")),
-    }
 }
 
 /// A member that maps texts to texts; absent is `None`.
@@ -102,8 +65,4 @@ pub(crate) fn refuse_unbuilt(input: &Value, members: &[&str]) -> Result<(), Faul
         Some(member) => Err(Fault::not_built(&format!("Lambda functions with {member}"))),
         None => Ok(()),
     }
-}
-
-fn wrong_type(member: &str, expected: &str) -> Fault {
-    Fault::new("SerializationException", format!("{member} must be {expected}"))
 }
