@@ -1,16 +1,12 @@
 //! Pages of an index, and their tokens: opaque, bound to the query they continue.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
-use windlass_protocol::Fault;
+use windlass_protocol::{Fault, PageToken};
 use windlass_store::{Key, Position, Row, Scan, Store, Table};
 use windlass_value::{Object, Value};
 
 use crate::faults;
 use crate::request::Request;
 
-const SEAL_BYTES: usize = 8;
 /// Rows that are read at once.
 const SCAN_ROWS: usize = 200;
 
@@ -29,11 +25,11 @@ pub(crate) fn page(
     mut scan: Scan,
     write: impl Fn(&Row) -> Result<Option<Value>, Fault>,
 ) -> Result<Value, Fault> {
-    let query = query(request, arguments);
+    let tokens = PageToken::of(request.call, arguments);
     let limit = request.results_max()?;
     scan.limit = SCAN_ROWS;
     if let Some(token) = request.text("NextToken")?.filter(|token| !token.is_empty()) {
-        let key = Key::from_bytes(open(&query, token)?);
+        let key = Key::from_bytes(tokens.open(token).ok_or_else(invalid)?);
         let row = Row { columns: columns(&key), key, value: bytes::Bytes::new(), version: 0 };
         scan.after = Some(scan.position(table, &row));
     }
@@ -60,7 +56,7 @@ pub(crate) fn page(
     let mut output = Object::new();
     output.insert(member, Value::array(items));
     if let Some(position) = next {
-        output.insert("NextToken", seal(&query, position.key.as_bytes()));
+        output.insert("NextToken", tokens.seal(position.key.as_bytes()));
     }
     Ok(output.into())
 }
@@ -74,26 +70,6 @@ fn columns(key: &Key) -> Vec<windlass_store::ColumnValue> {
     parts.map(windlass_store::ColumnValue::from).collect()
 }
 
-fn query(request: Request<'_>, arguments: &[&str]) -> Vec<u8> {
-    let call = request.call;
-    let parts = [&*call.operation, &*call.account, &*call.region].into_iter().chain(arguments.iter().copied());
-    parts.flat_map(|part| [&(part.len() as u64).to_be_bytes()[..], part.as_bytes()].concat()).collect()
-}
-
-fn check(query: &[u8], position: &[u8]) -> Vec<u8> {
-    Sha256::new().chain_update(query).chain_update(position).finalize()[..SEAL_BYTES].to_vec()
-}
-
-fn seal(query: &[u8], position: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode([&check(query, position), position].concat())
-}
-
-fn open(query: &[u8], token: &str) -> Result<Vec<u8>, Fault> {
-    let invalid = || Fault::validation("Invalid NextToken.");
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
-    let (seal, position) = bytes.split_at_checked(SEAL_BYTES).ok_or_else(invalid)?;
-    if check(query, position) != seal {
-        return Err(invalid());
-    }
-    Ok(position.to_vec())
+fn invalid() -> Fault {
+    Fault::validation("Invalid NextToken.")
 }
