@@ -2,6 +2,7 @@ use windlass_asl::Resource;
 use windlass_value::{Payload, Text, Timestamp};
 
 use crate::execution::{Status, TaskId, TimerId};
+use crate::map_run::MapRunPlan;
 
 /// What the world must do, after the turn is durable.
 #[derive(Clone, Debug)]
@@ -10,6 +11,15 @@ pub enum Effect {
     Call(TaskCall),
     /// Nobody waits for this task any more.
     CancelTask(TaskId),
+    /// Start a Map Run.
+    StartMapRun(Box<MapRunPlan>),
+    /// Nobody waits for this Map Run any more.
+    AbortMapRun {
+        /// The state's attempt.
+        task: TaskId,
+        /// The Map Run's ARN.
+        arn: Text,
+    },
     /// Fire `timer` at `at`.
     SetTimer {
         /// Which.

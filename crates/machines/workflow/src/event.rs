@@ -65,6 +65,22 @@ pub enum EventKind {
         /// How.
         failure: TaskFailure,
     },
+    /// All results of a Map Run are there.
+    MapRunSucceeded {
+        /// The attempt of the state that waits.
+        task: TaskId,
+        /// The results, or where they were written.
+        output: Payload,
+    },
+    /// A Map Run failed.
+    MapRunFailed {
+        /// The attempt of the state that waits.
+        task: TaskId,
+        /// Error name.
+        error: Option<Text>,
+        /// Cause.
+        cause: Option<Text>,
+    },
     /// A timer's instant has come.
     TimerFired {
         /// Which.

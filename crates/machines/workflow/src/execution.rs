@@ -199,6 +199,13 @@ pub enum Phase {
     Parallel(ParallelRun),
     /// Iterations.
     Map(MapRun),
+    /// A Map Run's end.
+    MapRun {
+        /// The state's attempt: MapRunStarted's event id.
+        task: TaskId,
+        /// The Map Run's ARN.
+        arn: Text,
+    },
 }
 
 /// How far a task's attempt has come.
@@ -331,6 +338,15 @@ impl Execution {
             _ => Vec::new(),
         };
         self.timeout.into_iter().chain(self.frames.values().flat_map(of_frame)).collect()
+    }
+
+    /// The ARN of the Map Run a frame waits for, if the id is that of its current
+    /// attempt.
+    pub fn map_run(&self, task: TaskId) -> Option<&Text> {
+        match &self.frames.get(&task.frame)?.phase {
+            Phase::MapRun { task: current, arn } if *current == task => Some(arn),
+            _ => None,
+        }
     }
 
     /// The task a frame waits for, if the id is that of its current attempt.

@@ -49,6 +49,11 @@ event_types! {
     LambdaFunctionStartFailed => "lambdaFunctionStartFailedEventDetails",
     LambdaFunctionSucceeded => "lambdaFunctionSucceededEventDetails",
     LambdaFunctionTimedOut => "lambdaFunctionTimedOutEventDetails",
+    MapRunAborted => "",
+    MapRunFailed => "mapRunFailedEventDetails",
+    MapRunRedriven => "mapRunRedrivenEventDetails",
+    MapRunStarted => "mapRunStartedEventDetails",
+    MapRunSucceeded => "",
     MapIterationAborted => "mapIterationAbortedEventDetails",
     MapIterationFailed => "mapIterationFailedEventDetails",
     MapIterationStarted => "mapIterationStartedEventDetails",
@@ -173,6 +178,13 @@ pub enum Details {
     Iteration {
         name: Text,
         index: u32,
+    },
+    MapRun {
+        arn: Text,
+    },
+    MapRunRedriven {
+        arn: Text,
+        redrive_count: u32,
     },
     EvaluationFailed {
         error: Text,
@@ -324,6 +336,13 @@ impl HistoryEvent {
             Details::Iteration { name, index } => {
                 out.insert("name", name);
                 out.insert("index", *index);
+            }
+            Details::MapRun { arn } => {
+                out.insert("mapRunArn", arn);
+            }
+            Details::MapRunRedriven { arn, redrive_count } => {
+                out.insert("mapRunArn", arn);
+                out.insert("redriveCount", *redrive_count);
             }
             Details::EvaluationFailed { error, cause, location, state } => {
                 out.insert("error", error);

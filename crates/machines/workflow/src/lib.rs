@@ -12,6 +12,7 @@ mod event;
 mod execution;
 mod history;
 mod limits;
+mod map_run;
 mod random;
 mod retry;
 mod states;
@@ -29,6 +30,11 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
+pub use map_run::{
+    ChildOffer, Ending, ItemBatching, ItemOf, MapRunCounts, MapRunEffect, MapRunEvent, MapRunFailure, MapRunPhase,
+    MapRunPlan, MapRunSettings, MapRunState, MapRunStatus, MapSource, ResultWriting, Standing, Window, batch_input,
+    item_input, label_of,
+};
 pub use states::token_wanted;
 pub use step::{World, step, step_within};
 pub use turn::state_of;

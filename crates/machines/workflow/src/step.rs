@@ -83,6 +83,8 @@ impl Turn<'_> {
             EventKind::TaskSubmitted { task, output } => self.task_submitted(task, output),
             EventKind::TaskSucceeded { task, output } => self.task_succeeded(task, output),
             EventKind::TaskFailed { task, error, cause, failure } => self.task_failed(task, error, cause, failure),
+            EventKind::MapRunSucceeded { task, output } => self.map_run_succeeded(task, output),
+            EventKind::MapRunFailed { task, error, cause } => self.map_run_failed(task, error, cause),
             EventKind::TimerFired { timer } => self.timer_fired(timer),
             EventKind::Stop { error, cause } => self.stop(error, cause),
             EventKind::Fail { error, cause } => self.fail_execution(FrameId::ROOT, Some(error), Some(cause)),
@@ -147,6 +149,7 @@ impl Turn<'_> {
 
     fn timer_fired(&mut self, timer: TimerId) {
         if self.execution.timeout == Some(timer) {
+            self.write_map_runs_aborted();
             self.write(0, EventType::ExecutionTimedOut, || Details::Failure { error: None, cause: None });
             self.close(Status::TimedOut);
             return;

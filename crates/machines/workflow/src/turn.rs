@@ -264,8 +264,10 @@ impl<'a> Turn<'a> {
             self.effects.push(Effect::CancelTimer(timer));
         }
         for (id, frame) in std::mem::take(&mut self.execution.frames) {
-            if let Phase::Task(run) = &frame.phase {
-                self.effects.push(Effect::CancelTask(run.task));
+            match frame.phase {
+                Phase::Task(run) => self.effects.push(Effect::CancelTask(run.task)),
+                Phase::MapRun { task, arn } => self.effects.push(Effect::AbortMapRun { task, arn }),
+                _ => {}
             }
             self.execution.changes.remove(id);
         }
@@ -287,6 +289,7 @@ impl<'a> Turn<'a> {
                 effects.extend(run.timeout.into_iter().chain(run.heartbeat).map(Effect::CancelTimer));
                 effects.push(Effect::CancelTask(run.task));
             }
+            Phase::MapRun { task, arn } => effects.push(Effect::AbortMapRun { task: *task, arn: arn.clone() }),
             Phase::Parallel(_) | Phase::Map(_) => {
                 for child in self.children(id) {
                     self.release(child);

@@ -137,6 +137,7 @@ impl Turn<'_> {
             }
             self.write_aborted(child, cause_event);
         }
+        self.write_map_run_aborted(id, chain);
         if let Some(event_type) = event_type
             && nested
             && entered

@@ -11,9 +11,7 @@ use crate::turn::Turn;
 impl Turn<'_> {
     pub(crate) fn map(&mut self, id: FrameId, state: &State, map: &Map) -> Result<(), Failure> {
         if let MapMode::Distributed { .. } = map.mode {
-            return Err(Failure::runtime(
-                "Windlass does not run Map states of mode DISTRIBUTED yet. Use the mode INLINE, or split the work into executions.",
-            ));
+            return self.distribute(id, state, map);
         }
         let (items, concurrency) = {
             let Some(view) = self.view(id) else { return Err(gone()) };

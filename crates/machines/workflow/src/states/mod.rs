@@ -2,6 +2,7 @@
 
 mod choice;
 mod container;
+mod distributed;
 mod fail;
 pub(crate) mod flow;
 mod map;

@@ -62,6 +62,12 @@ impl Watch {
         {
             self.stale_timers.push(*timer);
         }
+        // A Map Run that ended by itself needs no word that nobody waits any more.
+        if let EventKind::MapRunSucceeded { task, .. } | EventKind::MapRunFailed { task, .. } = &event.kind
+            && self.tasks.remove(task)
+        {
+            self.stale_tasks.push(*task);
+        }
         for effect in effects {
             match effect {
                 Effect::SetTimer { timer, .. } => assert!(self.timers.insert(*timer), "a timer's number came twice"),
@@ -70,7 +76,8 @@ impl Watch {
                     self.stale_timers.push(*timer);
                 }
                 Effect::Call(call) => assert!(self.tasks.insert(call.task), "a task's id came twice"),
-                Effect::CancelTask(task) => {
+                Effect::StartMapRun(plan) => assert!(self.tasks.insert(plan.task), "a Map Run's id came twice"),
+                Effect::CancelTask(task) | Effect::AbortMapRun { task, .. } => {
                     self.tasks.remove(task);
                     self.stale_tasks.push(*task);
                 }
@@ -85,6 +92,7 @@ impl Watch {
             .values()
             .filter_map(|frame| match &frame.phase {
                 Phase::Task(run) => Some(run.task),
+                Phase::MapRun { task, .. } => Some(*task),
                 _ => None,
             })
             .collect();
@@ -101,7 +109,9 @@ impl Watch {
             [
                 EventKind::TaskStarted { task: *task, worker: None },
                 EventKind::TaskSubmitted { task: *task, output: output.clone() },
-                EventKind::TaskSucceeded { task: *task, output },
+                EventKind::TaskSucceeded { task: *task, output: output.clone() },
+                EventKind::MapRunSucceeded { task: *task, output },
+                EventKind::MapRunFailed { task: *task, error: None, cause: None },
             ]
         });
         let timers = self.stale_timers.iter().rev().take(1).map(|timer| EventKind::TimerFired { timer: *timer });

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use windlass_asl::Machine;
-use windlass_value::{Payload, Text, Timestamp, object};
+use windlass_asl::{Items, Machine, StateKind};
+use windlass_value::{Payload, Text, Timestamp, Value, object};
 use windlass_workflow::{
-    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Limits, TaskCall, TaskId, TimerId, TimerKind,
-    World, step,
+    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, ItemOf, Limits, MapRunPlan, MapSource,
+    TaskCall, TaskId, TimerId, TimerKind, World, item_input, step,
 };
 
 use crate::invariants::Watch;
@@ -33,6 +33,7 @@ pub(crate) struct Run {
     /// Turns that ended on their budget.
     pub(crate) continued: usize,
     pub(crate) calls: Vec<TaskCall>,
+    pub(crate) map_runs: Vec<MapRunPlan>,
     /// Where time stands.
     pub(crate) now: Timestamp,
 }
@@ -55,6 +56,32 @@ pub(crate) fn identity(input: Payload) -> Identity {
 /// The token of a task, as a world of tests makes it.
 pub(crate) fn token(task: TaskId) -> Text {
     format!("token-{task}").into()
+}
+
+/// What a Map Run whose children only hand their inputs on comes to.
+fn children_inputs(program: &Machine, plan: &MapRunPlan, at: Timestamp) -> Result<Payload, (Text, Text)> {
+    let items = match &plan.source {
+        MapSource::Items(items) => items,
+        MapSource::Refused { cause } => return Err(("States.ItemReaderFailed".into(), cause.clone())),
+        MapSource::Reader { arguments, config, items_max, .. } => {
+            let max = items_max.map_or(Value::Null, Value::from);
+            return Ok(object! { "arguments" => arguments, "config" => config, "max" => max }.into());
+        }
+    };
+    let items = match items.value() {
+        Value::Array(items) => Items::Array(items.clone()),
+        Value::Object(object) => Items::Object(object.clone()),
+        other => panic!("no items: {other}"),
+    };
+    let Some(StateKind::Map(map)) = program.find(&plan.state).map(|state| &state.kind) else { panic!("no Map") };
+    let input = |index: usize| {
+        let value = items.item(index).unwrap_or_default();
+        let item = ItemOf { index: index as u64, value, key: items.key(index).cloned(), source: "STATE_DATA".into() };
+        item_input(plan, map, &item, at, index as u64)
+            .map_err(|failure| (Text::from(failure.error), Text::from(failure.cause)))
+    };
+    let inputs: Result<Vec<Value>, _> = (0..items.len()).map(input).collect();
+    Ok(Payload::from_value(Value::array(inputs?)))
 }
 
 /// Runs an execution until it closes or nothing is left to happen.
@@ -83,6 +110,7 @@ pub(crate) fn run(
         events: Vec::new(),
         continued: 0,
         calls: Vec::new(),
+        map_runs: Vec::new(),
         now: START,
     };
     let mut watch = Watch::default();
@@ -146,13 +174,30 @@ pub(crate) fn run(
                     }
                     run.calls.push(call);
                 }
+                Effect::StartMapRun(plan) => {
+                    let (task, answer) = (plan.task, script.next(&plan.state));
+                    if let Some((ms, end)) = answer.end {
+                        let kind = match end {
+                            End::Succeed(output) => EventKind::MapRunSucceeded { task, output },
+                            End::Fail { error, cause, .. } => EventKind::MapRunFailed { task, error, cause },
+                            End::Echo | End::Invoke => match children_inputs(program, &plan, at) {
+                                Ok(output) => EventKind::MapRunSucceeded { task, output },
+                                Err((error, cause)) => {
+                                    EventKind::MapRunFailed { task, error: Some(error), cause: Some(cause) }
+                                }
+                            },
+                        };
+                        push(&mut queue, at.plus_ms(ms), Due::Event(kind));
+                    }
+                    run.map_runs.push(*plan);
+                }
                 Effect::SetTimer { timer, at, kind } => push(&mut queue, at, Due::Timer(timer, kind)),
                 Effect::Continue => {
                     run.continued += 1;
                     push(&mut queue, at, Due::Event(EventKind::Continue));
                 }
                 // Timers and answers that come anyway are stale: they must change nothing.
-                Effect::CancelTask(_) | Effect::CancelTimer(_) | Effect::Finished(_) => {}
+                Effect::CancelTask(_) | Effect::CancelTimer(_) | Effect::AbortMapRun { .. } | Effect::Finished(_) => {}
             }
         }
     }
