@@ -9,6 +9,7 @@ mod failure;
 pub mod intrinsic;
 pub mod jsonpath;
 mod parse;
+mod processor;
 mod program;
 mod scope;
 mod surroundings;
@@ -22,6 +23,7 @@ pub use parse::{
     Definition, IntegrationParameters, LoadError, Options, StateDefinition, VariableReferences, WorkflowType,
     integration_parameters, load_definition, parse_definition, parse_state,
 };
+pub use processor::processor_definition;
 pub use program::*;
 pub use scope::Scope;
 pub use surroundings::Surroundings;

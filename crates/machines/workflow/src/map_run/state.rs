@@ -183,7 +183,7 @@ pub enum MapRunEffect {
         first: u64,
         /// Where; `None`: at the beginning.
         from: Option<Text>,
-        /// Exactly so many: they were read before.
+        /// Not more than these: they were read before, and are all there.
         again: Option<u64>,
     },
     /// Find children that did not succeed and answer `OfferedAgain`.
@@ -394,10 +394,7 @@ impl MapRunState {
         self.is_reading = false;
         if self.unread.front() == Some(&first) {
             self.unread.pop_front();
-            // Counted anew, with what ended while it was not read yet.
-            if let Some(window) = self.windows.iter_mut().find(|window| window.first == first) {
-                window.ended = 0;
-            }
+            self.read_again(first, children, after);
         } else if first == self.children_read {
             let count = children.len() as u64;
             let items = children.iter().map(|child| child.items).sum();
@@ -415,6 +412,23 @@ impl MapRunState {
             self.offered_one(first + offset as u64, *child, false, effects);
         }
         self.tidy_windows();
+    }
+
+    /// A window is read again, wholly or its first part.
+    fn read_again(&mut self, first: u64, children: &[ChildOffer], after: Option<Text>) {
+        let count = children.len() as u64;
+        let Some(at) = self.windows.iter().position(|window| window.first == first) else { return };
+        let window = &mut self.windows[at];
+        // Counted anew, with what ended while it was not read yet.
+        window.ended = 0;
+        if count == 0 || count >= window.children {
+            return;
+        }
+        let items = children.iter().map(|child| child.items).sum();
+        let rest = Window::new(first + count, window.children - count, window.items.saturating_sub(items), after);
+        (window.children, window.items) = (count, items);
+        self.unread.push_front(rest.first);
+        self.windows.insert(at + 1, rest);
     }
 
     fn offered_one(&mut self, index: u64, child: ChildOffer, again: bool, effects: &mut Vec<MapRunEffect>) {
