@@ -288,8 +288,9 @@ impl ResultWriter {
         if entries == 0 {
             return Ok(pieces);
         }
-        // The separator before, the bracket or line end behind.
-        if self.files.open_bytes > 0 && self.files.open_bytes + text.len() as u64 + 2 > self.file_bytes_max {
+        // The comma before and the bracket behind, or the line end.
+        let around = if json { 2 } else { 1 };
+        if self.files.open_bytes > 0 && self.files.open_bytes + text.len() as u64 + around > self.file_bytes_max {
             pieces.extend(self.close());
         }
         let mut bytes = Vec::with_capacity(text.len() + 1);
