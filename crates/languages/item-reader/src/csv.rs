@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use windlass_value::{Object, Text, Value};
@@ -21,7 +22,7 @@ pub(crate) struct Rows {
     cells_len: usize,
     ends: Vec<usize>,
     ends_len: usize,
-    headers: Option<Vec<Text>>,
+    headers: Option<Arc<[Text]>>,
     /// Where the row that is being read begins.
     row_start: u64,
     /// Whether that row began: bytes of it were taken.
@@ -34,7 +35,7 @@ impl Rows {
     pub(crate) fn new(delimiter: CsvDelimiter, headers: &CsvHeaders) -> Result<Rows, ReaderFailure> {
         let headers = match headers {
             CsvHeaders::FirstRow => None,
-            CsvHeaders::Given(headers) => Some(unique(headers.clone())?),
+            CsvHeaders::Given(headers) => Some(unique(headers.clone())?.into()),
         };
         Ok(Rows {
             parser: ReaderBuilder::new().delimiter(delimiter.byte()).build(),
@@ -55,18 +56,14 @@ impl Rows {
         cursor: CsvCursor,
     ) -> Result<Rows, ReaderFailure> {
         let mut rows = Rows::new(delimiter, headers)?;
-        rows.headers = cursor.headers.map(|headers| headers.into_iter().map(Text::from).collect());
+        rows.headers = cursor.headers;
         rows.row_start = cursor.offset;
         rows.after_return = cursor.after_return;
         Ok(rows)
     }
 
     pub(crate) fn cursor(&self) -> CsvCursor {
-        CsvCursor {
-            offset: self.row_start,
-            headers: self.headers.as_ref().map(|headers| headers.iter().map(|header| (**header).to_owned()).collect()),
-            after_return: self.after_return,
-        }
+        CsvCursor { offset: self.row_start, headers: self.headers.clone(), after_return: self.after_return }
     }
 
     pub(crate) fn next(&mut self, input: &mut Input, bounds: ItemBounds) -> Result<Found, ReaderFailure> {
@@ -84,7 +81,7 @@ impl Rows {
                 None => {
                     // A blank line has one cell, which is empty.
                     let headers = (0..self.ends_len.max(1)).map(|cell| Text::from(&*self.cell(cell))).collect();
-                    self.headers = Some(unique(headers)?);
+                    self.headers = Some(unique(headers)?.into());
                 }
             }
         }

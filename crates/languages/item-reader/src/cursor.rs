@@ -1,10 +1,13 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use windlass_value::Text;
 
 /// The version of [`Cursor`]'s stored form.
 pub const CURSOR_VERSION: u32 = 1;
 
 /// Where an [`crate::ItemReader`] stands after the last item it gave: small, to be stored
-/// beside a Map Run. Reading taken up from it gives exactly the items that remain.
+/// beside a Map Run, and cheap enough to be taken after every item. Reading taken up from it gives exactly the items that remain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
@@ -17,7 +20,7 @@ pub struct Cursor {
     pub(crate) object: Option<ObjectCursor>,
     /// Of a listing: the last key whose object was read, or given as an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) after_key: Option<String>,
+    pub(crate) after_key: Option<Text>,
     /// Of a manifest: how many of its objects were read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) objects_read: u64,
@@ -34,13 +37,13 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ObjectCursor {
-    pub(crate) bucket: String,
-    pub(crate) key: String,
+    pub(crate) bucket: Text,
+    pub(crate) key: Text,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) version_id: Option<String>,
+    pub(crate) version_id: Option<Text>,
     /// The object must still have this entity tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) etag: Option<String>,
+    pub(crate) etag: Option<Text>,
     /// The object is compressed: offsets count its plain bytes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) gzip: bool,
@@ -62,7 +65,7 @@ pub(crate) struct CsvCursor {
     /// Where the next row begins.
     pub(crate) offset: u64,
     /// Known once the first row was read.
-    pub(crate) headers: Option<Vec<String>>,
+    pub(crate) headers: Option<Arc<[Text]>>,
     /// A line feed at `offset` still belongs to the row before.
     #[serde(default)]
     pub(crate) after_return: bool,

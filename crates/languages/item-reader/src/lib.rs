@@ -6,7 +6,7 @@
 //! one item. After any item its [`Cursor`] can be stored, and [`ItemReader::resume`] gives
 //! exactly the items that remain.
 //!
-//! [`Batcher`] makes `{"BatchInput": …, "Items": […]}` of items, [`ResultFile`] the files
+//! [`Batcher`] makes `{"BatchInput": …, "Items": […]}` of items, [`ResultWriter`] the files
 //! of the `ResultWriter`.
 //!
 //! ```
@@ -34,6 +34,7 @@
 //! # Ok::<(), windlass_item_reader::ReaderFailure>(())
 //! ```
 
+mod batcher;
 mod config;
 mod csv;
 mod cursor;
@@ -48,8 +49,10 @@ mod manifest;
 mod object_reader;
 mod plain;
 mod reader;
+mod result_writer;
 mod source;
 
+pub use batcher::{Batch, Batcher};
 pub use config::{CsvDelimiter, CsvHeaders, InputType, ManifestType, ReaderConfig, Transformation};
 pub use cursor::{CURSOR_VERSION, Cursor};
 pub use failure::ReaderFailure;
@@ -57,4 +60,8 @@ pub use item::{ITEM_BYTES_MAX, Item};
 pub use listing::listing_item;
 pub use manifest::MANIFEST_BYTES_MAX;
 pub use reader::{ItemReader, Read};
+pub use result_writer::{
+    ChildResult, FILE_BYTES_MAX, FilePiece, OutputType, ResultFiles, ResultGroup, ResultTransformation, ResultWriter,
+    WriterConfig, WriterFailure, manifest, manifest_key, result_key, state_output, written_output,
+};
 pub use source::{List, ObjectAddress, Open, Range, Source};

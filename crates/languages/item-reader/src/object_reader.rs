@@ -15,7 +15,7 @@ pub(crate) struct ObjectReader {
 }
 
 enum Format {
-    Csv(Rows),
+    Csv(Box<Rows>),
     Json(Elements),
     JsonLines(Lines),
 }
@@ -23,12 +23,12 @@ enum Format {
 impl ObjectReader {
     pub(crate) fn new(config: &ReaderConfig, input_type: InputType) -> Result<ObjectReader, ReaderFailure> {
         let format = match input_type {
-            InputType::Csv => Format::Csv(Rows::new(config.csv_delimiter, &config.csv_headers)?),
+            InputType::Csv => Format::Csv(Box::new(Rows::new(config.csv_delimiter, &config.csv_headers)?)),
             InputType::Json => Format::Json(Elements::new(config.items_pointer.as_deref())),
             InputType::JsonLines => Format::JsonLines(Lines::default()),
             InputType::Parquet => return Err(ReaderFailure::new("Parquet is read by ranges.")),
         };
-        Ok(ObjectReader { plain: Plain::new(), format, bounds: ItemBounds::new(config.item_bytes_max) })
+        Ok(ObjectReader { plain: Plain::default(), format, bounds: ItemBounds::new(config.item_bytes_max) })
     }
 
     pub(crate) fn resume(
@@ -39,7 +39,7 @@ impl ObjectReader {
         let (offset, format) = match cursor {
             FormatCursor::Csv(cursor) => {
                 let rows = Rows::resume(config.csv_delimiter, &config.csv_headers, cursor.clone())?;
-                (cursor.offset, Format::Csv(rows))
+                (cursor.offset, Format::Csv(Box::new(rows)))
             }
             FormatCursor::Json(cursor) => {
                 let pointer = config.items_pointer.as_deref();

@@ -4,6 +4,7 @@ use crate::input::Input;
 
 /// The plain bytes of an object that may be compressed: what begins as gzip does is
 /// decompressed, whatever its name (Athena and S3 inventories write such objects).
+#[derive(Default)]
 pub(crate) struct Plain {
     pub(crate) input: Input,
     gunzip: Option<Gunzip>,
@@ -12,10 +13,6 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    pub(crate) fn new() -> Plain {
-        Plain { input: Input::default(), gunzip: None, known: false }
-    }
-
     /// The plain bytes from an offset on.
     pub(crate) fn resume(offset: u64, gzip: bool) -> Plain {
         Plain {

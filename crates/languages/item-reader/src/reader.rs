@@ -75,7 +75,7 @@ struct Current {
 }
 
 enum Body {
-    Manifest(Plain),
+    Manifest(Box<Plain>),
     Stream(Box<ObjectReader>),
 }
 
@@ -137,7 +137,7 @@ impl ItemReader {
             }
             (plan, object) => {
                 if let Plan::Listing { after_key, .. } = plan {
-                    *after_key = cursor.after_key.map(Text::from);
+                    *after_key = cursor.after_key;
                 }
                 if let Some(object) = object {
                     reader.current = Some(taken_up(&reader.config, object)?);
@@ -162,7 +162,7 @@ impl ItemReader {
         };
         let (after_key, objects_read) = match &self.plan {
             Plan::Object(_) => (None, 0),
-            Plan::Listing { after_key, .. } => (after_key.as_deref().map(str::to_owned), 0),
+            Plan::Listing { after_key, .. } => (after_key.clone(), 0),
             Plan::Manifest { objects_read, .. } => (None, *objects_read),
         };
         let (items_given, ended) = (self.items_given, self.ended);
@@ -324,13 +324,13 @@ impl Plan {
                 *current = Some(Current::new(ObjectAddress::new(bucket.clone(), key), body(config)?));
             }
             Plan::Manifest { address, manifest: None, .. } => {
-                *current = Some(Current::new(address.clone(), Body::Manifest(Plain::new())));
+                *current = Some(Current::new(address.clone(), Body::Manifest(Box::default())));
             }
             Plan::Manifest { manifest: Some(manifest), objects_read, resume, .. } => {
                 let index = usize::try_from(*objects_read).unwrap_or(usize::MAX);
                 let Some(address) = manifest.objects.get(index) else { return Ok(Some(Planned::End)) };
                 *current = Some(match resume.take() {
-                    Some(cursor) if cursor.key != *address.key || cursor.bucket != *address.bucket => {
+                    Some(cursor) if cursor.key != address.key || cursor.bucket != address.bucket => {
                         return Err(ReaderFailure::new("The manifest changed while its items were read."));
                     }
                     Some(cursor) => taken_up(&manifest.config, *cursor)?,
@@ -360,10 +360,10 @@ impl Current {
             Body::Stream(reader) => reader.cursor(),
         };
         Some(ObjectCursor {
-            bucket: (*self.address.bucket).to_owned(),
-            key: (*self.address.key).to_owned(),
-            version_id: self.address.version_id.as_deref().map(str::to_owned),
-            etag: self.etag.as_deref().map(str::to_owned),
+            bucket: self.address.bucket.clone(),
+            key: self.address.key.clone(),
+            version_id: self.address.version_id.clone(),
+            etag: self.etag.clone(),
             gzip,
             format,
         })
@@ -379,11 +379,7 @@ fn body(config: &ReaderConfig) -> Result<Body, ReaderFailure> {
 }
 
 fn taken_up(config: &ReaderConfig, cursor: ObjectCursor) -> Result<Current, ReaderFailure> {
-    let address = ObjectAddress {
-        bucket: cursor.bucket.into(),
-        key: cursor.key.into(),
-        version_id: cursor.version_id.map(Text::from),
-    };
+    let address = ObjectAddress { bucket: cursor.bucket, key: cursor.key, version_id: cursor.version_id };
     let body = Body::Stream(Box::new(ObjectReader::resume(config, cursor.format, cursor.gzip)?));
-    Ok(Current { etag: cursor.etag.map(Text::from), ..Current::new(address, body) })
+    Ok(Current { etag: cursor.etag, ..Current::new(address, body) })
 }

@@ -1,17 +1,15 @@
 //! Every case of `cases/` whole, byte by byte, compressed, and suspended after every item.
 
-mod store;
-
 use std::io::Write;
 
-use store::{Feeding, Objects, read_all};
+use crate::store::{Feeding, Objects, read_all};
 use windlass_item_reader::{ReaderConfig, Source};
 use windlass_value::{Value, object, parse};
 
 const CASES: [(&str, &str); 3] = [
-    ("csv", include_str!("cases/csv.json")),
-    ("json", include_str!("cases/json.json")),
-    ("objects", include_str!("cases/objects.json")),
+    ("csv", include_str!("../cases/csv.json")),
+    ("json", include_str!("../cases/json.json")),
+    ("objects", include_str!("../cases/objects.json")),
 ];
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
