@@ -56,6 +56,17 @@ pub(crate) fn resource_not_found(arn: &str) -> Fault {
     Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")).with_member("resourceName", arn)
 }
 
+/// A Map Run that is not there.
+pub(crate) fn map_run_not_found(arn: &str) -> Fault {
+    Fault::new("ResourceNotFound", format!("Map Run Does Not Exist: '{arn}'")).with_member("resourceName", arn)
+}
+
+/// A Map Run that cannot be changed any more.
+pub(crate) fn map_run_completed(arn: &str) -> Fault {
+    Fault::validation(format!("Map Run is completed and cannot be updated: '{arn}'"))
+        .with_member("reason", "CANNOT_UPDATE_COMPLETED_MAP_RUN")
+}
+
 /// A machine, version or alias that a request names and that is not there.
 pub(crate) fn missing_reference(arn: &str) -> Fault {
     Fault::new("ResourceNotFound", "Request references a resource that does not exist.")

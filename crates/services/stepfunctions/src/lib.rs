@@ -13,6 +13,7 @@ mod execution;
 mod fault;
 mod integration;
 mod machine;
+mod map_run;
 mod name;
 mod page;
 mod request;

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::execution;
 use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
+use crate::map_run;
 use crate::page::Pages;
 use crate::request::Request;
 use crate::{tag, task_answer};
@@ -86,6 +87,9 @@ impl StepFunctions {
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),
+            "DescribeMapRun" => map_run::describe(journal, request),
+            "ListMapRuns" => map_run::list(journal, pages, request),
+            "UpdateMapRun" => map_run::update(journal, request).await,
             "CreateActivity" => activity::create(activities, environment, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),

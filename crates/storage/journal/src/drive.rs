@@ -324,8 +324,11 @@ fn turn_events(queue: &VecDeque<Delivery>, bytes_max: usize) -> usize {
     let mut bytes = 0_usize;
     let fitting = queue.iter().take(TURN_EVENTS_MAX).take_while(|delivery| {
         let before = bytes;
-        if let What::Event(EventKind::TaskSucceeded { output, .. } | EventKind::TaskSubmitted { output, .. }) =
-            &delivery.what
+        if let What::Event(
+            EventKind::TaskSucceeded { output, .. }
+            | EventKind::TaskSubmitted { output, .. }
+            | EventKind::MapRunSucceeded { output, .. },
+        ) = &delivery.what
         {
             bytes = bytes.saturating_add(output.bytes_len_within(bytes_max).unwrap_or(bytes_max));
         }
@@ -362,6 +365,9 @@ fn without_places(event: EventKind) -> EventKind {
     match event {
         EventKind::TaskSubmitted { task, output } => EventKind::TaskSubmitted { task, output: output.without_place() },
         EventKind::TaskSucceeded { task, output } => EventKind::TaskSucceeded { task, output: output.without_place() },
+        EventKind::MapRunSucceeded { task, output } => {
+            EventKind::MapRunSucceeded { task, output: output.without_place() }
+        }
         other => other,
     }
 }

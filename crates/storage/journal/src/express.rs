@@ -166,7 +166,7 @@ impl Journal {
         }
     }
 
-    async fn run_in_memory(
+    pub(crate) async fn run_in_memory(
         &self,
         identity: Identity,
         definition: &JournalDefinition,
@@ -220,7 +220,17 @@ impl Journal {
                         // A loop without end must not hold the thread.
                         tokio::task::yield_now().await;
                     }
-                    Effect::Finished(_) => {}
+                    // No definition that is accepted leads here: Express machines have no
+                    // distributed Map.
+                    Effect::StartMapRun(plan) => {
+                        let cause = "A Map state of mode DISTRIBUTED does not run in an Express execution.";
+                        let _ = sender.send(EventKind::MapRunFailed {
+                            task: plan.task,
+                            error: Some("States.Runtime".into()),
+                            cause: Some(cause.into()),
+                        });
+                    }
+                    Effect::Finished(_) | Effect::AbortMapRun { .. } => {}
                 }
             }
             execution.take_changes();

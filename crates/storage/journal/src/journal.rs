@@ -12,6 +12,7 @@ use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::heartbeats::Heartbeats;
 use crate::key::ExecutionKey;
+use crate::map_run::MapRuns;
 use crate::record::Record;
 use crate::slot::Slots;
 use crate::stored::Place;
@@ -29,6 +30,8 @@ pub struct JournalConfig {
     pub disk_free_bytes_min: u64,
     /// Executions open at once.
     pub open_executions_max: usize,
+    /// Map Runs at work at once; further ones wait where they began. AWS: 1,000.
+    pub open_map_runs_max: usize,
     /// Closed executions older than this are removed.
     pub retention_ms: i64,
     /// The store's size above which the oldest closed executions are removed.
@@ -41,6 +44,7 @@ impl Default for JournalConfig {
             limits: Limits::default(),
             disk_free_bytes_min: 256 << 20,
             open_executions_max: 1_000_000,
+            open_map_runs_max: 1_000,
             retention_ms: 90 * 86_400_000,
             retention_bytes: None,
         }
@@ -96,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) slots: Slots,
     pub(crate) timers: Timers,
     pub(crate) heartbeats: Heartbeats,
+    pub(crate) map_runs: MapRuns,
     pub(crate) definitions: Mutex<HashMap<Text, Arc<JournalDefinition>>>,
     pub(crate) stored_definitions: Mutex<HashSet<Text>>,
     /// When this journal took up what an earlier one left.
@@ -126,11 +131,12 @@ impl Journal {
             store,
             tasks,
             clock,
-            config,
             token_key,
             slots: Slots::new(),
             timers: Timers::default(),
             heartbeats: Heartbeats::default(),
+            map_runs: MapRuns::new(config.open_map_runs_max),
+            config,
             definitions: Mutex::default(),
             stored_definitions: Mutex::default(),
             recovered_at: AtomicI64::new(i64::MIN),
@@ -170,6 +176,10 @@ impl Journal {
 
     pub(crate) fn heartbeats(&self) -> &Heartbeats {
         &self.0.heartbeats
+    }
+
+    pub(crate) fn map_runs(&self) -> &MapRuns {
+        &self.0.map_runs
     }
 
     pub(crate) fn seal(&self, arn: &str, task: TaskId) -> Text {

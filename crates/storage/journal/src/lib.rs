@@ -17,6 +17,7 @@ mod journal;
 mod key;
 mod live;
 mod load;
+mod map_run;
 mod pauses;
 mod query;
 mod record;
@@ -39,6 +40,10 @@ pub use express::ExpressOutcome;
 pub use history::HistoryQuery;
 pub use journal::{Journal, JournalConfig, JournalStats, NewExecution, Qualifiers};
 pub use key::ExecutionKey;
+pub use map_run::{
+    ChildOf, ExpressChild, MapRunChild, MapRunChildQuery, MapRunRecord, MapRunTally, MapRunUpdate, ObjectBytes,
+    ObjectPlace, Objects, ObjectsFuture,
+};
 pub use query::{ExecutionQuery, ExecutionsOf};
 pub use record::Record;
 pub use stored::TurnError;

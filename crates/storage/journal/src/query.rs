@@ -6,6 +6,7 @@ use windlass_workflow::Status;
 
 use crate::error::JournalError;
 use crate::journal::Journal;
+use crate::map_run::MapRunChildQuery;
 use crate::record::Record;
 use crate::tables::EXECUTIONS;
 
@@ -46,7 +47,7 @@ pub struct ExecutionQuery<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct Page {
-    /// Start of the last one listed, in milliseconds.
+    /// What the last one listed is ordered by: its start in milliseconds, or its number.
     s: i64,
     /// Its key.
     k: Vec<u8>,
@@ -71,10 +72,9 @@ impl Journal {
         };
         let mut scan = Scan::index(index, query.limit + 1).reversed();
         if let Some(token) = query.after {
-            let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| JournalError::Page)?;
-            let page: Page = serde_json::from_slice(&bytes).map_err(|_| JournalError::Page)?;
-            columns.push(ColumnValue::Integer(page.s));
-            scan = scan.after(Position { columns, key: Key::from_bytes(page.k) });
+            let (at, key) = open_page(token)?;
+            columns.push(ColumnValue::Integer(at));
+            scan = scan.after(Position { columns, key });
         }
         let rows = self.store().scan(&EXECUTIONS, scan)?;
         let more = rows.len() > query.limit;
@@ -82,13 +82,58 @@ impl Journal {
         let mut last = None;
         for row in rows.iter().take(query.limit) {
             let record = Record::read(row)?;
-            last = Some(Page { s: record.started_at.as_ms(), k: row.key.as_bytes().to_vec() });
+            last = Some((record.started_at.as_ms(), row.key.clone()));
             records.push(record);
         }
-        let next = last
-            .filter(|_| more)
-            .and_then(|page| serde_json::to_vec(&page).ok())
-            .map(|page| URL_SAFE_NO_PAD.encode(page));
+        let next = last.filter(|_| more).map(|(at, key)| seal_page(at, &key));
         Ok((records, next))
     }
+
+    /// Lists Standard children of a Map Run.
+    pub(crate) fn standard_children(
+        &self,
+        query: MapRunChildQuery<'_>,
+    ) -> Result<(Vec<Record>, Option<String>), JournalError> {
+        let arn = ColumnValue::Text(query.map_run_arn.to_owned());
+        let mut columns = vec![arn.clone()];
+        let index = match query.status {
+            Some(status) => {
+                columns.push(status.as_str().into());
+                IndexScan::new("by_map_run_status").equal(arn).equal(status.as_str())
+            }
+            None => IndexScan::new("by_map_run").equal(arn),
+        };
+        let mut scan = Scan::index(index, query.limit + 1).reversed();
+        if let Some(token) = query.after {
+            let (at, key) = open_page(token)?;
+            columns.push(ColumnValue::Integer(at));
+            scan = scan.after(Position { columns, key });
+        }
+        let rows = self.store().scan(&EXECUTIONS, scan)?;
+        let more = rows.len() > query.limit;
+        let mut records = Vec::with_capacity(rows.len().min(query.limit));
+        let mut last = None;
+        for row in rows.iter().take(query.limit) {
+            let record = Record::read(row)?;
+            let index = record.child_of.as_ref().map_or(0, |child| child.index);
+            last = Some((i64::try_from(index).unwrap_or(i64::MAX), row.key.clone()));
+            records.push(record);
+        }
+        let next = last.filter(|_| more).map(|(at, key)| seal_page(at, &key));
+        Ok((records, next))
+    }
+}
+
+/// The number and the key of the last row of a page.
+pub(crate) fn open_page(token: &str) -> Result<(i64, Key), JournalError> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| JournalError::Page)?;
+    let page: Page = serde_json::from_slice(&bytes).map_err(|_| JournalError::Page)?;
+    Ok((page.s, Key::from_bytes(page.k)))
+}
+
+/// The token of the page behind a row.
+pub(crate) fn seal_page(at: i64, key: &Key) -> String {
+    let page = Page { s: at, k: key.as_bytes().to_vec() };
+    // Numbers always serialise.
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&page).unwrap_or_default())
 }

@@ -7,6 +7,7 @@ use windlass_workflow::{Execution, Identity, Status};
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
+use crate::map_run::ChildOf;
 use crate::stored::Place;
 
 /// What is known of an execution without looking into its turns.
@@ -42,6 +43,8 @@ pub struct Record {
     pub has_output: bool,
     /// Further members that its starter keeps with it, as JSON text of an object.
     pub details: Text,
+    /// The child of a Map Run it is.
+    pub child_of: Option<ChildOf>,
     pub(crate) output: Option<Place>,
 }
 
@@ -61,6 +64,9 @@ struct Stored {
     output: Option<Place>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
+    /// Items of a Map Run's child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    items: Option<u64>,
 }
 
 const FORMAT: u32 = 1;
@@ -86,6 +92,7 @@ impl Record {
             cause: None,
             has_output: false,
             details,
+            child_of: None,
             output: None,
         }
     }
@@ -132,6 +139,11 @@ impl Record {
             self.stopped_at.map_or(ColumnValue::Null, |at| ColumnValue::Integer(at.as_ms())),
             optional(&self.qualifiers.version_arn),
             optional(&self.qualifiers.alias_arn),
+            self.child_of.as_ref().map_or(ColumnValue::Null, |child| child.map_run_arn.to_string().into()),
+            self.child_of
+                .as_ref()
+                .and_then(|child| i64::try_from(child.index).ok())
+                .map_or(ColumnValue::Null, ColumnValue::Integer),
         ]
     }
 
@@ -147,6 +159,7 @@ impl Record {
             cause: self.cause.as_ref().map(|text| text.to_string()),
             output: self.output,
             details: self.details.to_string(),
+            items: self.child_of.as_ref().map(|child| child.items),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -185,6 +198,11 @@ impl Record {
             cause: stored.cause.map(Into::into),
             has_output: stored.output.is_some(),
             details: stored.details.into(),
+            child_of: optional(8).zip(integer(9)).map(|(map_run_arn, index)| ChildOf {
+                map_run_arn: map_run_arn.into(),
+                index: index.unsigned_abs(),
+                items: stored.items.unwrap_or(1),
+            }),
             output: stored.output,
         })
     }

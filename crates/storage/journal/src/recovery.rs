@@ -11,6 +11,7 @@ use windlass_workflow::{EventKind, FrameId, TaskId, TimerKind};
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
+use crate::map_run::{ABORT_KIND, CHILD_KIND};
 use crate::slot::{Delivery, What};
 use crate::tables::{EXECUTIONS, OUTBOX, TIMERS};
 use crate::timers::HORIZON_MS;
@@ -50,6 +51,8 @@ impl Journal {
                     "task" => woken.entry(arn).or_default().extend(task_of_key(&row.key)),
                     "continue" => continued.extend(ExecutionKey::from_arn(&arn)),
                     "express" => express.push(row.clone()),
+                    // Map Runs look for these themselves.
+                    CHILD_KIND | ABORT_KIND => {}
                     other => {
                         tracing::error!(kind = other, execution = %arn, "an outbox row of a kind this release does not know is left alone")
                     }
@@ -60,7 +63,7 @@ impl Journal {
             }
             after = rows.last().map(|row| scan.position(&OUTBOX, row));
         }
-        let count = woken.len() + continued.len() + express.len();
+        let count = woken.len() + continued.len() + express.len() + self.recover_map_runs()?;
         for (arn, tasks) in woken {
             if let Some(key) = ExecutionKey::from_arn(&arn) {
                 self.enqueue(&key, Delivery { what: What::Recover(tasks), reply: None });

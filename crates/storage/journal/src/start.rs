@@ -12,6 +12,7 @@ use crate::error::{JournalError, StartError};
 use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::map_run::ChildOf;
 use crate::record::Record;
 use crate::slot::{Delivery, Slot, What};
 use crate::tables::EXECUTIONS;
@@ -25,8 +26,17 @@ impl Journal {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(&self, new: NewExecution) -> Result<Record, StartError> {
+        self.start_as(new, None).await
+    }
+
+    /// As [`Journal::start`], of a Map Run's child.
+    pub(crate) async fn start_child(&self, new: NewExecution, child_of: ChildOf) -> Result<Record, StartError> {
+        self.start_as(new, Some(child_of)).await
+    }
+
+    async fn start_as(&self, new: NewExecution, child_of: Option<ChildOf>) -> Result<Record, StartError> {
         self.admit_start()?;
-        let record = Record::new(&new);
+        let record = Record { child_of, ..Record::new(&new) };
         let identity = Arc::new(new.identity);
         let unavailable = StartError::Unavailable;
         let key = ExecutionKey::from_arn(&identity.arn).ok_or_else(|| {

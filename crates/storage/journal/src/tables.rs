@@ -20,6 +20,8 @@ pub(crate) static EXECUTIONS: Table = Table {
         integer("stopped_at"),
         text("version_arn"),
         text("alias_arn"),
+        text("map_run_arn"),
+        integer("child_index"),
     ],
     indexes: &[
         Index { name: "by_machine", columns: &["machine_arn", "started_at"] },
@@ -30,6 +32,9 @@ pub(crate) static EXECUTIONS: Table = Table {
         Index { name: "by_version_status", columns: &["version_arn", "status", "started_at"] },
         Index { name: "by_alias", columns: &["alias_arn", "started_at"] },
         Index { name: "by_alias_status", columns: &["alias_arn", "status", "started_at"] },
+        // Children are started in their order, so the newest come last here too.
+        Index { name: "by_map_run", columns: &["map_run_arn", "child_index"] },
+        Index { name: "by_map_run_status", columns: &["map_run_arn", "status", "child_index"] },
     ],
 };
 
@@ -47,6 +52,36 @@ pub(crate) static TIMERS: Table = Table {
 /// to continue, asynchronous Express executions to run.
 pub(crate) static OUTBOX: Table = Table { name: "outbox", columns: &[text("kind"), text("arn")], indexes: &[] };
 
+/// Map Runs as they stand. `open`: something is left to do for it.
+pub(crate) static MAP_RUNS: Table = Table {
+    name: "map_runs",
+    columns: &[
+        text("arn"),
+        text("execution_arn"),
+        text("status"),
+        integer("started_at"),
+        integer("stopped_at"),
+        integer("open"),
+    ],
+    indexes: &[
+        Index { name: "by_execution", columns: &["execution_arn", "started_at"] },
+        Index { name: "by_open", columns: &["open"] },
+        Index { name: "by_stop", columns: &["stopped_at"] },
+    ],
+};
+
+/// What of a Map Run never changes: items, or where they are read, and what its
+/// ItemSelector sees.
+pub(crate) static MAP_RUN_PLANS: Table = Table { name: "map_run_plans", columns: &[], indexes: &[] };
+
+/// Express children of Map Runs that ended, under their Map Run's key. Those that
+/// succeeded are in no index.
+pub(crate) static MAP_RUN_CHILDREN: Table = Table {
+    name: "map_run_children",
+    columns: &[text("unsuccessful_of"), text("status")],
+    indexes: &[Index { name: "by_status", columns: &["unsuccessful_of", "status"] }],
+};
+
 /// Definitions by the SHA-256 of their text; executions run the text they
 /// started with.
 pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[], indexes: &[] };
@@ -55,4 +90,14 @@ pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[]
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
 /// All tables of this crate.
-pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS];
+pub static TABLES: &[&Table] = &[
+    &EXECUTIONS,
+    &SNAPSHOTS,
+    &TIMERS,
+    &OUTBOX,
+    &MAP_RUNS,
+    &MAP_RUN_PLANS,
+    &MAP_RUN_CHILDREN,
+    &DEFINITIONS,
+    &FACTS,
+];

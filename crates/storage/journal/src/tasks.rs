@@ -7,6 +7,7 @@ use windlass_workflow::{EventKind, Identity, TaskCall, TaskFailure, TaskId};
 
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
+use crate::map_run::Objects;
 
 /// A slot for one outgoing call, given back when dropped.
 pub type Permit = Box<dyn Any + Send>;
@@ -35,6 +36,12 @@ pub trait Tasks: Send + Sync + 'static {
 
     /// What becomes of a call that a crash cut off.
     fn cut_off(&self, identity: &Identity, call: &TaskCall) -> CutOff;
+
+    /// The object store as an execution's role sees it, for its Map Runs; `None` where
+    /// there is none.
+    fn objects(self: Arc<Self>, _identity: Arc<Identity>) -> Option<Arc<dyn Objects>> {
+        None
+    }
 
     /// A Standard execution has closed, which is durable.
     fn closed(&self, _execution_arn: &Text) {}

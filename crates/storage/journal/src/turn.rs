@@ -1,6 +1,7 @@
 //! One turn: events in, one batch out, effects after it is durable.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use windlass_workflow::{
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
+use crate::map_run::Spec;
 use crate::slot::{Applied, Delivery, What};
 use crate::stored::{Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
@@ -33,6 +35,8 @@ pub(crate) struct Turn {
     effects: Vec<Effect>,
     admitted: Vec<(TaskId, Permit)>,
     offered: Vec<Offer>,
+    /// Map Runs whose rows are in the batch.
+    map_runs: Vec<Arc<Spec>>,
     /// What the turn's budget left no room for, in order: for the next one.
     pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
@@ -215,12 +219,23 @@ impl Journal {
                 batch.delete(&OUTBOX, key);
             }
         }
+        let mut map_runs = Vec::new();
+        for effect in &effects {
+            match effect {
+                Effect::StartMapRun(plan) => map_runs.push(self.batch_map_run(live, plan, &mut batch)?),
+                Effect::AbortMapRun { arn, .. } => self.batch_map_run_abort(arn, &mut batch),
+                _ => {}
+            }
+        }
         let parks = finished.is_none() && !continues && may_park(live);
         if applied_any {
             if finished.is_some() {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
                 live.record.update(&live.execution, output);
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
+                if finished.is_some() {
+                    self.batch_child_ended(&live.record, &mut batch);
+                }
                 if live.snapshot_turn > 0 {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
@@ -249,7 +264,7 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished })
+        Ok(Turn { batch, replies, effects, admitted, offered, map_runs, rest, finished })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -355,7 +370,7 @@ impl Journal {
         turn: Turn,
         outcome: Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let Turn { replies, effects, admitted, offered, .. } = turn;
+        let Turn { replies, effects, admitted, offered, map_runs, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
                 let _ = reply.send(Err(error.clone()));
@@ -365,6 +380,7 @@ impl Journal {
         for (reply, applied) in replies {
             let _ = reply.send(Ok(applied));
         }
+        map_runs.into_iter().for_each(|spec| self.start_map_run(spec));
         let mut admitted: std::collections::HashMap<TaskId, Permit> = admitted.into_iter().collect();
         let now = self.clock().now();
         for effect in effects {
@@ -385,8 +401,12 @@ impl Journal {
                         self.perform(live, call, started);
                     }
                 }
-                Effect::Finished(_) => self.tasks().closed(live.key.arn()),
-                Effect::Continue => {}
+                Effect::AbortMapRun { arn, .. } => self.abort_map_run(&arn),
+                Effect::Finished(_) => {
+                    self.tasks().closed(live.key.arn());
+                    self.child_ended(&live.record);
+                }
+                Effect::Continue | Effect::StartMapRun(_) => {}
             }
         }
         for offer in offered {
@@ -540,7 +560,7 @@ fn is_job(live: &Live, task: TaskId) -> bool {
 /// Whether the execution only waits for timers, workers and tokens.
 pub(crate) fn may_park(live: &Live) -> bool {
     live.execution.frames.values().all(|frame| match &frame.phase {
-        Phase::Wait { .. } | Phase::Retry { .. } | Phase::Parallel(_) | Phase::Map(_) => true,
+        Phase::Wait { .. } | Phase::Retry { .. } | Phase::Parallel(_) | Phase::Map(_) | Phase::MapRun { .. } => true,
         // Whoever watches a job finds the execution in the store.
         Phase::Task(run) => run.phase == TaskPhase::Submitted || !needs_row(live, run.task),
         Phase::Enter | Phase::Work => false,
@@ -568,6 +588,9 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
             execution.task(*task).is_some_and(|run| run.phase != TaskPhase::Submitted)
         }
         EventKind::TaskSucceeded { task, .. } | EventKind::TaskFailed { task, .. } => execution.task(*task).is_some(),
+        EventKind::MapRunSucceeded { task, .. } | EventKind::MapRunFailed { task, .. } => {
+            execution.map_run(*task).is_some()
+        }
         EventKind::TimerFired { timer } => {
             execution.timeout == Some(*timer)
                 || execution.frames.get(&timer.frame).is_some_and(|frame| match &frame.phase {
@@ -590,6 +613,8 @@ fn describe(kind: &EventKind) -> String {
         EventKind::TaskSubmitted { task, .. } => format!("task {task} submitted"),
         EventKind::TaskSucceeded { task, .. } => format!("task {task} succeeded"),
         EventKind::TaskFailed { task, .. } => format!("task {task} failed"),
+        EventKind::MapRunSucceeded { task, .. } => format!("Map Run {task} succeeded"),
+        EventKind::MapRunFailed { task, .. } => format!("Map Run {task} failed"),
         EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
         EventKind::Stop { .. } => "stop".into(),
         EventKind::Fail { .. } => "fail".into(),

@@ -1,16 +1,21 @@
-use windlass_journal::{Journal, Qualifiers};
-use windlass_protocol::{Fault, Reply};
+use windlass_journal::{ExpressChild, Journal, MapRunRecord, Qualifiers};
+use windlass_protocol::{Call, Fault, Reply};
 use windlass_value::{Object, Payload, Value, object};
 use windlass_workflow::{Status, epoch_seconds};
 
 use super::{details, record};
-use crate::fault::of_journal;
+use crate::arn::{Kind, StatesArn};
+use crate::fault::{execution_does_not_exist, of_journal};
 use crate::machine::describe_definition;
 use crate::request::Request;
 
 /// `DescribeExecution`.
 pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
-    let record = record(journal, request.required("executionArn")?, request.call)?;
+    let text = request.required("executionArn")?;
+    if let Some((map_run, child)) = express_child(journal, text, request.call)? {
+        return describe_express_child(request, text, &map_run, &child);
+    }
+    let record = record(journal, text, request.call)?;
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);
@@ -26,6 +31,7 @@ pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply,
     if output.is_none() {
         out.remove("outputDetails");
     }
+    optional(&mut out, "mapRunArn", record.child_of.as_ref().map(|child| Value::from(&child.map_run_arn)));
     optional(&mut out, "traceHeader", details::trace_header(&details).cloned());
     optional(&mut out, "error", record.error.as_ref().map(Value::from));
     optional(&mut out, "cause", record.cause.as_ref().map(Value::from));
@@ -36,8 +42,64 @@ pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply,
             out.insert("redriveStatus", "NOT_REDRIVABLE");
             out.insert("redriveStatusReason", reason);
         }
+        Status::Failed | Status::TimedOut | Status::Aborted if record.child_of.is_some() => {
+            out.insert("redriveStatus", "REDRIVABLE_BY_MAP_RUN");
+        }
         Status::Failed | Status::TimedOut | Status::Aborted => {
             out.insert("redriveStatus", "REDRIVABLE");
+        }
+    }
+    Ok(Value::from(out).into())
+}
+
+/// An Express execution is shown only where a Map Run started it.
+///
+/// # Errors
+/// `ExecutionDoesNotExist` for a child that is not there, or has not ended.
+fn express_child(journal: &Journal, text: &str, call: &Call) -> Result<Option<(MapRunRecord, ExpressChild)>, Fault> {
+    let Ok(arn) = StatesArn::parse(text, &[Kind::Express]) else { return Ok(None) };
+    if !arn.id.split(':').next().is_some_and(|machine| machine.contains('/')) {
+        return Ok(None);
+    }
+    let missing = || execution_does_not_exist(text);
+    if !arn.is_of(call) {
+        return Err(missing());
+    }
+    let found = journal.express_child(&arn.canonical()).map_err(|error| of_journal(&error))?;
+    let (map_run_arn, child) = found.ok_or_else(missing)?;
+    let map_run = journal.map_run(&map_run_arn).map_err(|error| of_journal(&error))?.ok_or_else(missing)?;
+    Ok(Some((map_run, child)))
+}
+
+fn describe_express_child(
+    request: Request<'_>,
+    arn: &str,
+    map_run: &MapRunRecord,
+    child: &ExpressChild,
+) -> Result<Reply, Fault> {
+    let mut out = Object::new();
+    out.insert("executionArn", arn);
+    out.insert("stateMachineArn", &map_run.machine_arn);
+    out.insert("name", arn.rsplit(':').nth(1).unwrap_or_default());
+    out.insert("status", child.status.as_str());
+    out.insert("startDate", epoch_seconds(child.started_at));
+    out.insert("stopDate", epoch_seconds(child.stopped_at));
+    data_members(request, &mut out, &child.input, child.output.as_ref())?;
+    if child.output.is_none() {
+        out.remove("outputDetails");
+    }
+    out.insert("mapRunArn", &map_run.arn);
+    optional(&mut out, "error", child.error.as_ref().map(Value::from));
+    optional(&mut out, "cause", child.cause.as_ref().map(Value::from));
+    out.insert("redriveCount", child.redrive_count);
+    match child.status {
+        Status::Running | Status::Succeeded => {
+            let reason = format!("Execution is {} and cannot be redriven", child.status.as_str());
+            out.insert("redriveStatus", "NOT_REDRIVABLE");
+            out.insert("redriveStatusReason", reason);
+        }
+        Status::Failed | Status::TimedOut | Status::Aborted => {
+            out.insert("redriveStatus", "REDRIVABLE_BY_MAP_RUN");
         }
     }
     Ok(Value::from(out).into())
@@ -53,6 +115,10 @@ pub(crate) fn describe_machine(journal: &Journal, request: Request<'_>) -> Resul
     out.insert("stateMachineArn", &record.machine_arn);
     out.insert("name", &record.machine_name);
     out.insert("roleArn", &record.role_arn);
+    if let Some(child) = &record.child_of {
+        out.insert("mapRunArn", &child.map_run_arn);
+        optional(&mut out, "label", record.machine_name.split_once('/').map(|(_, label)| label.into()));
+    }
     describe_definition(request, &definition.text, &mut out)?;
     out.insert("updateDate", epoch_seconds(details::updated_at(&details).unwrap_or(record.started_at)));
     details::settings(&details).to_members(&mut out);

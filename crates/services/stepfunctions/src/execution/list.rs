@@ -1,4 +1,4 @@
-use windlass_journal::{ExecutionQuery, ExecutionsOf, Journal, Record};
+use windlass_journal::{ExecutionQuery, ExecutionsOf, Journal, MapRunChild, MapRunChildQuery, MapRunRecord, Record};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Value};
 use windlass_workflow::{Status, epoch_seconds};
@@ -6,6 +6,7 @@ use windlass_workflow::{Status, epoch_seconds};
 use super::describe::{optional, qualifier_members};
 use crate::fault::{machine_type_not_supported, of_journal};
 use crate::machine::{Alias, Machines, Named};
+use crate::map_run;
 use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
 use crate::request::Request;
 
@@ -18,10 +19,10 @@ pub(crate) async fn list(
 ) -> Result<Reply, Fault> {
     let call = request.call;
     let Some(text) = request.text("stateMachineArn")? else {
-        return Err(match request.text("mapRunArn")? {
-            Some(_) => Fault::not_built("listing the executions of a Map Run (mapRunArn)"),
-            None => Fault::validation("Must specify exactly one of stateMachineArn or mapRunArn"),
-        });
+        return match request.text("mapRunArn")? {
+            Some(map_run_arn) => list_children(journal, pages, request, map_run_arn),
+            None => Err(Fault::validation("Must specify exactly one of stateMachineArn or mapRunArn")),
+        };
     };
     if request.text("mapRunArn")?.is_some() {
         return Err(Fault::validation("Must specify exactly one of stateMachineArn or mapRunArn"));
@@ -34,14 +35,7 @@ pub(crate) async fn list(
     if request.text("redriveFilter")?.is_some() {
         return Err(Fault::validation("The redrive filter is only supported with mapRunArn"));
     }
-    let status = filter.map(|filter| {
-        Status::parse(filter).ok_or_else(|| {
-            Fault::validation(format!(
-                "1 validation error detected: Value '{filter}' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"
-            ))
-        })
-    });
-    let status = status.transpose()?;
+    let status = filter.map(|filter| status_of(filter)).transpose()?.flatten();
     let target = {
         let _lock = machines.lock_shared(&named.name).await;
         // Whose executions are listed is the same for each version of an alias.
@@ -74,7 +68,87 @@ pub(crate) async fn list(
     Ok(Value::from(out).into())
 }
 
+/// The children of a Map Run, newest first.
+fn list_children(
+    journal: &Journal,
+    pages: &Pages,
+    request: Request<'_>,
+    map_run_arn: &str,
+) -> Result<Reply, Fault> {
+    let call = request.call;
+    let map_run = map_run::record(journal, map_run_arn, call)?;
+    let filter = request.text("statusFilter")?.map_or("", |filter| filter);
+    let redriven = request.text("redriveFilter")?.map_or("", |filter| filter);
+    let arguments = [&*map_run.arn, filter, redriven];
+    let query =
+        Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
+    let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
+    let limit = request.results_max(RESULTS_DEFAULT, RESULTS_MAX)?;
+    let question = MapRunChildQuery {
+        map_run_arn: &map_run.arn,
+        status: (!filter.is_empty()).then(|| status_of(filter)).transpose()?.flatten(),
+        after: after.as_deref(),
+        limit,
+    };
+    // Those that wait to run again are listed as they ended.
+    let none = filter == "PENDING_REDRIVE";
+    let (children, next) = match none {
+        true => (Vec::new(), None),
+        false => journal.map_run_children(question).map_err(|error| of_journal(&error))?,
+    };
+    let shown = children.iter().map(|child| child_item(child, &map_run)).filter(|child| {
+        let is_redriven = child["redriveCount"].as_i64().is_some_and(|count| count > 0);
+        match redriven {
+            "REDRIVEN" => is_redriven,
+            "NOT_REDRIVEN" => !is_redriven,
+            _ => true,
+        }
+    });
+    let mut out = Object::new();
+    out.insert("executions", shown.collect::<Vec<Value>>());
+    optional(&mut out, "nextToken", next.map(|next| pages.seal(query, &next).into()));
+    Ok(Value::from(out).into())
+}
+
+fn child_item(child: &MapRunChild, map_run: &MapRunRecord) -> Value {
+    let (mut out, items) = match child {
+        MapRunChild::Standard(record) => {
+            (members(record), record.child_of.as_ref().map_or(1, |child_of| child_of.items))
+        }
+        MapRunChild::Express { arn, name, child } => {
+            let mut out = Object::new();
+            out.insert("executionArn", arn);
+            out.insert("stateMachineArn", &map_run.machine_arn);
+            out.insert("name", name);
+            out.insert("status", child.status.as_str());
+            out.insert("startDate", epoch_seconds(child.started_at));
+            out.insert("stopDate", epoch_seconds(child.stopped_at));
+            out.insert("redriveCount", child.redrive_count);
+            (out, child.items)
+        }
+    };
+    out.insert("mapRunArn", &map_run.arn);
+    out.insert("itemCount", items);
+    out.into()
+}
+
+/// A status by AWS's word; `None`: that of a child that waits to run again.
+fn status_of(filter: &str) -> Result<Option<Status>, Fault> {
+    if filter == "PENDING_REDRIVE" {
+        return Ok(None);
+    }
+    Status::parse(filter).map(Some).ok_or_else(|| {
+        Fault::validation(format!(
+            "1 validation error detected: Value '{filter}' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]"
+        ))
+    })
+}
+
 fn item(record: &Record) -> Value {
+    members(record).into()
+}
+
+fn members(record: &Record) -> Object {
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);
@@ -84,5 +158,5 @@ fn item(record: &Record) -> Value {
     out.insert("startDate", epoch_seconds(record.started_at));
     optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
     out.insert("redriveCount", 0);
-    out.into()
+    out
 }

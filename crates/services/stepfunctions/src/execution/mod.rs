@@ -25,7 +25,7 @@ use crate::fault::{execution_does_not_exist, of_journal};
 ///
 /// # Errors
 /// `InvalidArn`, also for Express; `ExecutionDoesNotExist`; what the journal answers.
-fn record(journal: &Journal, text: &str, call: &Call) -> Result<Record, Fault> {
+pub(crate) fn record(journal: &Journal, text: &str, call: &Call) -> Result<Record, Fault> {
     let arn = StatesArn::parse(text, &[Kind::Execution])?;
     let found =
         if arn.is_of(call) { journal.record(&arn.canonical()).map_err(|error| of_journal(&error))? } else { None };

@@ -12,6 +12,7 @@ mod http_metadata;
 mod job;
 mod lambda;
 mod models;
+mod objects;
 mod optimized;
 mod outside;
 mod parameters;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use windlass_asl::Resource;
-use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
+use windlass_journal::{Answers, CutOff, Objects, Permit, TaskJob, Tasks};
 use windlass_protocol::{Dispatcher, Principal};
 use windlass_store::Store;
 use windlass_value::{Arn, Payload, Text, Value, object};
@@ -35,6 +36,7 @@ use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 use self::closings::Closings;
 pub(crate) use self::depth::Depths;
 use self::failure::Failure;
+use self::objects::ExecutionObjects;
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
 use self::running::{Cancelled, Entry, Running};
@@ -353,6 +355,11 @@ impl Tasks for Integrations {
         // AWS's usual Retry for functions names this error.
         let error = if is_lambda { "Lambda.SdkClientException" } else { "States.TaskFailed" };
         CutOff::Failed { error: error.into(), cause: cause.into() }
+    }
+
+    fn objects(self: Arc<Self>, identity: Arc<Identity>) -> Option<Arc<dyn Objects>> {
+        let (dispatcher, environment) = (self.dispatcher.clone(), self.environment.clone());
+        Some(Arc::new(ExecutionObjects { dispatcher, environment, identity }))
     }
 
     fn closed(&self, execution_arn: &Text) {

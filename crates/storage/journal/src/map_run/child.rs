@@ -80,6 +80,13 @@ pub(crate) fn child_key(map_run: &Key, index: u64) -> Key {
     map_run.clone().number(index)
 }
 
+/// The number at the end of such a key.
+pub(crate) fn number_of(key: &Key) -> Option<u64> {
+    let bytes = key.as_bytes();
+    let at = bytes.len().checked_sub(8)?;
+    bytes[at..].try_into().ok().map(u64::from_be_bytes)
+}
+
 pub(crate) fn ending_of(status: Status) -> Ending {
     match status {
         Status::Succeeded => Ending::Succeeded,
@@ -179,8 +186,6 @@ impl ExpressChild {
 
     pub(crate) fn read(row: &Row) -> Result<ExpressChild, JournalError> {
         let damaged = |reason: &str| JournalError::Record { arn: format!("{:?}", row.key), reason: reason.to_owned() };
-        let bytes = row.key.as_bytes();
-        let index = bytes.len().checked_sub(8).and_then(|at| bytes[at..].try_into().ok()).map(u64::from_be_bytes);
         let end = row.value.iter().position(|byte| *byte == b'\n').ok_or_else(|| damaged("it has no head"))?;
         let head: Head = serde_json::from_slice(&row.value[..end]).map_err(|error| damaged(&error.to_string()))?;
         if head.v > FORMAT {
@@ -201,7 +206,7 @@ impl ExpressChild {
             _ => None,
         };
         Ok(ExpressChild {
-            index: index.ok_or_else(|| damaged("its key has no number"))?,
+            index: number_of(&row.key).ok_or_else(|| damaged("its key has no number"))?,
             items: head.n,
             status: status.ok_or_else(|| damaged("unknown status"))?,
             started_at: Timestamp(head.s),

@@ -6,7 +6,6 @@
 //! counts it removes. Names of children follow from their numbers, so that none is
 //! started twice. After a restart the windows that had not wholly ended are read again.
 
-mod answer;
 mod child;
 mod drive;
 mod handle;
@@ -21,6 +20,8 @@ mod stored;
 
 pub use child::{ChildOf, ExpressChild};
 pub(crate) use handle::MapRuns;
+pub(crate) use spec::Spec;
+pub(crate) use start::{ABORT_KIND, CHILD_KIND};
 pub use objects::{ObjectBytes, ObjectPlace, Objects, ObjectsFuture};
 pub use query::{MapRunChild, MapRunChildQuery, MapRunUpdate};
 pub use record::{MapRunRecord, MapRunTally};

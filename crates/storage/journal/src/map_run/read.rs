@@ -24,13 +24,13 @@ const STATE_DATA: &str = "STATE_DATA";
 
 /// A child that is to be started.
 #[derive(Clone, Debug)]
-pub(super) struct NewChild {
+pub(crate) struct NewChild {
     pub(super) input: Payload,
     pub(super) items: u64,
 }
 
 /// What was read in one go.
-pub(super) struct Page {
+pub(crate) struct Page {
     pub(super) first: u64,
     pub(super) children: Vec<NewChild>,
     /// Where reading goes on; `None`: there is no more.
@@ -40,7 +40,7 @@ pub(super) struct Page {
 }
 
 /// Items from where a cursor says.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     /// The cursor of the next item.
     at: Option<Text>,
     from: From,

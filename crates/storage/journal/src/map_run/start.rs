@@ -5,7 +5,7 @@ use std::sync::Arc;
 use windlass_asl::{load_definition, processor_definition};
 use windlass_store::{Batch, ColumnValue, IndexScan, Row, Scan};
 use windlass_value::Text;
-use windlass_workflow::{MapRunPlan, MapRunState, TaskId};
+use windlass_workflow::{MapRunPlan, MapRunState};
 
 use super::child::{child_key, ending_of, map_run_parts};
 use super::drive::drive_map_run;
@@ -97,7 +97,7 @@ impl Journal {
     pub(crate) fn start_map_run(&self, spec: Arc<Spec>) {
         self.definition_stored(spec.child_definition.clone());
         let state = MapRunState::new(spec.plan.settings);
-        drive_map_run(self, spec, state, None, None);
+        drive_map_run(self, spec, state, None, None, true);
     }
 
     /// The turn after which nobody waits for a Map Run is durable.
@@ -160,7 +160,7 @@ impl Journal {
                         count += 1;
                         let (status, stopped_at) = standing(row);
                         let redriven_at = stored.redriven_at.map(windlass_value::Timestamp);
-                        drive_map_run(self, spec, stored.state(status), stopped_at, redriven_at);
+                        drive_map_run(self, spec, stored.state(status), stopped_at, redriven_at, false);
                     }
                     Err(error) => tracing::error!(%error, "a Map Run cannot be taken up and is left alone"),
                 }
@@ -170,11 +170,5 @@ impl Journal {
             }
             after = rows.last().map(|row| scan.position(&MAP_RUNS, row));
         }
-    }
-
-    /// Whether an execution still waits for a Map Run.
-    pub(super) fn awaits(&self, execution_arn: &str, task: TaskId) -> Result<bool, JournalError> {
-        let Some(key) = ExecutionKey::from_arn(execution_arn) else { return Ok(false) };
-        Ok(self.load(&key)?.is_some_and(|live| live.execution.map_run(task).is_some()))
     }
 }

@@ -122,6 +122,11 @@ impl StoredEvent {
                 stored.cause = own_option(cause);
             }
             Details::MapStarted { length } => stored.count = Some(*length),
+            Details::MapRun { arn } => stored.resource = own(arn),
+            Details::MapRunRedriven { arn, redrive_count } => {
+                stored.resource = own(arn);
+                stored.count = Some(*redrive_count);
+            }
             Details::Iteration { name, index } => {
                 stored.name = own(name);
                 stored.count = Some(*index);
@@ -195,6 +200,11 @@ impl StoredEvent {
                 resource: text(self.resource),
                 error: option(self.error),
                 cause: option(self.cause),
+            },
+            T::MapRunStarted => Details::MapRun { arn: text(self.resource) },
+            T::MapRunRedriven => Details::MapRunRedriven {
+                arn: text(self.resource),
+                redrive_count: self.count.unwrap_or_default(),
             },
             T::MapStateStarted => Details::MapStarted { length: self.count.unwrap_or_default() },
             _ if name.starts_with("MapIteration") => {

@@ -62,6 +62,10 @@ pub(crate) enum StoredPhase {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heartbeat_ms: Option<i64>,
     },
+    MapRun {
+        event: u64,
+        arn: String,
+    },
     Parallel {
         results: Vec<Option<Place>>,
         running: u32,
@@ -101,6 +105,7 @@ impl StoredFrame {
                 heartbeat: run.heartbeat.map(|timer| timer.serial),
                 heartbeat_ms: run.heartbeat_ms,
             },
+            Phase::MapRun { task, arn } => StoredPhase::MapRun { event: task.event_id, arn: arn.to_string() },
             Phase::Parallel(run) => StoredPhase::Parallel { results: places(&run.results), running: run.running },
             Phase::Map(run) => {
                 let results = places(&run.results);
@@ -153,6 +158,9 @@ impl StoredFrame {
                 heartbeat: heartbeat.map(timer),
                 heartbeat_ms: *heartbeat_ms,
             }),
+            StoredPhase::MapRun { event, arn } => {
+                Phase::MapRun { task: TaskId { frame, event_id: *event }, arn: arn.as_str().into() }
+            }
             StoredPhase::Parallel { results, running } => {
                 Phase::Parallel(ParallelRun { results: payloads(results, read)?, running: *running })
             }

@@ -1,0 +1,663 @@
+//! What drives one Map Run: it hears of reads and ends, asks the machine, stores what
+//! changed and does what the machine says. Many ends become one commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use windlass_store::{Batch, IndexScan, Position, Scan};
+use windlass_value::{Object, Payload, Timestamp};
+use windlass_workflow::{
+    ChildOffer, Ending, EventKind, History, Identity, MapRunEffect, MapRunEvent, MapRunPhase, MapRunState, MapRunStatus,
+    Standing, Status,
+};
+
+use super::child::{ExpressChild, child_key, ending_of, number_of};
+use super::handle::{Handle, Told};
+use super::objects::Objects;
+use super::read::{NewChild, Page, Stream, read_page, reader_failed};
+use super::record::MapRunRecord;
+use super::results::{Written, output_of, write_results};
+use super::spec::Spec;
+use super::start::{CHILD_KIND, abort_key};
+use super::stored::{StoredMapRun, columns};
+use crate::error::{JournalError, StartError};
+use crate::journal::{Journal, NewExecution, Qualifiers};
+use crate::key::ExecutionKey;
+use crate::pauses::Pauses;
+use crate::record::Record;
+use crate::tables::{EXECUTIONS, MAP_RUN_CHILDREN, MAP_RUNS, OUTBOX};
+
+/// Children of one Map Run that run at once, at most; AWS: 10,000.
+pub(crate) const CHILDREN_MAX: u64 = 10_000;
+/// News that one commit takes.
+const TOLD_MAX: usize = 2_000;
+/// Bytes of children that one commit takes, about.
+const COMMIT_BYTES: usize = 2 << 20;
+/// Rows read at once.
+const PAGE_ROWS: usize = 1_000;
+
+/// A child that runs.
+enum Running {
+    Express { task: AbortHandle, child: NewChild, started_at: Timestamp, redrive_count: u32 },
+    Standard { stopping: Arc<AtomicBool> },
+}
+
+struct Driver {
+    journal: Journal,
+    spec: Arc<Spec>,
+    state: MapRunState,
+    handle: Arc<Handle>,
+    receiver: mpsc::UnboundedReceiver<Told>,
+    /// Children that are read and not started.
+    inputs: HashMap<u64, NewChild>,
+    running: HashMap<u64, Running>,
+    stream: Option<Stream>,
+    stopped_at: Option<Timestamp>,
+    redriven_at: Option<Timestamp>,
+    written: Option<Written>,
+    /// Children an earlier run of the server may have started: those that are read are
+    /// looked up until so many in a row were not.
+    unknown: u64,
+    replies: Vec<(oneshot::Sender<Result<bool, JournalError>>, bool)>,
+    /// Something is to be stored.
+    is_dirty: bool,
+    /// Bytes of the children in the next batch.
+    batch_bytes: usize,
+}
+
+/// Drives a Map Run until it is over, unless somebody does already.
+pub(super) fn drive_map_run(
+    journal: &Journal,
+    spec: Arc<Spec>,
+    state: MapRunState,
+    stopped_at: Option<Timestamp>,
+    redriven_at: Option<Timestamp>,
+    is_new: bool,
+) {
+    let (told, receiver) = mpsc::unbounded_channel();
+    let record = record_of(&spec, &state, stopped_at, redriven_at);
+    let handle = Arc::new(Handle { told, record: Mutex::new(record), express: Mutex::default() });
+    let uid = spec.key.uid();
+    if !journal.map_runs().insert(uid, handle.clone()) {
+        return;
+    }
+    let journal = journal.clone();
+    tokio::spawn(async move {
+        // The semaphore is never closed.
+        let _permit = journal.map_runs().open.clone().acquire_owned().await.ok();
+        let mut driver = Driver {
+            journal: journal.clone(),
+            spec,
+            state,
+            handle,
+            receiver,
+            inputs: HashMap::new(),
+            running: HashMap::new(),
+            stream: None,
+            stopped_at,
+            redriven_at,
+            written: None,
+            unknown: if is_new { 0 } else { CHILDREN_MAX },
+            replies: Vec::new(),
+            is_dirty: false,
+            batch_bytes: 0,
+        };
+        if let Err(error) = driver.run().await {
+            tracing::error!(map_run = %driver.spec.plan.arn, %error, "a Map Run cannot go on until the server is started again");
+        }
+        journal.map_runs().remove(uid);
+    });
+}
+
+fn is_exported(spec: &Spec) -> bool {
+    spec.plan.writing.as_ref().is_some_and(|writing| writing.arguments.is_some())
+}
+
+fn record_of(
+    spec: &Spec,
+    state: &MapRunState,
+    stopped_at: Option<Timestamp>,
+    redriven_at: Option<Timestamp>,
+) -> MapRunRecord {
+    MapRunRecord::new(&spec.origin, state, stopped_at, redriven_at, spec.plan.express, is_exported(spec))
+}
+
+impl Driver {
+    async fn run(&mut self) -> Result<(), JournalError> {
+        let mut batch = Batch::default();
+        let mut effects = Vec::new();
+        if self.unknown > 0 {
+            self.take_up(&mut batch, &mut effects)?;
+        }
+        if self.state.phase != MapRunPhase::Closed {
+            effects.extend(self.state.step(MapRunEvent::Begin, CHILDREN_MAX));
+        }
+        loop {
+            self.perform(std::mem::take(&mut effects))?;
+            let is_over = self.state.phase == MapRunPhase::Closed;
+            if is_over && self.stopped_at.is_none() {
+                self.stopped_at = Some(self.journal.clock().now());
+                self.is_dirty = true;
+            }
+            *self.handle.record.lock() = record_of(&self.spec, &self.state, self.stopped_at, self.redriven_at);
+            if self.is_dirty || !batch.is_empty() {
+                self.store(std::mem::take(&mut batch), true).await?;
+            }
+            for (reply, applied) in self.replies.drain(..) {
+                let _ = reply.send(Ok(applied));
+            }
+            if is_over {
+                return self.answer().await;
+            }
+            let Some(told) = self.receiver.recv().await else { return Ok(()) };
+            self.take(told, &mut batch, &mut effects)?;
+            let mut count = 1;
+            while count < TOLD_MAX
+                && self.batch_bytes < COMMIT_BYTES
+                && let Ok(told) = self.receiver.try_recv()
+            {
+                self.take(told, &mut batch, &mut effects)?;
+                count += 1;
+            }
+        }
+    }
+
+    /// What an earlier run of the server left: children that run, and whether nobody
+    /// waits any more.
+    fn take_up(&mut self, batch: &mut Batch, effects: &mut Vec<MapRunEffect>) -> Result<(), JournalError> {
+        if !self.spec.plan.express {
+            let mut running = Vec::new();
+            let mut after = None;
+            loop {
+                let index = IndexScan::new("by_map_run_status").equal(&*self.spec.plan.arn).equal(Status::Running.as_str());
+                let mut scan = Scan::index(index, PAGE_ROWS);
+                scan.after = after.take();
+                let rows = self.journal.store().scan(&EXECUTIONS, scan.clone())?;
+                for row in &rows {
+                    if let Some(child) = Record::read(row)?.child_of {
+                        running.push((child.index, child.items));
+                        self.running
+                            .insert(child.index, Running::Standard { stopping: Arc::new(AtomicBool::new(false)) });
+                    }
+                }
+                if rows.len() < PAGE_ROWS {
+                    break;
+                }
+                after = rows.last().map(|row| scan.position(&EXECUTIONS, row));
+            }
+            let ended = self.uncounted()?;
+            running.extend(ended.iter().map(|(index, items, _)| (*index, *items)));
+            effects.extend(self.state.step(MapRunEvent::Resumed(running), CHILDREN_MAX));
+            for (index, _, ending) in ended {
+                self.take(Told::Ended { index, ending }, batch, effects)?;
+            }
+        }
+        if self.journal.store().get(&OUTBOX, &abort_key(&self.spec.key))?.is_some() {
+            self.take(Told::Abort, batch, effects)?;
+        }
+        Ok(())
+    }
+
+    /// Standard children that ended and are not counted: their messages are there. By
+    /// number, with their items.
+    fn uncounted(&self) -> Result<Vec<(u64, u64, Ending)>, JournalError> {
+        let row = self.spec.key.row();
+        let mut ended = Vec::new();
+        let mut after = None;
+        loop {
+            let mut scan = Scan::prefix(&row, PAGE_ROWS);
+            scan.after = after.take();
+            let rows = self.journal.store().scan(&OUTBOX, scan.clone())?;
+            for row in rows.iter().filter(|row| row.columns.first() == Some(&CHILD_KIND.into())) {
+                let Some(index) = number_of(&row.key) else { continue };
+                let record = self.journal.record(&self.spec.child_arn(index))?;
+                if let Some(record) = record.filter(|record| record.status != Status::Running)
+                    && let Some(child) = &record.child_of
+                {
+                    ended.push((index, child.items, ending_of(record.status)));
+                }
+            }
+            if rows.len() < PAGE_ROWS {
+                return Ok(ended);
+            }
+            after = rows.last().map(|row| scan.position(&OUTBOX, row));
+        }
+    }
+
+    fn take(
+        &mut self,
+        told: Told,
+        batch: &mut Batch,
+        effects: &mut Vec<MapRunEffect>,
+    ) -> Result<(), JournalError> {
+        let event = match told {
+            Told::Ended { index, ending } => {
+                // One that is not known to run is found when it is read.
+                if !self.state.is_running(index) {
+                    return Ok(());
+                }
+                self.running.remove(&index);
+                batch.delete(&OUTBOX, child_key(&self.spec.key.row(), index));
+                self.is_dirty = true;
+                MapRunEvent::Ended { index, ending }
+            }
+            Told::ExpressEnded(child) => {
+                let index = child.index;
+                self.handle.express.lock().remove(&index);
+                if self.running.remove(&index).is_none() || !self.state.is_running(index) {
+                    return Ok(());
+                }
+                let key = child_key(&self.spec.key.row(), index);
+                let value = child.value();
+                self.batch_bytes += value.len();
+                batch.put(&MAP_RUN_CHILDREN, key, child.columns(&self.spec.key), value);
+                self.is_dirty = true;
+                MapRunEvent::Ended { index, ending: ending_of(child.status) }
+            }
+            Told::NotStarted { index } => {
+                self.running.remove(&index);
+                self.is_dirty = true;
+                MapRunEvent::Ended { index, ending: Ending::Aborted }
+            }
+            Told::Read(Ok(page)) => return self.offer(page, batch, effects),
+            Told::Read(Err(failure)) => {
+                self.is_dirty = true;
+                MapRunEvent::Failed(failure)
+            }
+            Told::Written(Ok(written)) => {
+                self.is_dirty = true;
+                let (results, items) = (written.results, written.items);
+                self.written = Some(written);
+                MapRunEvent::Written { results, items }
+            }
+            Told::Written(Err(failure)) => {
+                self.is_dirty = true;
+                MapRunEvent::Failed(failure)
+            }
+            Told::Update(event, reply) => {
+                let is_open = self.state.phase != MapRunPhase::Closed;
+                self.is_dirty |= is_open;
+                self.replies.push((reply, is_open));
+                event
+            }
+            Told::Abort => {
+                self.is_dirty = true;
+                MapRunEvent::Abort
+            }
+        };
+        effects.extend(self.state.step(event, CHILDREN_MAX));
+        Ok(())
+    }
+
+    /// Hands children that were read to the machine, with what is known of each.
+    fn offer(&mut self, page: Page, batch: &mut Batch, effects: &mut Vec<MapRunEffect>) -> Result<(), JournalError> {
+        let Page { first, children, after, stream } = page;
+        self.stream = stream;
+        let mut offers = Vec::with_capacity(children.len());
+        let mut ended = Vec::new();
+        let is_read_again = first < self.state.children_read;
+        for (offset, child) in children.into_iter().enumerate() {
+            let index = first + offset as u64;
+            let standing = if is_read_again || self.unknown > 0 {
+                self.standing(index, &mut ended)?
+            } else {
+                Standing::Fresh
+            };
+            if !is_read_again {
+                self.unknown = if standing == Standing::Fresh { self.unknown.saturating_sub(1) } else { CHILDREN_MAX };
+            }
+            offers.push(ChildOffer { items: child.items, standing });
+            if standing == Standing::Running && !self.spec.plan.express {
+                let stopping = Arc::new(AtomicBool::new(false));
+                self.running.entry(index).or_insert(Running::Standard { stopping });
+            }
+            if standing == Standing::Fresh && self.state.phase == MapRunPhase::Running {
+                self.inputs.insert(index, child);
+            }
+        }
+        let event = MapRunEvent::Offered { first, children: offers, after };
+        effects.extend(self.state.step(event, CHILDREN_MAX));
+        for (index, ending) in ended {
+            self.take(Told::Ended { index, ending }, batch, effects)?;
+        }
+        Ok(())
+    }
+
+    /// What is known of a child that an earlier run of the server may have started.
+    fn standing(&self, index: u64, ended: &mut Vec<(u64, Ending)>) -> Result<Standing, JournalError> {
+        let store = self.journal.store();
+        let key = child_key(&self.spec.key.row(), index);
+        if self.state.is_running(index) {
+            return Ok(Standing::Running);
+        }
+        if self.spec.plan.express {
+            let row = store.get(&MAP_RUN_CHILDREN, &key)?;
+            return Ok(if row.is_some() { Standing::Ended } else { Standing::Fresh });
+        }
+        let Some(record) = self.journal.record(&self.spec.child_arn(index))? else { return Ok(Standing::Fresh) };
+        if record.status == Status::Running {
+            return Ok(Standing::Running);
+        }
+        // Its message is removed in the batch that counts it.
+        if store.get(&OUTBOX, &key)?.is_none() {
+            return Ok(Standing::Ended);
+        }
+        ended.push((index, ending_of(record.status)));
+        Ok(Standing::Running)
+    }
+
+    fn perform(&mut self, effects: Vec<MapRunEffect>) -> Result<(), JournalError> {
+        let mut effects = std::collections::VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                MapRunEffect::Read { first, from, again } => self.read(first, from, again),
+                MapRunEffect::ReadAgain { after } => {
+                    let event = self.children_again(after)?;
+                    effects.extend(self.state.step(event, CHILDREN_MAX));
+                }
+                MapRunEffect::Start { index, again } => self.start(index, again),
+                MapRunEffect::Stop { index } => self.stop(index),
+                MapRunEffect::Write => self.write(),
+                MapRunEffect::Closed => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn objects(&self) -> Option<Arc<dyn Objects>> {
+        let identity = self.spec.child_identity(0, Payload::from_valid_text("null"), self.spec.started_at());
+        // The execution that waits is who reads and writes.
+        let identity = Identity { arn: self.spec.origin.execution_arn.as_str().into(), ..identity };
+        self.journal.tasks().clone().objects(Arc::new(identity))
+    }
+
+    fn read(&mut self, first: u64, from: Option<windlass_value::Text>, again: Option<u64>) {
+        let (spec, objects, stream) = (self.spec.clone(), self.objects(), self.stream.take());
+        let guard = TellGuard::new(&self.handle);
+        tokio::spawn(async move {
+            let read = read_page(&spec, objects, stream, first, from, again).await;
+            guard.tell(Told::Read(read));
+        });
+    }
+
+    fn write(&mut self) {
+        let (journal, spec, objects) = (self.journal.clone(), self.spec.clone(), self.objects());
+        let is_failed = self.state.failure.is_some();
+        let guard = TellGuard::new(&self.handle);
+        tokio::spawn(async move {
+            let written = write_results(&journal, &spec, objects, is_failed).await;
+            guard.tell(Told::Written(written));
+        });
+    }
+
+    fn start(&mut self, index: u64, again: bool) {
+        let now = self.journal.clock().now();
+        let handle = self.handle.clone();
+        let Some(child) = self.inputs.remove(&index) else {
+            // Every child that is offered as fresh has its input.
+            tracing::error!(map_run = %self.spec.plan.arn, index, "a child has no input");
+            let _ = handle.told.send(Told::NotStarted { index });
+            return;
+        };
+        let identity = self.spec.child_identity(index, child.input.clone(), now);
+        let journal = self.journal.clone();
+        if self.spec.plan.express {
+            let redrive_count = self.state.redrive_count;
+            self.handle.express.lock().insert(index, now);
+            let (definition, items) = (self.spec.child_definition.clone(), child.items);
+            let input = child.input.clone();
+            let guard = TellGuard::new(&self.handle);
+            let task = tokio::spawn(async move {
+                let execution = journal.run_in_memory(identity, &definition, &mut History::Off).await;
+                guard.tell(Told::ExpressEnded(Box::new(ExpressChild {
+                    index,
+                    items,
+                    status: execution.status,
+                    started_at: now,
+                    stopped_at: execution.stopped_at.unwrap_or(now),
+                    input,
+                    output: execution.output,
+                    error: execution.error,
+                    cause: execution.cause,
+                    redrive_count,
+                })));
+            });
+            let task = task.abort_handle();
+            self.running.insert(index, Running::Express { task, child, started_at: now, redrive_count });
+            return;
+        }
+        let stopping = Arc::new(AtomicBool::new(false));
+        self.running.insert(index, Running::Standard { stopping: stopping.clone() });
+        let new = NewExecution {
+            identity,
+            definition: self.spec.child_definition.clone(),
+            qualifiers: Qualifiers::default(),
+            details: Object::new(),
+        };
+        let child_of = self.spec.child_of(index, child.items);
+        let _ = again;
+        tokio::spawn(async move { start_standard(journal, new, child_of, stopping, handle).await });
+    }
+
+    fn stop(&mut self, index: u64) {
+        let now = self.journal.clock().now();
+        match self.running.get(&index) {
+            Some(Running::Express { task, child, started_at, redrive_count }) => {
+                task.abort();
+                let ended = ExpressChild {
+                    index,
+                    items: child.items,
+                    status: Status::Aborted,
+                    started_at: *started_at,
+                    stopped_at: now,
+                    input: child.input.clone(),
+                    output: None,
+                    error: None,
+                    cause: None,
+                    redrive_count: *redrive_count,
+                };
+                let _ = self.handle.told.send(Told::ExpressEnded(Box::new(ended)));
+            }
+            Some(Running::Standard { stopping }) => {
+                stopping.store(true, Ordering::Release);
+                let (journal, arn) = (self.journal.clone(), self.spec.child_arn(index));
+                tokio::spawn(async move { stop_standard(&journal, &arn).await });
+            }
+            None => {
+                let _ = self.handle.told.send(Told::NotStarted { index });
+            }
+        }
+    }
+
+    /// Children that did not succeed before the last redrive and did not run since.
+    fn children_again(&mut self, after: Option<u64>) -> Result<MapRunEvent, JournalError> {
+        let row = self.spec.key.row();
+        let mut children = Vec::new();
+        let mut after = after.map(|after| child_key(&row, after));
+        let mut more = true;
+        while more && children.is_empty() {
+            let mut scan = Scan::prefix(&row, PAGE_ROWS);
+            if let Some(key) = after.take() {
+                scan = scan.after(Position { columns: Vec::new(), key });
+            }
+            let rows = self.journal.store().scan(&MAP_RUN_CHILDREN, scan)?;
+            more = rows.len() == PAGE_ROWS;
+            after = rows.last().map(|row| row.key.clone());
+            for row in &rows {
+                let child = ExpressChild::read(row)?;
+                if child.status == Status::Succeeded || child.redrive_count >= self.state.redrive_count {
+                    continue;
+                }
+                let items = child.items;
+                self.inputs.insert(child.index, NewChild { input: child.input, items });
+                children.push((child.index, ChildOffer { items, standing: Standing::Fresh }));
+            }
+        }
+        Ok(MapRunEvent::OfferedAgain { children, more })
+    }
+
+    /// Stores how the Map Run stands, again and again while the store cannot write.
+    async fn store(&mut self, batch: Batch, is_open: bool) -> Result<(), JournalError> {
+        let spec = &self.spec;
+        let stored = StoredMapRun::new(
+            spec.origin.clone(),
+            &self.state,
+            self.redriven_at,
+            spec.plan.express,
+            is_exported(spec),
+        );
+        let mut batch = batch;
+        let columns = columns(&spec.origin, self.state.status, self.stopped_at, is_open);
+        batch.put(&MAP_RUNS, spec.key.row(), columns, stored.value());
+        if !is_open {
+            batch.delete(&OUTBOX, abort_key(&spec.key));
+        }
+        let mut pauses = Pauses::new();
+        loop {
+            let error = match self.journal.store().commit(batch.clone()).await {
+                Ok(()) => break,
+                Err(error) => JournalError::from(error),
+            };
+            if !error.is_passing() || self.journal.is_stopping() {
+                return Err(error);
+            }
+            pauses.pause().await;
+        }
+        self.is_dirty = false;
+        self.batch_bytes = 0;
+        Ok(())
+    }
+
+    /// Tells the execution that waits how the Map Run ended, and then that this is done.
+    async fn answer(&mut self) -> Result<(), JournalError> {
+        let task = self.spec.origin.task_id();
+        let event = match self.state.status {
+            MapRunStatus::Succeeded => {
+                let known = self.written.take().and_then(|written| written.output);
+                let output = match known {
+                    Some(output) => Ok(output),
+                    None => output_of(&self.journal, &self.spec).await,
+                };
+                match output {
+                    Ok(output) => Some(EventKind::MapRunSucceeded { task, output }),
+                    Err(failure) => {
+                        Some(EventKind::MapRunFailed { task, error: Some(failure.error), cause: failure.cause })
+                    }
+                }
+            }
+            MapRunStatus::Aborted => None,
+            MapRunStatus::Failed | MapRunStatus::Running => {
+                let failure = self.state.failure.clone().unwrap_or_else(|| reader_failed("It ended early."));
+                Some(EventKind::MapRunFailed { task, error: Some(failure.error), cause: failure.cause })
+            }
+        };
+        if let Some(event) = event
+            && let Some(key) = ExecutionKey::from_arn(&self.spec.origin.execution_arn)
+        {
+            self.journal.deliver_at_last(&key, task, event).await;
+            if self.journal.is_stopping() {
+                // Whether it was stored is asked again after the restart.
+                return Ok(());
+            }
+        }
+        self.store(Batch::default(), false).await
+    }
+}
+
+/// Tells the driver what came of a task of its own, also where the task panics.
+struct TellGuard {
+    handle: Option<Arc<Handle>>,
+}
+
+impl TellGuard {
+    fn new(handle: &Arc<Handle>) -> TellGuard {
+        TellGuard { handle: Some(handle.clone()) }
+    }
+
+    fn tell(mut self, told: Told) {
+        if let Some(handle) = self.handle.take() {
+            // A driver that has ended needs to know nothing.
+            let _ = handle.told.send(told);
+        }
+    }
+}
+
+impl Drop for TellGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(handle) = self.handle.take()
+        {
+            let cause = "A fault of the server ended this Map Run. The server's log says what it was.";
+            let _ = handle.told.send(Told::Read(Err(windlass_workflow::MapRunFailure {
+                error: "States.Runtime".into(),
+                cause: Some(cause.into()),
+            })));
+        }
+    }
+}
+
+/// Starts a Standard child. Where the server takes no more executions now, it waits.
+async fn start_standard(
+    journal: Journal,
+    new: NewExecution,
+    child_of: super::ChildOf,
+    stopping: Arc<AtomicBool>,
+    handle: Arc<Handle>,
+) {
+    let index = child_of.index;
+    let mut pauses = Pauses::new();
+    let NewExecution { identity, definition, qualifiers, details } = new;
+    loop {
+        if stopping.load(Ordering::Acquire) {
+            let _ = handle.told.send(Told::NotStarted { index });
+            return;
+        }
+        let new = NewExecution {
+            identity: identity.clone(),
+            definition: definition.clone(),
+            qualifiers: qualifiers.clone(),
+            details: details.clone(),
+        };
+        match journal.start_child(new, child_of.clone()).await {
+            // An earlier run of the server started it: its end is or will be told.
+            Ok(_) | Err(StartError::Exists(_)) => break,
+            Err(error) if journal.is_stopping() => {
+                tracing::debug!(%error, "a child is started after the restart");
+                return;
+            }
+            Err(StartError::TooManyOpen(_) | StartError::DiskFull(_)) => pauses.pause().await,
+            Err(StartError::Unavailable(error)) if error.is_passing() => pauses.pause().await,
+            Err(error) => {
+                let cause = format!("A child execution could not be started: {error}");
+                let _ = handle.told.send(Told::Read(Err(windlass_workflow::MapRunFailure {
+                    error: "States.Runtime".into(),
+                    cause: Some(cause.into()),
+                })));
+                let _ = handle.told.send(Told::NotStarted { index });
+                return;
+            }
+        }
+    }
+    if stopping.load(Ordering::Acquire) {
+        stop_standard(&journal, &identity.arn).await;
+    }
+}
+
+/// Stops a Standard child; its end is told by its last turn.
+async fn stop_standard(journal: &Journal, arn: &str) {
+    let mut pauses = Pauses::new();
+    loop {
+        match journal.stop(arn, None, None).await {
+            Ok(_) => return,
+            Err(error) if error.is_passing() && !journal.is_stopping() => pauses.pause().await,
+            Err(error) => {
+                tracing::error!(execution = arn, %error, "a child execution could not be stopped");
+                return;
+            }
+        }
+    }
+}
