@@ -90,14 +90,5 @@ pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[]
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
 /// All tables of this crate.
-pub static TABLES: &[&Table] = &[
-    &EXECUTIONS,
-    &SNAPSHOTS,
-    &TIMERS,
-    &OUTBOX,
-    &MAP_RUNS,
-    &MAP_RUN_PLANS,
-    &MAP_RUN_CHILDREN,
-    &DEFINITIONS,
-    &FACTS,
-];
+pub static TABLES: &[&Table] =
+    &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &MAP_RUNS, &MAP_RUN_PLANS, &MAP_RUN_CHILDREN, &DEFINITIONS, &FACTS];

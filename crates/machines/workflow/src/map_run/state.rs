@@ -123,10 +123,11 @@ pub struct ChildOffer {
 #[derive(Clone, Debug)]
 pub enum MapRunEvent {
     /// It begins, or goes on after a restart.
-    Begin,
-    /// After a restart: children that an earlier run of the server started, by
-    /// number, with their items.
-    Resumed(Vec<(u64, u64)>),
+    Begin {
+        /// Children that an earlier run of the server started and that are not counted,
+        /// by number, with their items.
+        running: Vec<(u64, u64)>,
+    },
     /// Children were read.
     Offered {
         /// Number of the first.
@@ -279,6 +280,12 @@ impl MapRunState {
         MapRunState { settings, ..MapRunState::default() }
     }
 
+    /// The status that people see: one that is being aborted runs until its children
+    /// have stopped.
+    pub fn shown_status(&self) -> MapRunStatus {
+        if self.phase == MapRunPhase::Closed { self.status } else { MapRunStatus::Running }
+    }
+
     /// Children that run.
     pub fn running(&self) -> u64 {
         self.running.len() as u64
@@ -330,13 +337,11 @@ impl MapRunState {
 
     fn take(&mut self, event: MapRunEvent, effects: &mut Vec<MapRunEffect>) {
         match event {
-            MapRunEvent::Begin => {
+            MapRunEvent::Begin { running } => {
                 self.unread = self.windows.iter().map(|window| window.first).collect();
                 self.windows.iter_mut().for_each(|window| window.ended = 0);
                 self.again_after = (self.executions_again > 0).then_some(None);
-            }
-            MapRunEvent::Resumed(children) => {
-                for (index, items) in children {
+                for (index, items) in running {
                     let child = ChildOffer { items, standing: Standing::Running };
                     self.offered_one(index, child, false, effects);
                 }
@@ -584,7 +589,7 @@ impl MapRunState {
             // Which children of an earlier run of the server still run is found by reading.
             self.read(effects);
         }
-        let is_over = !self.is_reading && self.running.is_empty() && self.ready.is_empty();
+        let is_over = !self.is_reading && self.unread.is_empty() && self.running.is_empty() && self.ready.is_empty();
         match self.phase {
             MapRunPhase::Running if is_over && self.exhausted && self.again_after.is_none() => {
                 self.phase = MapRunPhase::Writing;

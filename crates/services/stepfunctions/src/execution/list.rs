@@ -69,12 +69,7 @@ pub(crate) async fn list(
 }
 
 /// The children of a Map Run, newest first.
-fn list_children(
-    journal: &Journal,
-    pages: &Pages,
-    request: Request<'_>,
-    map_run_arn: &str,
-) -> Result<Reply, Fault> {
+fn list_children(journal: &Journal, pages: &Pages, request: Request<'_>, map_run_arn: &str) -> Result<Reply, Fault> {
     let call = request.call;
     let map_run = map_run::record(journal, map_run_arn, call)?;
     let filter = request.text("statusFilter")?.map_or("", |filter| filter);

@@ -236,10 +236,7 @@ mod tests {
         }
         assert_eq!(child_index(RUN, "5833eee9-9e28-43fb-beeb-8da2cc20d0a1"), None);
         assert_eq!(express_child("arn:aws:states:us-east-1:1:express:m:n:u"), None);
-        assert_eq!(
-            &*child_arn(RUN, "n", false),
-            "arn:aws:states:us-east-1:123456789012:execution:m/L:n"
-        );
+        assert_eq!(&*child_arn(RUN, "n", false), "arn:aws:states:us-east-1:123456789012:execution:m/L:n");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use tokio::task::AbortHandle;
 use windlass_store::{Batch, IndexScan, Position, Scan};
 use windlass_value::{Object, Payload, Timestamp};
 use windlass_workflow::{
-    ChildOffer, Ending, EventKind, History, Identity, MapRunEffect, MapRunEvent, MapRunPhase, MapRunState, MapRunStatus,
-    Standing, Status,
+    ChildOffer, Ending, EventKind, History, Identity, MapRunEffect, MapRunEvent, MapRunPhase, MapRunState,
+    MapRunStatus, Standing, Status,
 };
 
 use super::child::{ExpressChild, child_key, ending_of, number_of};
@@ -67,6 +67,8 @@ struct Driver {
     is_dirty: bool,
     /// Bytes of the children in the next batch.
     batch_bytes: usize,
+    /// The results are to be made, once what they are made of is stored.
+    is_to_write: bool,
 }
 
 /// Drives a Map Run until it is over, unless somebody does already.
@@ -105,6 +107,7 @@ pub(super) fn drive_map_run(
             replies: Vec::new(),
             is_dirty: false,
             batch_bytes: 0,
+            is_to_write: false,
         };
         if let Err(error) = driver.run().await {
             tracing::error!(map_run = %driver.spec.plan.arn, %error, "a Map Run cannot go on until the server is started again");
@@ -132,9 +135,8 @@ impl Driver {
         let mut effects = Vec::new();
         if self.unknown > 0 {
             self.take_up(&mut batch, &mut effects)?;
-        }
-        if self.state.phase != MapRunPhase::Closed {
-            effects.extend(self.state.step(MapRunEvent::Begin, CHILDREN_MAX));
+        } else {
+            effects.extend(self.state.step(MapRunEvent::Begin { running: Vec::new() }, CHILDREN_MAX));
         }
         loop {
             self.perform(std::mem::take(&mut effects))?;
@@ -149,6 +151,9 @@ impl Driver {
             }
             for (reply, applied) in self.replies.drain(..) {
                 let _ = reply.send(Ok(applied));
+            }
+            if std::mem::take(&mut self.is_to_write) {
+                self.write();
             }
             if is_over {
                 return self.answer().await;
@@ -169,11 +174,16 @@ impl Driver {
     /// What an earlier run of the server left: children that run, and whether nobody
     /// waits any more.
     fn take_up(&mut self, batch: &mut Batch, effects: &mut Vec<MapRunEffect>) -> Result<(), JournalError> {
+        if self.state.phase == MapRunPhase::Closed {
+            return Ok(());
+        }
+        let mut running = Vec::new();
+        let mut ended = Vec::new();
         if !self.spec.plan.express {
-            let mut running = Vec::new();
             let mut after = None;
             loop {
-                let index = IndexScan::new("by_map_run_status").equal(&*self.spec.plan.arn).equal(Status::Running.as_str());
+                let index =
+                    IndexScan::new("by_map_run_status").equal(&*self.spec.plan.arn).equal(Status::Running.as_str());
                 let mut scan = Scan::index(index, PAGE_ROWS);
                 scan.after = after.take();
                 let rows = self.journal.store().scan(&EXECUTIONS, scan.clone())?;
@@ -189,12 +199,12 @@ impl Driver {
                 }
                 after = rows.last().map(|row| scan.position(&EXECUTIONS, row));
             }
-            let ended = self.uncounted()?;
+            ended = self.uncounted()?;
             running.extend(ended.iter().map(|(index, items, _)| (*index, *items)));
-            effects.extend(self.state.step(MapRunEvent::Resumed(running), CHILDREN_MAX));
-            for (index, _, ending) in ended {
-                self.take(Told::Ended { index, ending }, batch, effects)?;
-            }
+        }
+        effects.extend(self.state.step(MapRunEvent::Begin { running }, CHILDREN_MAX));
+        for (index, _, ending) in ended {
+            self.take(Told::Ended { index, ending }, batch, effects)?;
         }
         if self.journal.store().get(&OUTBOX, &abort_key(&self.spec.key))?.is_some() {
             self.take(Told::Abort, batch, effects)?;
@@ -228,12 +238,7 @@ impl Driver {
         }
     }
 
-    fn take(
-        &mut self,
-        told: Told,
-        batch: &mut Batch,
-        effects: &mut Vec<MapRunEffect>,
-    ) -> Result<(), JournalError> {
+    fn take(&mut self, told: Told, batch: &mut Batch, effects: &mut Vec<MapRunEffect>) -> Result<(), JournalError> {
         let event = match told {
             Told::Ended { index, ending } => {
                 // One that is not known to run is found when it is read.
@@ -302,11 +307,8 @@ impl Driver {
         let is_read_again = first < self.state.children_read;
         for (offset, child) in children.into_iter().enumerate() {
             let index = first + offset as u64;
-            let standing = if is_read_again || self.unknown > 0 {
-                self.standing(index, &mut ended)?
-            } else {
-                Standing::Fresh
-            };
+            let standing =
+                if is_read_again || self.unknown > 0 { self.standing(index, &mut ended)? } else { Standing::Fresh };
             if !is_read_again {
                 self.unknown = if standing == Standing::Fresh { self.unknown.saturating_sub(1) } else { CHILDREN_MAX };
             }
@@ -361,7 +363,8 @@ impl Driver {
                 }
                 MapRunEffect::Start { index, again } => self.start(index, again),
                 MapRunEffect::Stop { index } => self.stop(index),
-                MapRunEffect::Write => self.write(),
+                // Results are made of what is stored: not before that is.
+                MapRunEffect::Write => self.is_to_write = true,
                 MapRunEffect::Closed => {}
             }
         }
@@ -503,15 +506,10 @@ impl Driver {
     /// Stores how the Map Run stands, again and again while the store cannot write.
     async fn store(&mut self, batch: Batch, is_open: bool) -> Result<(), JournalError> {
         let spec = &self.spec;
-        let stored = StoredMapRun::new(
-            spec.origin.clone(),
-            &self.state,
-            self.redriven_at,
-            spec.plan.express,
-            is_exported(spec),
-        );
+        let stored =
+            StoredMapRun::new(spec.origin.clone(), &self.state, self.redriven_at, spec.plan.express, is_exported(spec));
         let mut batch = batch;
-        let columns = columns(&spec.origin, self.state.status, self.stopped_at, is_open);
+        let columns = columns(&spec.origin, self.state.shown_status(), self.stopped_at, is_open);
         batch.put(&MAP_RUNS, spec.key.row(), columns, stored.value());
         if !is_open {
             batch.delete(&OUTBOX, abort_key(&spec.key));

@@ -20,8 +20,8 @@ mod stored;
 
 pub use child::{ChildOf, ExpressChild};
 pub(crate) use handle::MapRuns;
-pub(crate) use spec::Spec;
-pub(crate) use start::{ABORT_KIND, CHILD_KIND};
 pub use objects::{ObjectBytes, ObjectPlace, Objects, ObjectsFuture};
 pub use query::{MapRunChild, MapRunChildQuery, MapRunUpdate};
 pub use record::{MapRunRecord, MapRunTally};
+pub(crate) use spec::Spec;
+pub(crate) use start::{ABORT_KIND, CHILD_KIND};

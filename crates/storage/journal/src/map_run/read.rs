@@ -101,7 +101,10 @@ pub(super) async fn read_page(
     let children_max = again.unwrap_or(u64::MAX).min(PAGE_CHILDREN);
     while (page.children.len() as u64) < children_max && bytes < PAGE_BYTES {
         let child = match &spec.plan.batching {
-            None => stream.next_input(spec, map).await?.map(|value| NewChild { input: Payload::from_value(value), items: 1 }),
+            None => stream
+                .next_input(spec, map)
+                .await?
+                .map(|value| NewChild { input: Payload::from_value(value), items: 1 }),
             Some(batching) => stream.next_batch(spec, map, batching).await?,
         };
         let Some(child) = child else {
@@ -173,10 +176,9 @@ impl Stream {
         }
         // The same item has the same input whenever it is read.
         let seed = spec.seed ^ item.index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        item_input(&spec.plan, map, &item, spec.started_at(), seed).map(Some).map_err(|failure| MapRunFailure {
-            error: failure.error.into(),
-            cause: Some(failure.cause.into()),
-        })
+        item_input(&spec.plan, map, &item, spec.started_at(), seed)
+            .map(Some)
+            .map_err(|failure| MapRunFailure { error: failure.error.into(), cause: Some(failure.cause.into()) })
     }
 
     /// The next batch.

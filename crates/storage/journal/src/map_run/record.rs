@@ -66,7 +66,7 @@ impl MapRunRecord {
             arn: origin.arn.as_str().into(),
             execution_arn: origin.execution_arn.as_str().into(),
             machine_arn: origin.machine_arn.as_str().into(),
-            status: state.status,
+            status: state.shown_status(),
             started_at: Timestamp(origin.started_at),
             stopped_at,
             settings: state.settings,

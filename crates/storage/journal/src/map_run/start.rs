@@ -137,8 +137,7 @@ impl Journal {
         let missing = |reason: &str| JournalError::Record { arn: origin.arn.clone(), reason: reason.to_owned() };
         let plan = self.store().get(&MAP_RUN_PLANS, &row.key)?.ok_or_else(|| missing("its plan is not there"))?;
         let plan = read_plan(&plan.value, &origin)?;
-        let definition =
-            self.definition(&origin.definition)?.ok_or_else(|| missing("its definition is not stored"))?;
+        let definition = self.definition(&origin.definition)?.ok_or_else(|| missing("its definition is not stored"))?;
         Ok((self.spec(origin, plan, definition)?, stored))
     }
 

@@ -30,7 +30,6 @@ pub(crate) struct Origin {
     pub(crate) started_at: i64,
 }
 
-
 impl Origin {
     pub(crate) fn task_id(&self) -> TaskId {
         TaskId { frame: FrameId(self.task.0), event_id: self.task.1 }
@@ -43,6 +42,9 @@ pub(crate) struct StoredMapRun {
     v: u32,
     pub(crate) origin: Origin,
     phase: String,
+    /// Nobody waits for it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    aborting: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +96,7 @@ impl StoredMapRun {
             v: FORMAT,
             origin,
             phase: state.phase.as_str().to_owned(),
+            aborting: state.status == MapRunStatus::Aborted,
             error: state.failure.as_ref().map(|failure| own(&failure.error)),
             cause: state.failure.as_ref().and_then(|failure| failure.cause.as_ref().map(own)),
             max_concurrency: state.settings.concurrency_max,
@@ -144,12 +147,12 @@ impl StoredMapRun {
             tolerated_failure_count: self.tolerated_count,
             tolerated_failure_percentage: self.tolerated_percentage,
         });
-        state.status = status;
+        state.status = if self.aborting { MapRunStatus::Aborted } else { status };
         state.phase = MapRunPhase::parse(&self.phase).unwrap_or_default();
-        state.failure = self.error.as_ref().map(|error| MapRunFailure {
-            error: error.as_str().into(),
-            cause: self.cause.as_deref().map(Into::into),
-        });
+        state.failure = self
+            .error
+            .as_ref()
+            .map(|error| MapRunFailure { error: error.as_str().into(), cause: self.cause.as_deref().map(Into::into) });
         state.executions = counts_of(self.executions);
         state.items = counts_of(self.items);
         (state.executions_written, state.items_written) = self.written;
@@ -279,6 +282,5 @@ pub(crate) fn read_plan(value: &[u8], origin: &Origin) -> Result<MapRunPlan, Jou
 
 /// The key of a Map Run's rows.
 pub(crate) fn map_run_key(arn: &str) -> Result<ExecutionKey, JournalError> {
-    ExecutionKey::from_arn(arn)
-        .ok_or_else(|| JournalError::Record { arn: arn.to_owned(), reason: "not an ARN".into() })
+    ExecutionKey::from_arn(arn).ok_or_else(|| JournalError::Record { arn: arn.to_owned(), reason: "not an ARN".into() })
 }

@@ -202,10 +202,9 @@ impl StoredEvent {
                 cause: option(self.cause),
             },
             T::MapRunStarted => Details::MapRun { arn: text(self.resource) },
-            T::MapRunRedriven => Details::MapRunRedriven {
-                arn: text(self.resource),
-                redrive_count: self.count.unwrap_or_default(),
-            },
+            T::MapRunRedriven => {
+                Details::MapRunRedriven { arn: text(self.resource), redrive_count: self.count.unwrap_or_default() }
+            }
             T::MapStateStarted => Details::MapStarted { length: self.count.unwrap_or_default() },
             _ if name.starts_with("MapIteration") => {
                 Details::Iteration { name: text(self.name), index: self.count.unwrap_or_default() }
