@@ -153,6 +153,11 @@ pub enum MapRunEvent {
         /// How.
         ending: Ending,
     },
+    /// A child that was to be started was not, for the Map Run stops.
+    NotStarted {
+        /// Its number.
+        index: u64,
+    },
     /// UpdateMapRun: what is `None` stays.
     Updated {
         /// Children at once.
@@ -365,6 +370,9 @@ impl MapRunState {
                 self.fail(failure, effects);
             }
             MapRunEvent::Ended { index, ending } => self.ended(index, ending),
+            MapRunEvent::NotStarted { index } => {
+                self.running.remove(&index);
+            }
             MapRunEvent::Updated { concurrency_max, tolerated_failure_count, tolerated_failure_percentage } => {
                 if self.phase == MapRunPhase::Closed {
                     return;

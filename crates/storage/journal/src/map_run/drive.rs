@@ -145,10 +145,11 @@ impl Driver {
                 self.stopped_at = Some(self.journal.clock().now());
                 self.is_dirty = true;
             }
-            *self.handle.record.lock() = record_of(&self.spec, &self.state, self.stopped_at, self.redriven_at);
             if self.is_dirty || !batch.is_empty() {
                 self.store(std::mem::take(&mut batch), true).await?;
             }
+            // Nobody sees what is not stored.
+            *self.handle.record.lock() = record_of(&self.spec, &self.state, self.stopped_at, self.redriven_at);
             for (reply, applied) in self.replies.drain(..) {
                 let _ = reply.send(Ok(applied));
             }
@@ -265,8 +266,7 @@ impl Driver {
             }
             Told::NotStarted { index } => {
                 self.running.remove(&index);
-                self.is_dirty = true;
-                MapRunEvent::Ended { index, ending: Ending::Aborted }
+                MapRunEvent::NotStarted { index }
             }
             Told::Read(Ok(page)) => return self.offer(page, batch, effects),
             Told::Read(Err(failure)) => {
@@ -614,8 +614,10 @@ async fn start_standard(
             let _ = handle.told.send(Told::NotStarted { index });
             return;
         }
+        // A try that was refused leaves in the input where it would have been stored.
+        let identity = Identity { input: identity.input.without_place(), ..identity.clone() };
         let new = NewExecution {
-            identity: identity.clone(),
+            identity,
             definition: definition.clone(),
             qualifiers: qualifiers.clone(),
             details: details.clone(),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use windlass_journal::{JournalConfig, StartError};
+use windlass_journal::{JournalConfig, MapRunChildQuery, StartError};
 use windlass_store::UnsyncedOutcome;
 use windlass_value::parse;
-use windlass_workflow::{EventType, HistoryEvent, Status, TaskId};
+use windlass_workflow::{EventType, HistoryEvent, MapRunStatus, Status, TaskId};
 
 use crate::scenarios::{Scenario, scenarios};
 use crate::world::{World, arn, in_virtual_time, small_turns};
@@ -155,10 +155,46 @@ async fn check(world: &mut World, scenario: &Scenario) {
         }
         outside.sent.keys().map(|(_, task)| *task).collect()
     };
+    check_map_runs(world).await;
     for task in awaited {
         assert!(history.iter().any(|event| event.id == task.event_id), "attempt {task} was sent but not scheduled");
     }
     world.check_quiet().await;
+}
+
+/// Every child of a Map Run is counted once, whatever happened.
+async fn check_map_runs(world: &mut World) {
+    let (runs, _) = world.journal.map_runs_of(&arn("e"), None, 10).expect("the store reads");
+    for run in runs {
+        let mut run = run;
+        for _ in 0..1_000 {
+            if run.status != MapRunStatus::Running {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            run = world.journal.map_run(&run.arn).expect("the store reads").expect("a Map Run stays");
+        }
+        assert_ne!(run.status, MapRunStatus::Running, "a Map Run goes on after its execution: {run:?}");
+        let mut by_status = BTreeMap::new();
+        for status in [Status::Succeeded, Status::Failed, Status::Aborted, Status::Running] {
+            let query = MapRunChildQuery { map_run_arn: &run.arn, status: Some(status), after: None, limit: 100 };
+            let (children, _) = world.journal.map_run_children(query).expect("the store reads");
+            by_status.insert(status.as_str(), children.len() as u64);
+        }
+        let counts = run.executions.ended;
+        let counted = BTreeMap::from([
+            ("SUCCEEDED", counts.succeeded),
+            ("FAILED", counts.failed),
+            ("ABORTED", counts.aborted),
+            ("RUNNING", 0),
+        ]);
+        assert_eq!(by_status, counted, "{run:?}");
+        if run.status == MapRunStatus::Succeeded {
+            assert_eq!(run.executions.total, counts.ended(), "{run:?}");
+            assert_eq!(run.items.total, 5);
+            assert_eq!(run.items.ended.ended(), 5);
+        }
+    }
 }
 
 fn ends_of_attempts(history: &[HistoryEvent]) -> BTreeMap<u64, &HistoryEvent> {

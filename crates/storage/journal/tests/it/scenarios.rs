@@ -265,6 +265,46 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Some(r#"{"x":"one","y":2,"r":[{"s":["one",3]}]}"#),
         true,
     );
+    // A child waits, then fails where its item says so; one may.
+    let child = r#""StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"Next":"C"},"C":{"Type":"Choice","Choices":[{"Variable":"$.fails","IsPresent":true,"Next":"F"}],"Default":"S"},"F":{"Type":"Fail","Error":"E"},"S":{"Type":"Pass","End":true}}"#;
+    let items = r#"[{"n":0},{"n":1,"fails":1},{"n":2},{"n":3},{"n":4}]"#;
+    for (kind, name, lost) in [
+        ("STANDARD", "distributed", "distributed and lost"),
+        ("EXPRESS", "distributed, Express", "distributed, Express and lost"),
+    ] {
+        let map = |more: &str| {
+            let processor =
+                format!(r#"{{"ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"{kind}"}},{child}}}"#);
+            machine(
+                "M",
+                &format!(r#""M":{{"Type":"Map","MaxConcurrency":2,"ItemProcessor":{processor},{more},{end}}}"#),
+            )
+        };
+        let counted = r#""ToleratedFailureCount":1,"ResultSelector":{"n.$":"States.ArrayLength($)"}"#;
+        add(name, map(counted), items, ok, Some(r#"{"n":5}"#), true);
+        add(lost, map(r#""ToleratedFailureCount":0"#), items, "FAILED", None, true);
+        let batched = r#""ItemBatcher":{"MaxItemsPerBatch":2},"ItemSelector":{"v.$":"$$.Map.Item.Value.n"}"#;
+        let output = r#"[{"Items":[{"v":0},{"v":1}]},{"Items":[{"v":2},{"v":3}]},{"Items":[{"v":4}]}]"#;
+        add(
+            if kind == "EXPRESS" { "batches, Express" } else { "batches" },
+            map(batched),
+            items,
+            ok,
+            Some(output),
+            true,
+        );
+        let timed = map(r#""ToleratedFailureCount":1"#)
+            .replacen('{', r#"{"TimeoutSeconds":3,"#, 1)
+            .replace(r#""Seconds":1,"#, r#""Seconds":250,"#);
+        add(
+            if kind == "EXPRESS" { "aborted, Express" } else { "aborted children" },
+            timed,
+            items,
+            "TIMED_OUT",
+            None,
+            true,
+        );
+    }
     let timed = machine("A", &format!(r#""A":{{"Type":"Wait","Seconds":600,{end}}}"#)).replacen(
         '{',
         r#"{"TimeoutSeconds":30,"#,
