@@ -1,0 +1,1 @@
+//! Pictures of definitions, compared with files; and laws every picture holds.
