@@ -45,8 +45,8 @@ impl Measure {
     /// Pixels, for a sans-serif font of 13 px.
     pub fn pixels() -> Measure {
         Measure {
-            char_width: 7.3,
-            small_char_width: 6.3,
+            char_width: 7.9,
+            small_char_width: 6.5,
             line_height: 18.0,
             small_line_height: 15.0,
             title_chars_max: 26,

@@ -190,22 +190,26 @@ fn lay_out_branch(index: usize, machine: &Machine, measure: &Measure) -> Block {
     block
 }
 
-/// Branches in rows, the first ones first.
+/// Branches in rows, the first ones first; those of a row are equally high.
 fn side_by_side(branches: Vec<Block>, measure: &Measure) -> Block {
     let mut whole = Block { size: Size::default(), shapes: Vec::new(), edges: Vec::new() };
     let gap = (measure.edge_gap_x * 0.7).round();
     let (mut x, mut y, mut row_height) = (0.0, 0.0, 0.0_f64);
+    let mut row: Vec<usize> = Vec::new();
     for branch in branches {
         let size = branch.size;
         if x > 0.0 && x + size.width > measure.branches_width_max {
+            row.drain(..).for_each(|shape| whole.shapes[shape].height = row_height);
             y += row_height + gap;
             (x, row_height) = (0.0, 0.0);
         }
+        row.push(whole.shapes.len());
         whole.take(branch, Point { x, y }, None);
         row_height = row_height.max(size.height);
         whole.size.width = whole.size.width.max(x + size.width);
         whole.size.height = whole.size.height.max(y + size.height);
         x += size.width + gap;
     }
+    row.drain(..).for_each(|shape| whole.shapes[shape].height = row_height);
     whole
 }

@@ -1,6 +1,6 @@
 //! Where arrows run: straight down beside the items of a rank, across between ranks.
 
-use crate::diagram::Point;
+use crate::diagram::{EdgeKind, Point};
 use crate::layered::{Arrow, Graph, Level, Route, Size, loop_width};
 use crate::measure::Measure;
 
@@ -24,7 +24,7 @@ pub(crate) fn routes(graph: &Graph, arrows: &[Arrow], centres: &[f64], sizes: &[
         .enumerate()
         .map(|(item, size)| Point { x: centres[item] - size.width / 2.0, y: tops[graph.cells[item].rank] })
         .collect();
-    let ports = Ports::new(graph, centres, sizes, measure);
+    let ports = Ports::new(graph, arrows, centres, sizes, measure);
     let routes = graph
         .chains
         .iter()
@@ -90,13 +90,14 @@ struct Ports {
 }
 
 impl Ports {
-    fn new(graph: &Graph, centres: &[f64], sizes: &[Size], measure: &Measure) -> Ports {
-        let mut leaving: Vec<Vec<usize>> = vec![Vec::new(); sizes.len()];
+    fn new(graph: &Graph, arrows: &[Arrow], centres: &[f64], sizes: &[Size], measure: &Measure) -> Ports {
+        let mut leaving: Vec<Vec<Leaving>> = vec![Vec::new(); sizes.len()];
         let mut above = vec![0.0; graph.chains.len()];
-        for (index, chain) in graph.chains.iter().enumerate() {
+        for (index, (chain, arrow)) in graph.chains.iter().zip(arrows).enumerate() {
             let [upper, next, ..] = chain.cells.as_slice() else { continue };
-            if !leaving[*upper].contains(next) {
-                leaving[*upper].push(*next);
+            if !leaving[*upper].iter().any(|known| known.next == *next) {
+                let main = arrow.kind != EdgeKind::Catch && !chain.back;
+                leaving[*upper].push(Leaving { next: *next, main, aside: 0.0 });
             }
             let [.., previous, lower] = chain.cells.as_slice() else { continue };
             let centre = centres[*lower];
@@ -108,17 +109,64 @@ impl Ports {
             };
             above[index] = rounded(centre + aside, measure);
         }
-        leaving.iter_mut().for_each(|next| next.sort_by(|a, b| centres[*a].total_cmp(&centres[*b])));
+        for (item, row) in leaving.iter_mut().enumerate() {
+            spread(row, centres, centres[item], sizes[item].width, measure);
+        }
         let mut below = vec![0.0; graph.chains.len()];
         for (index, chain) in graph.chains.iter().enumerate() {
             let [upper, next, ..] = chain.cells.as_slice() else { continue };
-            let row = &leaving[*upper];
-            let position = row.iter().position(|cell| cell == next).unwrap_or(0) as f64;
-            let step = (sizes[*upper].width * 0.7 / row.len() as f64).min(measure.gap_x);
-            let aside = (position - (row.len() as f64 - 1.0) / 2.0) * step;
+            let aside = leaving[*upper].iter().find(|known| known.next == *next).map_or(0.0, |known| known.aside);
             below[index] = rounded(centres[*upper] + aside, measure);
         }
         Ports { below, above }
+    }
+}
+
+/// An arrow that leaves an item at its lower side.
+#[derive(Clone)]
+struct Leaving {
+    next: usize,
+    /// The way on, not one for failures or back.
+    main: bool,
+    /// From the item's centre.
+    aside: f64,
+}
+
+/// Spreads what leaves an item over its lower side, from left to right as it
+/// goes on. The only way on leaves from the middle.
+fn spread(row: &mut [Leaving], centres: &[f64], centre: f64, width: f64, measure: &Measure) {
+    row.sort_by(|a, b| centres[a.next].total_cmp(&centres[b.next]));
+    let count = row.len();
+    let mut mains = row.iter().enumerate().filter(|(_, leaving)| leaving.main);
+    let only = match (mains.next(), mains.next()) {
+        (Some((index, _)), None) => Some(index),
+        _ => None,
+    };
+    match only {
+        // What would cross the middle has to leave on its own side of it.
+        Some(main) => {
+            let left = row.iter().enumerate().filter(|(index, leaving)| *index != main && centres[leaving.next] < centre).count();
+            let most = left.max(count - 1 - left).max(1) as f64;
+            let step = (width * 0.35 / most).min(measure.gap_x);
+            let (mut at_left, mut at_right) = (left as f64, 0.0);
+            for (index, leaving) in row.iter_mut().enumerate() {
+                if index == main {
+                    leaving.aside = 0.0;
+                } else if centres[leaving.next] < centre {
+                    leaving.aside = -at_left * step;
+                    at_left -= 1.0;
+                } else {
+                    at_right += 1.0;
+                    leaving.aside = at_right * step;
+                }
+            }
+        }
+        None => {
+            let step = (width * 0.7 / count as f64).min(measure.gap_x);
+            for (index, leaving) in row.iter_mut().enumerate() {
+                leaving.aside = (index as f64 - (count as f64 - 1.0) / 2.0) * step;
+            }
+        }
     }
 }
 

@@ -86,9 +86,9 @@ impl Grid {
         {
             self.lines[index] |= UP;
         }
-        let last = edge.points.len() - 1;
+        let end = edge.points.last().map_or(0.0, |tip| tip.y);
         for (index, point) in edge.points.iter().enumerate().skip(1) {
-            let point = &Point { y: if index == last && !edge.back { point.y - 1.0 } else { point.y }, ..*point };
+            let point = &Point { y: if point.y == end && !edge.back { end - 1.0 } else { point.y }, ..*point };
             if index % 2 == 1 || (point.x - at.x).abs() < 0.5 {
                 self.line(at, *point);
             } else {
