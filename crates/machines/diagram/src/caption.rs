@@ -130,7 +130,8 @@ fn duration(seconds: i64) -> String {
 fn map(state: &Value) -> String {
     let processor = state.get("ItemProcessor").or_else(|| state.get("Iterator"));
     let config = processor.and_then(|processor| processor.get("ProcessorConfig"));
-    let mut caption = String::from("each of ");
+    let distributed = config.is_some_and(|config| text(config, "Mode") == "DISTRIBUTED");
+    let mut caption = String::from(if distributed { "distributed, each of " } else { "each of " });
     match (state.get("ItemReader"), first(state, &["ItemsPath", "Items"])) {
         (Some(reader), _) => caption.push_str(text(reader, "Resource").rsplit(":::").next().unwrap_or_default()),
         (None, Some(items)) => caption.push_str(&items),
@@ -138,9 +139,6 @@ fn map(state: &Value) -> String {
     }
     if let Some(at_once) = first(state, &["MaxConcurrency", "MaxConcurrencyPath"]).filter(|at_once| at_once != "0") {
         caption.push_str(&format!(", {at_once} at once"));
-    }
-    if config.is_some_and(|config| text(config, "Mode") == "DISTRIBUTED") {
-        caption.push_str(" · distributed");
     }
     caption
 }

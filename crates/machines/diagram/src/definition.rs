@@ -104,7 +104,11 @@ fn inner(state: &Value, depth: usize) -> Vec<Machine> {
     match text(state, "Type") {
         "Parallel" => {
             let branches = state.get("Branches").and_then(Value::as_array);
-            branches.into_iter().flat_map(|branches| branches.iter()).filter_map(|branch| Machine::read_at(branch, depth + 1)).collect()
+            branches
+                .into_iter()
+                .flat_map(|branches| branches.iter())
+                .filter_map(|branch| Machine::read_at(branch, depth + 1))
+                .collect()
         }
         "Map" => {
             let processor = state.get("ItemProcessor").or_else(|| state.get("Iterator"));

@@ -155,12 +155,9 @@ impl Diagram {
 fn shape(shape: &Shape) -> Value {
     let mut object = Object::with_capacity(12);
     object.insert("kind", shape.kind.as_str());
-    for (name, text) in [
-        ("state", &shape.state),
-        ("type", &shape.state_type),
-        ("subtitle", &shape.subtitle),
-        ("retry", &shape.retry),
-    ] {
+    for (name, text) in
+        [("state", &shape.state), ("type", &shape.state_type), ("subtitle", &shape.subtitle), ("retry", &shape.retry)]
+    {
         if !text.is_empty() {
             object.insert(name, text);
         }

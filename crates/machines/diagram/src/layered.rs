@@ -129,13 +129,14 @@ fn cut(sizes: &[Size], arrows: &[Arrow], ranks: Ranks, measure: &Measure) -> Gra
         }
         passed.push(lower);
         let weight = match arrow.kind {
-            EdgeKind::Next | EdgeKind::Ends => 3.0,
-            EdgeKind::Choice | EdgeKind::Default => 2.0,
-            EdgeKind::Catch => 0.5,
+            EdgeKind::Next => 8.0,
+            EdgeKind::Ends | EdgeKind::Choice | EdgeKind::Default => 2.0,
+            EdgeKind::Catch => 0.2,
         };
         for pair in passed.windows(2) {
             let straight = if cells[pair[0]].is_item || cells[pair[1]].is_item { 1.0 } else { 4.0 };
-            *segments.entry((pair[0], pair[1])).or_default() += if back { 0.5 } else { weight } * straight;
+            let pull = segments.entry((pair[0], pair[1])).or_default();
+            *pull = f64::max(*pull, if back { 0.5 } else { weight } * straight);
         }
         chains.push(Chain { cells: passed, label, back });
     }

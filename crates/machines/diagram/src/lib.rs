@@ -47,7 +47,9 @@ pub enum DiagramError {
 impl std::fmt::Display for DiagramError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            DiagramError::NoStates => f.write_str("The definition has no object 'States', so there is nothing to draw."),
+            DiagramError::NoStates => {
+                f.write_str("The definition has no object 'States', so there is nothing to draw.")
+            }
             DiagramError::TooMany { states } => {
                 write!(f, "The definition has {states} states; a picture is made of at most {STATES_MAX}.")
             }

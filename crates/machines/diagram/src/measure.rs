@@ -45,7 +45,7 @@ impl Measure {
     /// Pixels, for a sans-serif font of 13 px.
     pub fn pixels() -> Measure {
         Measure {
-            char_width: 7.9,
+            char_width: 8.3,
             small_char_width: 6.5,
             line_height: 18.0,
             small_line_height: 15.0,
@@ -94,7 +94,10 @@ impl Measure {
 
     /// Width of the widest of `lines`.
     pub(crate) fn width(&self, lines: &[String], char_width: f64) -> f64 {
-        lines.iter().map(|line| line.chars().map(|letter| relative_width(letter, self.whole)).sum::<f64>() * char_width).fold(0.0, f64::max)
+        lines
+            .iter()
+            .map(|line| line.chars().map(|letter| relative_width(letter, self.whole)).sum::<f64>() * char_width)
+            .fold(0.0, f64::max)
     }
 }
 
@@ -102,10 +105,16 @@ impl Measure {
 fn relative_width(letter: char, whole: bool) -> f64 {
     match letter {
         // East Asian characters and pictures take two cells, and about two letters.
-        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{1f300}'..='\u{1faff}' => 2.0,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{1f300}'..='\u{1faff}' => 2.0,
         _ if whole => 1.0,
-        'i' | 'l' | 'j' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | '(' | ')' | '[' | ']' | 'f' | 't' | 'r' => 0.6,
+        'i' | 'l' | 'j' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | '(' | ')' | '[' | ']' | 'f' | 't'
+        | 'r' => 0.72,
         'm' | 'w' | 'M' | 'W' | '@' | '%' => 1.45,
         'A'..='Z' => 1.15,
         _ => 1.0,
@@ -132,7 +141,8 @@ pub(crate) fn broken(text: &str, chars_max: usize, lines_max: usize) -> Vec<Stri
             let (before, after) = (letters[at - 1], letters[at]);
             matches!(before, ' ' | '-' | '_' | '.' | ',' | '/' | ':') || (before.is_lowercase() && after.is_uppercase())
         };
-        let end = (from + chars_max / 2..=from + chars_max).rev().find(|at| breaks_before(*at)).unwrap_or(from + chars_max);
+        let end =
+            (from + chars_max / 2..=from + chars_max).rev().find(|at| breaks_before(*at)).unwrap_or(from + chars_max);
         let line: String = letters[from..end].iter().collect();
         lines.push(line.trim_end().to_owned());
         from = end;

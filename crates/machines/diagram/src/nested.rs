@@ -166,7 +166,8 @@ fn lay_out_state(state: &State, measure: &Measure) -> Block {
 }
 
 fn head_size(shape: &Shape, measure: &Measure) -> Size {
-    let retry = if shape.retry.is_empty() { 0.0 } else { (shape.retry.chars().count() + 1) as f64 * measure.small_char_width };
+    let retry =
+        if shape.retry.is_empty() { 0.0 } else { (shape.retry.chars().count() + 1) as f64 * measure.small_char_width };
     let title = measure.width(&shape.title, measure.char_width) + measure.icon;
     let subtitle = measure.width(std::slice::from_ref(&shape.subtitle), measure.small_char_width) + measure.icon;
     let width = title.max(subtitle) + retry + 2.0 * measure.inset_x;

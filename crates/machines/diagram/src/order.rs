@@ -47,8 +47,10 @@ pub(crate) fn order(graph: &mut Graph, first: usize) {
             let rank = if downwards { step } else { count - 1 - step };
             let neighbours = if downwards { &up } else { &down };
             let row = &mut graph.ranks[rank];
-            let mut keyed: Vec<(f64, usize)> =
-                row.iter().map(|cell| (middle(&neighbours[*cell], &position).unwrap_or(position[*cell] as f64), *cell)).collect();
+            let mut keyed: Vec<(f64, usize)> = row
+                .iter()
+                .map(|cell| (middle(&neighbours[*cell], &position).unwrap_or(position[*cell] as f64), *cell))
+                .collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
             for (at, (_, cell)) in keyed.iter().enumerate() {
                 position[*cell] = at;

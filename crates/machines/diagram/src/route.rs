@@ -76,7 +76,8 @@ fn gap(graph: &Graph, rank: usize, centres: &[f64], measure: &Measure) -> f64 {
         .map(|segment| (centres[segment.upper] - centres[segment.lower]).abs())
         .fold(0.0, f64::max);
     // Labels are items of a rank of their own: half a gap on each side is enough.
-    let labels = |rank: usize| graph.ranks.get(rank).is_some_and(|row| row.iter().all(|cell| !graph.cells[*cell].is_item));
+    let labels =
+        |rank: usize| graph.ranks.get(rank).is_some_and(|row| row.iter().all(|cell| !graph.cells[*cell].is_item));
     let least = if labels(rank) || labels(rank + 1) { measure.gap_y * 0.6 } else { measure.gap_y };
     least.max((across / 7.0).min(measure.gap_y * 2.2))
 }
@@ -145,7 +146,11 @@ fn spread(row: &mut [Leaving], centres: &[f64], centre: f64, width: f64, measure
     match only {
         // What would cross the middle has to leave on its own side of it.
         Some(main) => {
-            let left = row.iter().enumerate().filter(|(index, leaving)| *index != main && centres[leaving.next] < centre).count();
+            let left = row
+                .iter()
+                .enumerate()
+                .filter(|(index, leaving)| *index != main && centres[leaving.next] < centre)
+                .count();
             let most = left.max(count - 1 - left).max(1) as f64;
             let step = (width * 0.35 / most).min(measure.gap_x);
             let (mut at_left, mut at_right) = (left as f64, 0.0);

@@ -63,7 +63,8 @@ pub(crate) fn path(points: &[Point]) -> String {
             }
         } else if index % 2 == 0 {
             let middle = (at.y + point.y) / 2.0;
-            let _ = write!(data, "C{} {} {} {} {} {}", n(at.x), n(middle), n(point.x), n(middle), n(point.x), n(point.y));
+            let _ =
+                write!(data, "C{} {} {} {} {} {}", n(at.x), n(middle), n(point.x), n(middle), n(point.x), n(point.y));
         } else {
             let _ = write!(data, "L{} {}", n(point.x), n(point.y));
         }
@@ -84,7 +85,8 @@ fn write_edge(svg: &mut String, edge: &Edge) {
         let up = if tip.y < before.y || (tip.y - before.y).abs() < 0.05 && edge.back { 1.0 } else { -1.0 };
         let (x, y) = (n(tip.x), n(tip.y));
         let base = n(tip.y + up * 8.0);
-        let _ = write!(svg, "<path class=\"tip {class}\" d=\"M{x} {y}L{} {base}L{} {base}Z\"/>", n(x - 4.5), n(x + 4.5));
+        let _ =
+            write!(svg, "<path class=\"tip {class}\" d=\"M{x} {y}L{} {base}L{} {base}Z\"/>", n(x - 4.5), n(x + 4.5));
     }
 }
 
@@ -113,7 +115,8 @@ fn write_label(svg: &mut String, edge: &Edge) {
     );
     for (line, text) in edge.label.iter().enumerate() {
         let y = n(top + 11.5 + line as f64 * 15.0);
-        let _ = write!(svg, "<text class=\"label {}\" x=\"{}\" y=\"{y}\">{}</text>", class_of(edge), n(x), escaped(text));
+        let _ =
+            write!(svg, "<text class=\"label {}\" x=\"{}\" y=\"{y}\">{}</text>", class_of(edge), n(x), escaped(text));
     }
 }
 
@@ -131,17 +134,30 @@ fn write_shape(svg: &mut String, shape: &Shape, status: &dyn Fn(&str) -> Option<
             svg.push_str("</g>");
         }
         ShapeKind::Branch => {
-            let _ = write!(svg, "<g class=\"{kind}\"><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/></g>");
+            let _ = write!(
+                svg,
+                "<g class=\"{kind}\"><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/></g>"
+            );
         }
         ShapeKind::State | ShapeKind::Container | ShapeKind::Missing => {
-            let type_class = if shape.state_type.chars().all(|letter| letter.is_ascii_alphabetic()) { &shape.state_type } else { "" };
+            let type_class = if shape.state_type.chars().all(|letter| letter.is_ascii_alphabetic()) {
+                &shape.state_type
+            } else {
+                ""
+            };
             let status = status(&shape.state).unwrap_or_default();
             let _ = write!(
                 svg,
                 "<g class=\"{kind} {type_class} {status}\"><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"9\"/>",
                 escaped(&shape.state)
             );
-            let _ = write!(svg, "<path class=\"icon\" transform=\"translate({} {})\" d=\"{}\"/>", n(shape.at.x + 13.0), n(shape.at.y + 10.0), icon(&shape.state_type));
+            let _ = write!(
+                svg,
+                "<path class=\"icon\" transform=\"translate({} {})\" d=\"{}\"/>",
+                n(shape.at.x + 13.0),
+                n(shape.at.y + 10.0),
+                icon(&shape.state_type)
+            );
             let left = n(shape.at.x + 40.0);
             let mut line = shape.at.y + 22.0;
             for text in &shape.title {
@@ -149,7 +165,12 @@ fn write_shape(svg: &mut String, shape: &Shape, status: &dyn Fn(&str) -> Option<
                 line += 18.0;
             }
             if !shape.subtitle.is_empty() {
-                let _ = write!(svg, "<text class=\"small\" x=\"{left}\" y=\"{}\">{}</text>", n(line - 2.0), escaped(&shape.subtitle));
+                let _ = write!(
+                    svg,
+                    "<text class=\"small\" x=\"{left}\" y=\"{}\">{}</text>",
+                    n(line - 2.0),
+                    escaped(&shape.subtitle)
+                );
             }
             if !shape.retry.is_empty() {
                 let _ = write!(

@@ -202,7 +202,6 @@ impl Grid {
 }
 
 fn drawn(mask: u8) -> char {
-    const CHARACTERS: [char; 16] =
-        [' ', '│', '│', '│', '─', '╯', '╮', '┤', '─', '╰', '╭', '├', '─', '┴', '┬', '┼'];
+    const CHARACTERS: [char; 16] = [' ', '│', '│', '│', '─', '╯', '╮', '┤', '─', '╰', '╭', '├', '─', '┴', '┬', '┼'];
     CHARACTERS[usize::from(mask & 15)]
 }
