@@ -10,6 +10,7 @@ use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
 use crate::random::Random;
+use crate::trace::Trace;
 use crate::turn::{StateError, Turn, state_of};
 
 /// What every turn of a server reads and none changes.
@@ -49,6 +50,32 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
+    take_step(program, execution, event, world, history, budget, None)
+}
+
+/// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
+/// same execution, history and effects with a trace as without.
+pub fn step_traced(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    trace: &Trace,
+) -> Vec<Effect> {
+    take_step(program, execution, event, world, history, budget, Some(trace))
+}
+
+fn take_step(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    trace: Option<&Trace>,
+) -> Vec<Effect> {
     if !execution.is_running() {
         return Vec::new();
     }
@@ -63,6 +90,7 @@ pub fn step_within(
         budget,
         variables_bytes: BTreeMap::new(),
         history_full: false,
+        trace,
     };
     turn.take(event.kind.clone());
     match event.kind {

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use windlass_asl::{Failure, Machine, State, StateKind};
-use windlass_value::{Payload, Text, Timestamp};
+use windlass_value::{Payload, Text, Timestamp, Value};
 
 use crate::budget::Budget;
 use crate::effect::{Effect, TimerKind};
@@ -9,6 +10,7 @@ use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerI
 use crate::history::{Details, EventType, History, HistoryEvent};
 use crate::random::Random;
 use crate::step::World;
+use crate::trace::Trace;
 
 /// One turn at work: the execution, what it reads and what it says.
 pub(crate) struct Turn<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) variables_bytes: BTreeMap<FrameId, usize>,
     /// The history is full: nothing more is written but the failure.
     pub(crate) history_full: bool,
+    /// Who watches what is evaluated.
+    pub(crate) trace: Option<&'a Trace>,
 }
 
 /// An error of a state, on its way to Retry and Catch.
@@ -82,6 +86,15 @@ impl<'a> Turn<'a> {
 
     pub(crate) fn state(&self, id: FrameId) -> Option<&'a State> {
         state_of(self.program, self.execution, self.frame(id)?)
+    }
+
+    /// Tells whoever watches of a stage of a frame's state.
+    pub(crate) fn note(&self, id: FrameId, field: &dyn fmt::Display, value: impl FnOnce() -> Value) {
+        if let Some(trace) = self.trace
+            && let Some(frame) = self.frame(id)
+        {
+            trace.note(frame, self.execution.next_event_id, field, Ok(&value()));
+        }
     }
 
     /// Writes an event of a frame and moves the frame's chain to it.
