@@ -9,6 +9,7 @@ use crate::event::{Event, EventKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
+use crate::probe::Probe;
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::turn::{StateError, Turn, state_of};
@@ -50,7 +51,7 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
-    take_step(program, execution, event, world, history, budget, None)
+    take_step(program, execution, event, world, history, budget, Watch::default())
 }
 
 /// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
@@ -64,7 +65,29 @@ pub fn step_traced(
     budget: &mut Budget,
     trace: &Trace,
 ) -> Vec<Effect> {
-    take_step(program, execution, event, world, history, budget, Some(trace))
+    let watch = Watch { trace: Some(trace), probe: None };
+    take_step(program, execution, event, world, history, budget, watch)
+}
+
+/// As [`step_traced`], for one state by itself: see [`Probe`].
+pub fn step_probed(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    probe: &Probe,
+) -> Vec<Effect> {
+    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe) };
+    take_step(program, execution, event, world, history, budget, watch)
+}
+
+/// Who looks on.
+#[derive(Clone, Copy, Default)]
+struct Watch<'a> {
+    trace: Option<&'a Trace>,
+    probe: Option<&'a Probe>,
 }
 
 fn take_step(
@@ -74,7 +97,7 @@ fn take_step(
     world: &World<'_>,
     history: &mut History,
     budget: &mut Budget,
-    trace: Option<&Trace>,
+    watch: Watch<'_>,
 ) -> Vec<Effect> {
     if !execution.is_running() {
         return Vec::new();
@@ -90,7 +113,8 @@ fn take_step(
         budget,
         variables_bytes: BTreeMap::new(),
         history_full: false,
-        trace,
+        trace: watch.trace,
+        probe: watch.probe,
     };
     turn.take(event.kind.clone());
     match event.kind {

@@ -28,10 +28,11 @@ pub struct Traced {
     /// Where it stands in the state, in AWS's grammar. A stage of the data flow is the
     /// field's bare name and there whether the field is written or not: `InputPath`,
     /// `Parameters`, `Arguments`, `Result`, `ResultSelector`, `ResultPath`, `OutputPath`,
-    /// `Output`, `Assign`, `Items`, `ItemSelector`, `Next`, … What stands deeper is a path or an
-    /// expression of its own: `Output/a/b[0]`, `Choices[1]/Variable`. `Retry[0]` and
-    /// `Catch[0]` tell which one answered an error: `{"Attempts", "DelayMs"}`, without a delay
-    /// where no attempt is left, and the Error Output.
+    /// `Output`, `Items`, `MaxConcurrency`, … What stands deeper is a path or an expression of
+    /// its own: `Output/a/b[0]`, `Assign/x`, `Choices[1]/Variable`. `Error` is what Retry and Catch were
+    /// asked about; `Retry[0]` and `Catch[0]` tell which one answered: `{"Attempts", "DelayMs"}`,
+    /// without a delay where no attempt is left, and the Error Output. `Variables` are those of
+    /// the state's scope after it, `Next` is the state it led to, null at the end.
     pub field: String,
     /// What it gave.
     pub value: Result<Value, Failure>,
