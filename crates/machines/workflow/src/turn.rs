@@ -4,10 +4,12 @@ use windlass_asl::{Failure, Machine, State, StateKind};
 use windlass_value::{Payload, Text, Timestamp};
 
 use crate::budget::Budget;
+use crate::capture::Capture;
 use crate::effect::{Effect, TimerKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerId};
 use crate::history::{Details, EventType, History, HistoryEvent};
 use crate::random::Random;
+use crate::redrive::SetAside;
 use crate::step::World;
 
 /// One turn at work: the execution, what it reads and what it says.
@@ -24,6 +26,11 @@ pub(crate) struct Turn<'a> {
     pub(crate) variables_bytes: BTreeMap<FrameId, usize>,
     /// The history is full: nothing more is written but the failure.
     pub(crate) history_full: bool,
+    /// What containers held whose failure is on its way up, the innermost first.
+    pub(crate) set_aside: Vec<SetAside>,
+    /// The Entered event before which the execution is to be captured.
+    pub(crate) capture_at: Option<u64>,
+    pub(crate) captured: Option<Capture>,
 }
 
 /// An error of a state, on its way to Retry and Catch.
@@ -205,10 +212,7 @@ impl<'a> Turn<'a> {
         // Branches and iterations that began go with the state, or a retry
         // would find them still running.
         if self.frame(id).is_some_and(|frame| matches!(frame.phase, Phase::Parallel(_) | Phase::Map(_))) {
-            self.release(id);
-            if let Some(frame) = self.frame_mut(id) {
-                frame.phase = Phase::Work;
-            }
+            self.set_container_aside(id);
         }
         if failure.error == "States.QueryEvaluationError" {
             let Some(frame) = self.frame(id) else { return };
@@ -258,16 +262,24 @@ impl<'a> Turn<'a> {
         self.close(Status::Failed);
     }
 
-    /// Closes the execution: every timer and task is cancelled, every frame gone.
+    /// Closes the execution: every timer and task is cancelled. Frames go, but
+    /// where a redrive may come they stay as they stopped.
     pub(crate) fn close(&mut self, status: Status) {
         for timer in self.execution.timers() {
             self.effects.push(Effect::CancelTimer(timer));
         }
-        for (id, frame) in std::mem::take(&mut self.execution.frames) {
+        for frame in self.execution.frames.values() {
             if let Phase::Task(run) = &frame.phase {
                 self.effects.push(Effect::CancelTask(run.task));
             }
-            self.execution.changes.remove(id);
+        }
+        if status == Status::Succeeded || self.execution.identity.express {
+            for id in std::mem::take(&mut self.execution.frames).into_keys() {
+                self.execution.changes.remove(id);
+            }
+        } else {
+            self.put_back();
+            self.execution.halt();
         }
         self.execution.ready.clear();
         self.execution.timeout = None;

@@ -79,6 +79,15 @@ impl Turn<'_> {
         left
     }
 
+    /// All branches of a Parallel state are done; a redrive found them so.
+    pub(crate) fn parallel_succeeded(&mut self, id: FrameId) {
+        let Some(Phase::Parallel(run)) = self.frame(id).map(|frame| &frame.phase) else { return };
+        let result = collect(&run.results);
+        if let Err(failure) = self.container_succeeded(id, EventType::ParallelStateSucceeded, result) {
+            self.evaluation_failed(id, failure);
+        }
+    }
+
     /// A branch or iteration failed: its siblings are cut short and the
     /// container has the error.
     pub(crate) fn child_failed(&mut self, parent: FrameId, child: FrameId, error: StateError) {
@@ -101,10 +110,9 @@ impl Turn<'_> {
                 self.write_aborted(sibling, Some(cause_event));
             }
         }
-        self.release(parent);
+        self.set_container_aside(parent);
         if let Some(frame) = self.frame_mut(parent) {
             frame.previous_event_id = cause_event;
-            frame.phase = Phase::Work;
         }
         self.state_failed(parent, error);
     }
