@@ -122,6 +122,7 @@ impl StoredEvent {
                 stored.cause = own_option(cause);
             }
             Details::MapStarted { length } => stored.count = Some(*length),
+            Details::Redriven { count } => stored.count = Some(*count),
             Details::Iteration { name, index } => {
                 stored.name = own(name);
                 stored.count = Some(*index);
