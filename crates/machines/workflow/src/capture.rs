@@ -7,7 +7,8 @@ use crate::effect::Effect;
 use crate::event::Event;
 use crate::execution::{Execution, FrameId};
 use crate::history::History;
-use crate::step::{World, step_watched};
+use crate::step::{World, take_step};
+use crate::trace::Trace;
 use crate::turn::Turn;
 
 /// An execution as it stood right before it entered a state.
@@ -19,9 +20,10 @@ pub struct Capture {
     pub frame: FrameId,
 }
 
-/// As [`crate::step_within`], and answers too how the execution stood right
+/// As [`crate::step_within`]; tells `trace` what it evaluates, and answers too how the execution stood right
 /// before the event `capture_at` was written; `None` where the turn writes no
 /// such event, or one that enters no state.
+#[allow(clippy::too_many_arguments, reason = "what a step takes, and who watches it")]
 pub fn step_until(
     program: &Machine,
     execution: &mut Execution,
@@ -29,9 +31,10 @@ pub fn step_until(
     world: &World<'_>,
     history: &mut History,
     budget: &mut Budget,
-    capture_at: u64,
+    trace: Option<&Trace>,
+    capture_at: Option<u64>,
 ) -> (Vec<Effect>, Option<Capture>) {
-    step_watched(program, execution, event, world, history, budget, Some(capture_at))
+    take_step(program, execution, event, world, history, budget, trace, capture_at)
 }
 
 impl Turn<'_> {

@@ -19,6 +19,7 @@ mod retry;
 mod states;
 mod step;
 mod surroundings;
+mod trace;
 mod turn;
 
 pub use budget::Budget;
@@ -34,5 +35,6 @@ pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
 pub use redrive::{RestartError, find_frame};
 pub use states::token_wanted;
-pub use step::{World, step, step_within};
+pub use step::{World, step, step_traced, step_within};
+pub use trace::{Trace, Traced};
 pub use turn::state_of;

@@ -11,6 +11,7 @@ use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
 use crate::random::Random;
+use crate::trace::Trace;
 use crate::turn::{StateError, Turn, state_of};
 
 /// What every turn of a server reads and none changes.
@@ -50,18 +51,34 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
-    step_watched(program, execution, event, world, history, budget, None).0
+    take_step(program, execution, event, world, history, budget, None, None).0
 }
 
-/// As [`step_within`]; also answers the execution as it stood before the event
-/// that `capture_at` names was written, if that enters a state.
-pub(crate) fn step_watched(
+/// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
+/// same execution, history and effects with a trace as without.
+pub fn step_traced(
     program: &Machine,
     execution: &mut Execution,
     event: &Event,
     world: &World<'_>,
     history: &mut History,
     budget: &mut Budget,
+    trace: &Trace,
+) -> Vec<Effect> {
+    take_step(program, execution, event, world, history, budget, Some(trace), None).0
+}
+
+/// The step of which the functions above are made; also answers the execution as
+/// it stood before the event `capture_at`, if that enters a state.
+#[allow(clippy::too_many_arguments, reason = "what a step takes, and who watches it")]
+pub(crate) fn take_step(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    trace: Option<&Trace>,
     capture_at: Option<u64>,
 ) -> (Vec<Effect>, Option<Capture>) {
     let takes = match event.kind {
@@ -85,6 +102,7 @@ pub(crate) fn step_watched(
         set_aside: Vec::new(),
         capture_at,
         captured: None,
+        trace,
     };
     turn.take(event.kind.clone());
     match event.kind {

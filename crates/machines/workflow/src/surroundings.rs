@@ -1,10 +1,12 @@
 use std::cell::{Cell, OnceCell};
+use std::fmt;
 
-use windlass_asl::Surroundings;
-use windlass_value::{Object, Text, Timestamp, Value, object};
+use windlass_asl::{Failure, Surroundings};
+use windlass_value::{Object, Payload, Text, Timestamp, Value, object};
 
 use crate::execution::{Execution, Frame, FrameId, MapRun, Phase};
 use crate::random::Random;
+use crate::trace::Trace;
 
 /// What a frame's evaluations see.
 pub(crate) struct View<'a> {
@@ -21,6 +23,7 @@ pub(crate) struct View<'a> {
     /// The item an `ItemSelector` is evaluated for.
     pub(crate) item: Option<MapItem>,
     pub(crate) context: OnceCell<Value>,
+    pub(crate) trace: Option<&'a Trace>,
 }
 
 /// `Map.Item` of the context object.
@@ -39,6 +42,21 @@ impl MapItem {
 }
 
 impl View<'_> {
+    /// Tells whoever watches of a stage of the data flow, and hands it on.
+    pub(crate) fn stage(&self, field: &dyn fmt::Display, found: Result<Payload, Failure>) -> Result<Payload, Failure> {
+        if self.trace.is_some() {
+            self.tell(field, found.as_ref().map(Payload::value));
+        }
+        found
+    }
+
+    /// Tells whoever watches of a value.
+    pub(crate) fn tell(&self, field: &dyn fmt::Display, value: Result<&Value, &Failure>) {
+        if let Some(trace) = self.trace {
+            trace.note(self.frame, self.execution.next_event_id, field, value);
+        }
+    }
+
     fn build_context(&self) -> Value {
         let identity = &self.execution.identity;
         let mut execution = Object::with_capacity(7);
@@ -122,6 +140,10 @@ impl Surroundings for View<'_> {
 
     fn random(&self) -> u64 {
         self.random.next()
+    }
+
+    fn evaluated(&self, place: &dyn fmt::Display, value: Result<&Value, &Failure>) {
+        self.tell(place, value);
     }
 
     fn spend(&self, fuel: u64) {

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use windlass_asl::{Failure, Machine, State, StateKind};
-use windlass_value::{Payload, Text, Timestamp};
+use windlass_value::{Payload, Text, Timestamp, Value};
 
 use crate::budget::Budget;
 use crate::capture::Capture;
@@ -11,6 +12,7 @@ use crate::history::{Details, EventType, History, HistoryEvent};
 use crate::random::Random;
 use crate::redrive::SetAside;
 use crate::step::World;
+use crate::trace::Trace;
 
 /// One turn at work: the execution, what it reads and what it says.
 pub(crate) struct Turn<'a> {
@@ -31,6 +33,8 @@ pub(crate) struct Turn<'a> {
     /// The Entered event before which the execution is to be captured.
     pub(crate) capture_at: Option<u64>,
     pub(crate) captured: Option<Capture>,
+    /// Who watches what is evaluated.
+    pub(crate) trace: Option<&'a Trace>,
 }
 
 /// An error of a state, on its way to Retry and Catch.
@@ -89,6 +93,15 @@ impl<'a> Turn<'a> {
 
     pub(crate) fn state(&self, id: FrameId) -> Option<&'a State> {
         state_of(self.program, self.execution, self.frame(id)?)
+    }
+
+    /// Tells whoever watches of a stage of a frame's state.
+    pub(crate) fn note(&self, id: FrameId, field: &dyn fmt::Display, value: impl FnOnce() -> Value) {
+        if let Some(trace) = self.trace
+            && let Some(frame) = self.frame(id)
+        {
+            trace.note(frame, self.execution.next_event_id, field, Ok(&value()));
+        }
     }
 
     /// Writes an event of a frame and moves the frame's chain to it.

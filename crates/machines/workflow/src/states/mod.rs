@@ -5,6 +5,7 @@ mod container;
 mod fail;
 pub(crate) mod flow;
 mod map;
+pub(crate) mod map_fields;
 mod parallel;
 mod pass;
 mod task;
@@ -104,6 +105,7 @@ impl Turn<'_> {
                 .map(|(name, value)| (name.clone(), value.to_text().into()))
                 .collect(),
         });
+        self.note(id, &"Next", || next.as_ref().map_or(Value::Null, Value::from));
         self.release(id);
         if let Some(variables) = &variables {
             self.count_variables(id, variables.bytes_len());
