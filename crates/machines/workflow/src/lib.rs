@@ -23,7 +23,7 @@ mod trace;
 mod turn;
 
 pub use budget::Budget;
-pub use capture::{Capture, step_until};
+pub use capture::{Capture, Sight, step_until};
 pub use changes::Changes;
 pub use effect::{Effect, TaskCall, TimerKind};
 pub use event::{Event, EventKind, RestartPoint, TaskFailure};

@@ -107,6 +107,7 @@ impl<'a> Turn<'a> {
     /// Writes an event of a frame and moves the frame's chain to it.
     pub(crate) fn emit(&mut self, id: FrameId, event_type: EventType, details: impl FnOnce() -> Details) -> u64 {
         let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
+        self.capture(id);
         let event_id = self.write(previous, event_type, details);
         if let Some(frame) = self.execution.frames.get_mut(&id) {
             frame.previous_event_id = event_id;
@@ -243,6 +244,7 @@ impl<'a> Turn<'a> {
                 location: failure.location.as_deref().map(Into::into),
                 state,
             };
+            self.capture(id);
             let event_id = self.write(previous, EventType::EvaluationFailed, details);
             if let Some(frame) = self.frame_mut(id) {
                 frame.previous_event_id = event_id;

@@ -70,6 +70,7 @@ impl Turn<'_> {
                 self.execution.changes.progress.insert(id);
             }
             let name = state.name.clone();
+            self.capture(id);
             let started = self.write(previous, EventType::MapIterationStarted, || Details::Iteration { name, index });
             self.spawn(Some(id), index, map.processor.start_at.clone(), input, started);
         }

@@ -11,6 +11,7 @@ mod pass;
 mod task;
 mod wait;
 
+pub(crate) use flow::has_retries;
 pub use task::token_wanted;
 use windlass_asl::{Failure, QueryLanguage, State, StateKind, Transition};
 use windlass_value::{Object, Payload, Text, Value};
@@ -33,7 +34,6 @@ impl Turn<'_> {
             let cause = format!("The state machine definition has no state '{name}'.");
             return self.fail_execution(id, Some("States.Runtime".into()), Some(cause.into()));
         }
-        self.capture(id);
         self.budget.transitions = self.budget.transitions.saturating_add(1);
         let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
         let previous_event_id = frame.previous_event_id;

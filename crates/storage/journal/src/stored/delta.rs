@@ -111,12 +111,6 @@ impl Delta {
 }
 
 impl StoredExecution {
-    /// Whether there is a frame: of an execution that succeeded none is left, nor
-    /// of one that an older release closed.
-    pub(crate) fn has_frames(&self) -> bool {
-        !self.frames.is_empty()
-    }
-
     /// The ids of the frames.
     pub(crate) fn frame_ids(&self) -> impl Iterator<Item = FrameId> {
         self.frames.keys().map(|id| FrameId(*id))
@@ -180,8 +174,10 @@ impl StoredExecution {
         execution.next_event_id = self.head.next_event_id;
         execution.next_timer = self.head.next_timer;
         execution.timeout = self.head.timeout.map(|serial| TimerId { frame: FrameId::ROOT, serial });
-        execution.redrives =
-            self.head.redrives.map_or_else(Redrives::default, |(count, at)| Redrives { count, at: Some(Timestamp(at)) });
+        execution.redrives = self
+            .head
+            .redrives
+            .map_or_else(Redrives::default, |(count, at)| Redrives { count, at: Some(Timestamp(at)) });
         for (id, frame) in &self.frames {
             execution.frames.insert(FrameId(*id), frame.to_live(&mut read)?);
         }
