@@ -63,7 +63,9 @@ fn a_fork_goes_on_from_any_event_and_has_the_past_up_to_there() {
                 let name = format!("of-{}", event.id);
                 let forked = fork(&world, "e", &name, &definition(), at(event.id)).await;
                 let Ok(forked) = forked else {
-                    assert_eq!(event.event_type, EventType::ExecutionSucceeded, "{:?}", forked.err());
+                    // Where a branch or the execution ends nothing follows.
+                    let left = event.event_type.name().ends_with("StateExited");
+                    assert!(left, "{event:?} {:?}", forked.err());
                     continue;
                 };
                 assert_eq!(output(&world, &name).await["doubled"], Value::from(6), "{name}");
