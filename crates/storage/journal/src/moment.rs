@@ -100,6 +100,18 @@ impl Journal {
         Ok(Some(Moment { event, state: Some(state) }))
     }
 
+    /// The id of an execution's last event so far.
+    ///
+    /// # Errors
+    /// Where storage fails.
+    pub fn last_event_id(&self, record: &Record) -> Result<u64, JournalError> {
+        let (key, row) = record.key()?;
+        let last = self.store().read_stream(&row, u64::MAX, 1, true)?;
+        let Some(entry) = last.first() else { return Ok(0) };
+        let turn = self.read_turn(&key, entry.sequence, &entry.value)?;
+        Ok(turn.delta.next_event_id().saturating_sub(1))
+    }
+
     /// How the execution stood before an event, or, where that belongs to no
     /// frame, before the nearest one that it chains to.
     pub(crate) fn nearest(
