@@ -12,7 +12,7 @@ const CASES: [(&str, &str); 3] = [
     ("objects", include_str!("../cases/objects.json")),
 ];
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     // Two members, as tools that append write them.
     let (front, back) = bytes.split_at(bytes.len() / 2);
     let mut out = Vec::new();
