@@ -65,7 +65,7 @@ pub use item::{ITEM_BYTES_MAX, Item};
 pub use listing::listing_item;
 pub use manifest::MANIFEST_BYTES_MAX;
 pub use parquet::ROW_GROUP_BYTES_MAX;
-pub use reader::{ItemReader, Read};
+pub use reader::{ItemReader, Read, read_text};
 pub use result_writer::{
     ChildResult, FILE_BYTES_MAX, FilePiece, OutputType, ResultFiles, ResultGroup, ResultTransformation, ResultWriter,
     WriterConfig, WriterFailure, manifest, manifest_key, result_key, state_output, written_output,

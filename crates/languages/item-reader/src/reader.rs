@@ -313,6 +313,32 @@ impl ItemReader {
     }
 }
 
+/// The items of a data set that is at hand as text: what the object holds in the format
+/// of `InputType`; of a listing the array of its items.
+///
+/// # Errors
+/// `States.ItemReaderFailed` as the reader's; also for formats that are no text.
+pub fn read_text(config: &ReaderConfig, text: &str) -> Result<Vec<Item>, ReaderFailure> {
+    let input_type = match (config.input_type, config.manifest_type) {
+        (input_type, None) => input_type.unwrap_or(InputType::Json),
+        (_, Some(_)) => return Err(ReaderFailure::new("A manifest is no text with items.")),
+    };
+    let config = ReaderConfig { input_type: Some(input_type), ..config.clone() };
+    let mut reader = ItemReader::new(&config, Source::Object(ObjectAddress::new("", "")))?;
+    let mut items = Vec::new();
+    loop {
+        match reader.next()? {
+            Read::Item(item) => items.push(item),
+            Read::Open(_) => {
+                reader.feed(text.as_bytes());
+                reader.end_of_input();
+            }
+            Read::End => return Ok(items),
+            _ => return Err(ReaderFailure::new("A Parquet file is no text.")),
+        }
+    }
+}
+
 /// What comes next where no object is being read.
 enum Planned {
     Item(Value, Text),
