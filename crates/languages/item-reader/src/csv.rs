@@ -13,6 +13,8 @@ use crate::item::{Found, ItemBounds};
 /// Room for cells at first; both grow with the largest row.
 const ROW_BYTES: usize = 1024;
 const ROW_CELLS: usize = 32;
+/// What a byte of text becomes in JSON at most.
+const ESCAPED_BYTES_MAX: usize = 6;
 
 /// Rows of a CSV object: every cell a string, short rows filled with `""`, cells beyond
 /// the header dropped, a blank line a row of empty strings.
@@ -22,7 +24,7 @@ pub(crate) struct Rows {
     cells_len: usize,
     ends: Vec<usize>,
     ends_len: usize,
-    headers: Option<Arc<[Text]>>,
+    headers: Option<Headers>,
     /// Where the row that is being read begins.
     row_start: u64,
     /// Whether that row began: bytes of it were taken.
@@ -35,7 +37,7 @@ impl Rows {
     pub(crate) fn new(delimiter: CsvDelimiter, headers: &CsvHeaders) -> Result<Rows, ReaderFailure> {
         let headers = match headers {
             CsvHeaders::FirstRow => None,
-            CsvHeaders::Given(headers) => Some(unique(headers.clone())?.into()),
+            CsvHeaders::Given(headers) => Some(Headers::unique(headers.clone())?),
         };
         Ok(Rows {
             parser: ReaderBuilder::new().delimiter(delimiter.byte()).build(),
@@ -56,14 +58,18 @@ impl Rows {
         cursor: CsvCursor,
     ) -> Result<Rows, ReaderFailure> {
         let mut rows = Rows::new(delimiter, headers)?;
-        rows.headers = cursor.headers;
+        rows.headers = cursor.headers.map(Headers::new);
         rows.row_start = cursor.offset;
         rows.after_return = cursor.after_return;
         Ok(rows)
     }
 
     pub(crate) fn cursor(&self) -> CsvCursor {
-        CsvCursor { offset: self.row_start, headers: self.headers.clone(), after_return: self.after_return }
+        CsvCursor {
+            offset: self.row_start,
+            headers: self.headers.as_ref().map(|headers| headers.names.clone()),
+            after_return: self.after_return,
+        }
     }
 
     pub(crate) fn next(&mut self, input: &mut Input, bounds: ItemBounds) -> Result<Found, ReaderFailure> {
@@ -74,14 +80,16 @@ impl Rows {
             let start = std::mem::replace(&mut self.row_start, input.offset());
             match &self.headers {
                 Some(headers) => {
-                    let value = self.item(headers);
-                    bounds.check(&value, start)?;
+                    let value = self.item(&headers.names);
+                    if headers.text_len_max + ESCAPED_BYTES_MAX * self.cells_len > bounds.bytes_max {
+                        bounds.check(&value, start)?;
+                    }
                     return Ok(Found::Item(value, None));
                 }
                 None => {
                     // A blank line has one cell, which is empty.
                     let headers = (0..self.ends_len.max(1)).map(|cell| Text::from(&*self.cell(cell))).collect();
-                    self.headers = Some(unique(headers)?.into());
+                    self.headers = Some(Headers::unique(headers)?);
                 }
             }
         }
@@ -170,11 +178,27 @@ impl Rows {
     }
 }
 
-fn unique(headers: Vec<Text>) -> Result<Vec<Text>, ReaderFailure> {
-    let mut seen = HashSet::with_capacity(headers.len());
-    if headers.iter().all(|header| seen.insert(header)) {
-        Ok(headers)
-    } else {
-        Err(ReaderFailure::new("CSV headers cannot contain duplicates."))
+/// The names of the columns.
+struct Headers {
+    names: Arc<[Text]>,
+    /// How long an item's JSON gets at most but for its cells: counted once, so that few
+    /// items have to be.
+    text_len_max: usize,
+}
+
+impl Headers {
+    fn new(names: Arc<[Text]>) -> Headers {
+        // Four quotes, a colon and a comma beside each name.
+        let text_len_max = 2 + names.iter().map(|name| 6 + ESCAPED_BYTES_MAX * name.len()).sum::<usize>();
+        Headers { names, text_len_max }
+    }
+
+    fn unique(names: Vec<Text>) -> Result<Headers, ReaderFailure> {
+        let mut seen = HashSet::with_capacity(names.len());
+        if names.iter().all(|name| seen.insert(name)) {
+            Ok(Headers::new(names.into()))
+        } else {
+            Err(ReaderFailure::new("CSV headers cannot contain duplicates."))
+        }
     }
 }

@@ -59,6 +59,18 @@ impl ItemBounds {
         }
     }
 
+    /// Fails where a row of a Parquet file is too large.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn check_row(self, value: &Value, row_group: usize, row: u64) -> Result<(), ReaderFailure> {
+        match value.text_len_within(self.bytes_max) {
+            Some(_) => Ok(()),
+            None => Err(ReaderFailure::new(format!(
+                "Row {row} of row group {row_group} exceeds the maximum size of an item, {} bytes.",
+                self.bytes_max
+            ))),
+        }
+    }
+
     fn too_large(self, offset: u64) -> ReaderFailure {
         ReaderFailure::new(format!(
             "The item at byte {offset} exceeds the maximum size of an item, {} bytes.",

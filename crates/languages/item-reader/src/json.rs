@@ -14,7 +14,7 @@ use crate::item::{Found, ItemBounds};
 /// come, so a document that turns out broken fails after the items before the break; with
 /// `MaxItems` the rest is not looked at. Of equal names on the pointer's way the first
 /// holds the items; the second is a failure, as the items would then not be those that
-/// other readers see.
+/// other readers see. Members of equal names in the items' own object are an item each.
 pub(crate) struct Elements {
     /// The way to the items.
     steps: Vec<String>,
@@ -291,6 +291,18 @@ impl Elements {
     }
 }
 
+/// The bytes that shape an element: brackets, quotes, and what ends a number or a word.
+const SHAPES: [bool; 256] = {
+    let mut shapes = [false; 256];
+    let bytes = b"\"[]{}, \t\r\n";
+    let mut index = 0;
+    while index < bytes.len() {
+        shapes[bytes[index] as usize] = true;
+        index += 1;
+    }
+    shapes
+};
+
 /// How far a token or an element was looked through while its end was not there.
 #[derive(Default)]
 struct Scan {
@@ -344,13 +356,18 @@ impl Scan {
                 }
                 continue;
             }
-            let byte = *bytes.get(self.at)?;
-            match byte {
+            let skipped = bytes[self.at.min(bytes.len())..].iter().position(|byte| SHAPES[usize::from(*byte)]);
+            let Some(skipped) = skipped else {
+                self.at = bytes.len().max(self.at);
+                return None;
+            };
+            self.at += skipped;
+            match bytes[self.at] {
                 b'"' => self.in_string = true,
                 b'[' | b'{' => self.depth += 1,
                 b']' | b'}' if self.depth > 1 => self.depth -= 1,
                 b']' | b'}' if self.depth == 1 => return Some(self.at + 1),
-                b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => return Some(self.at),
+                _ if self.depth == 0 => return Some(self.at),
                 _ => {}
             }
             self.at += 1;

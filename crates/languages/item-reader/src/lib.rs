@@ -47,6 +47,11 @@ mod json_lines;
 mod listing;
 mod manifest;
 mod object_reader;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "without_parquet.rs"]
+mod parquet;
 mod plain;
 mod reader;
 mod result_writer;
@@ -59,7 +64,8 @@ pub use failure::ReaderFailure;
 pub use item::{ITEM_BYTES_MAX, Item};
 pub use listing::listing_item;
 pub use manifest::MANIFEST_BYTES_MAX;
-pub use reader::{ItemReader, Read};
+pub use parquet::ROW_GROUP_BYTES_MAX;
+pub use reader::{ItemReader, Read, read_text};
 pub use result_writer::{
     ChildResult, FILE_BYTES_MAX, FilePiece, OutputType, ResultFiles, ResultGroup, ResultTransformation, ResultWriter,
     WriterConfig, WriterFailure, manifest, manifest_key, result_key, state_output, written_output,

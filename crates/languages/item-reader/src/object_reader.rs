@@ -26,7 +26,7 @@ impl ObjectReader {
             InputType::Csv => Format::Csv(Box::new(Rows::new(config.csv_delimiter, &config.csv_headers)?)),
             InputType::Json => Format::Json(Elements::new(config.items_pointer.as_deref())),
             InputType::JsonLines => Format::JsonLines(Lines::default()),
-            InputType::Parquet => return Err(ReaderFailure::new("Parquet is read by ranges.")),
+            InputType::Parquet => return Err(ReaderFailure::new("A Parquet file is read by ranges.")),
         };
         Ok(ObjectReader { plain: Plain::default(), format, bounds: ItemBounds::new(config.item_bytes_max) })
     }
@@ -46,7 +46,7 @@ impl ObjectReader {
                 (cursor.offset, Format::Json(Elements::resume(pointer, cursor)))
             }
             FormatCursor::JsonLines(offset) => (offset, Format::JsonLines(Lines::default())),
-            FormatCursor::Parquet(_) => return Err(ReaderFailure::new("Parquet is read by ranges.")),
+            FormatCursor::Parquet(_) => return Err(ReaderFailure::new("A Parquet file is read by ranges.")),
         };
         let bounds = ItemBounds::new(config.item_bytes_max);
         Ok(ObjectReader { plain: Plain::resume(offset, gzip), format, bounds })

@@ -3,12 +3,13 @@ use std::collections::VecDeque;
 use windlass_value::{Text, Value};
 
 use crate::config::{InputType, ManifestType, ReaderConfig, Transformation};
-use crate::cursor::{CURSOR_VERSION, Cursor, ObjectCursor};
+use crate::cursor::{CURSOR_VERSION, Cursor, FormatCursor, ObjectCursor, ParquetCursor};
 use crate::failure::ReaderFailure;
-use crate::item::{Found, Item};
+use crate::item::{Found, Item, ItemBounds};
 use crate::listing::listing_item;
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest};
 use crate::object_reader::ObjectReader;
+use crate::parquet::{ParquetRows, Step};
 use crate::plain::Plain;
 use crate::source::{List, ObjectAddress, Open, Range, Source};
 
@@ -77,6 +78,7 @@ struct Current {
 enum Body {
     Manifest(Box<Plain>),
     Stream(Box<ObjectReader>),
+    Ranges(Box<ParquetRows>),
 }
 
 impl Current {
@@ -188,7 +190,7 @@ impl ItemReader {
         match self.current.as_mut().map(|current| &mut current.body) {
             Some(Body::Manifest(plain)) => plain.feed(chunk),
             Some(Body::Stream(reader)) => reader.feed(chunk),
-            None => {}
+            Some(Body::Ranges(_)) | None => {}
         }
     }
 
@@ -197,15 +199,23 @@ impl ItemReader {
         match self.current.as_mut().map(|current| &mut current.body) {
             Some(Body::Manifest(plain)) => plain.end(),
             Some(Body::Stream(reader)) => reader.end_of_input(),
-            None => {}
+            Some(Body::Ranges(_)) | None => {}
         }
     }
 
     /// Takes the length of the object of [`Read::Length`].
-    pub fn object_length(&mut self, _bytes: u64) {}
+    pub fn object_length(&mut self, bytes: u64) {
+        if let Some(Current { body: Body::Ranges(rows), .. }) = &mut self.current {
+            rows.set_length(bytes);
+        }
+    }
 
     /// Takes all bytes of [`Read::Range`].
-    pub fn feed_range(&mut self, _bytes: &[u8]) {}
+    pub fn feed_range(&mut self, bytes: &[u8]) {
+        if let Some(Current { body: Body::Ranges(rows), .. }) = &mut self.current {
+            rows.feed(bytes);
+        }
+    }
 
     /// Takes the answer to [`Read::List`]: `ListObjectsV2`'s output by member name.
     pub fn feed_list(&mut self, answer: &Value) {
@@ -243,6 +253,7 @@ impl ItemReader {
                 let offset = match &current.body {
                     Body::Manifest(_) => 0,
                     Body::Stream(reader) => reader.open_offset(),
+                    Body::Ranges(_) => continue,
                 };
                 return Ok(Read::Open(Open { object: current.address.clone(), offset, etag: current.etag.clone() }));
             }
@@ -271,13 +282,27 @@ impl ItemReader {
                         return Ok(self.give(value, key, source));
                     }
                     Found::More => return Ok(Read::NeedsInput),
-                    Found::End => {
-                        let key = current.address.key.clone();
-                        self.current = None;
-                        self.ended = self.plan.object_read(key);
+                    Found::End => self.object_read(),
+                },
+                Body::Ranges(rows) => match rows.next()? {
+                    Step::Item(value) => {
+                        let source = current.source.clone();
+                        return Ok(self.give(value, None, source));
                     }
+                    Step::Length => return Ok(Read::Length(current.address.clone())),
+                    Step::Range { offset, length } => {
+                        let (object, etag) = (current.address.clone(), current.etag.clone());
+                        return Ok(Read::Range(Range { object, offset, length, etag }));
+                    }
+                    Step::End => self.object_read(),
                 },
             }
+        }
+    }
+
+    fn object_read(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.ended = self.plan.object_read(current.address.key);
         }
     }
 
@@ -285,6 +310,32 @@ impl ItemReader {
         let index = self.items_given;
         self.items_given += 1;
         Read::Item(Item { index, value, key, source })
+    }
+}
+
+/// The items of a data set that is at hand as text: what the object holds in the format
+/// of `InputType`; of a listing the array of its items.
+///
+/// # Errors
+/// `States.ItemReaderFailed` as the reader's; also for formats that are no text.
+pub fn read_text(config: &ReaderConfig, text: &str) -> Result<Vec<Item>, ReaderFailure> {
+    let input_type = match (config.input_type, config.manifest_type) {
+        (input_type, None) => input_type.unwrap_or(InputType::Json),
+        (_, Some(_)) => return Err(ReaderFailure::new("A manifest is no text with items.")),
+    };
+    let config = ReaderConfig { input_type: Some(input_type), ..config.clone() };
+    let mut reader = ItemReader::new(&config, Source::Object(ObjectAddress::new("", "")))?;
+    let mut items = Vec::new();
+    loop {
+        match reader.next()? {
+            Read::Item(item) => items.push(item),
+            Read::Open(_) => {
+                reader.feed(text.as_bytes());
+                reader.end_of_input();
+            }
+            Read::End => return Ok(items),
+            _ => return Err(ReaderFailure::new("A Parquet file is no text.")),
+        }
     }
 }
 
@@ -358,6 +409,7 @@ impl Current {
         let (format, gzip) = match &self.body {
             Body::Manifest(_) => return None,
             Body::Stream(reader) => reader.cursor(),
+            Body::Ranges(rows) => (FormatCursor::Parquet(rows.cursor()), false),
         };
         Some(ObjectCursor {
             bucket: self.address.bucket.clone(),
@@ -373,13 +425,20 @@ impl Current {
 fn body(config: &ReaderConfig) -> Result<Body, ReaderFailure> {
     let input_type = config.input_type.ok_or_else(|| ReaderFailure::new("InputType must be specified."))?;
     match input_type {
-        InputType::Parquet => Err(ReaderFailure::new("InputType PARQUET cannot be read yet.")),
+        InputType::Parquet => ranges(config, ParquetCursor::default()),
         _ => Ok(Body::Stream(Box::new(ObjectReader::new(config, input_type)?))),
     }
 }
 
+fn ranges(config: &ReaderConfig, cursor: ParquetCursor) -> Result<Body, ReaderFailure> {
+    Ok(Body::Ranges(Box::new(ParquetRows::new(ItemBounds::new(config.item_bytes_max), cursor)?)))
+}
+
 fn taken_up(config: &ReaderConfig, cursor: ObjectCursor) -> Result<Current, ReaderFailure> {
     let address = ObjectAddress { bucket: cursor.bucket, key: cursor.key, version_id: cursor.version_id };
-    let body = Body::Stream(Box::new(ObjectReader::resume(config, cursor.format, cursor.gzip)?));
+    let body = match cursor.format {
+        FormatCursor::Parquet(at) => ranges(config, at)?,
+        format => Body::Stream(Box::new(ObjectReader::resume(config, format, cursor.gzip)?)),
+    };
     Ok(Current { etag: cursor.etag, ..Current::new(address, body) })
 }

@@ -13,6 +13,13 @@ pub enum Effect {
     CancelTask(TaskId),
     /// Start a Map Run.
     StartMapRun(Box<MapRunPlan>),
+    /// Let a Map Run that is over go on with what did not succeed.
+    RedriveMapRun {
+        /// The state's attempt, which its next end answers.
+        task: TaskId,
+        /// The Map Run's ARN.
+        arn: Text,
+    },
     /// Nobody waits for this Map Run any more.
     AbortMapRun {
         /// The state's attempt.

@@ -14,6 +14,7 @@ use crate::machine::{self, Machines};
 use crate::map_run;
 use crate::page::Pages;
 use crate::request::Request;
+use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
 /// The service `states`.
@@ -26,6 +27,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    hands: Hands,
 }
 
 impl StepFunctions {
@@ -37,7 +39,7 @@ impl StepFunctions {
     pub fn open(
         store: &Store,
         journal: Journal,
-        integrations: &Integrations,
+        integrations: &Arc<Integrations>,
         dispatcher: Dispatcher,
         environment: Environment,
     ) -> Result<StepFunctions, Fault> {
@@ -50,6 +52,11 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            hands: Hands {
+                tasks: integrations.clone(),
+                depths: integrations.depths().clone(),
+                exchanges: integrations.exchanges().clone(),
+            },
         })
     }
 
@@ -63,7 +70,8 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
+        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, hands } =
+            self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -83,13 +91,19 @@ impl StepFunctions {
             "StartExecution" => execution::start(machines, journal, environment, request).await,
             "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
-            "DescribeExecution" => execution::describe(journal, request),
+            "DescribeExecution" => execution::describe(machines, journal, environment, request).await,
+            "RedriveExecution" => execution::redrive(machines, journal, environment, request).await,
+            "windlass:DescribeExecution" => execution::describe_more(machines, journal, environment, request).await,
+            "windlass:RedriveExecution" => execution::redrive_from(machines, journal, environment, request).await,
+            "windlass:ForkExecution" => execution::fork(machines, journal, environment, request).await,
+            "windlass:DescribeMoment" => execution::moment(journal, request).await,
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),
             "DescribeMapRun" => map_run::describe(journal, request),
             "ListMapRuns" => map_run::list(journal, pages, request),
             "UpdateMapRun" => map_run::update(journal, request).await,
+            "TestState" => test_state::test_state(environment, Some(hands), request).await,
             "CreateActivity" => activity::create(activities, environment, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),

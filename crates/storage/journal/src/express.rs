@@ -230,7 +230,7 @@ impl Journal {
                             cause: Some(cause.into()),
                         });
                     }
-                    Effect::Finished(_) | Effect::AbortMapRun { .. } => {}
+                    Effect::Finished(_) | Effect::AbortMapRun { .. } | Effect::RedriveMapRun { .. } => {}
                 }
             }
             execution.take_changes();

@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use windlass_store::{ColumnValue, IndexScan, Key, Row, Scan};
-use windlass_value::Timestamp;
+use windlass_value::{Text, Timestamp};
 use windlass_workflow::{EventKind, FrameId, TaskId, TimerKind};
 
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
-use crate::map_run::{ABORT_KIND, CHILD_KIND};
+use crate::map_run::{ABORT_KIND, CHILD_KIND, REDRIVE_KIND};
 use crate::slot::{Delivery, What};
 use crate::tables::{EXECUTIONS, OUTBOX, TIMERS};
 use crate::timers::HORIZON_MS;
@@ -36,6 +36,7 @@ impl Journal {
         let mut woken: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
         let mut continued: Vec<ExecutionKey> = Vec::new();
         let mut express: Vec<Row> = Vec::new();
+        let mut redriven: Vec<Text> = Vec::new();
         let mut after = None;
         loop {
             let mut scan = Scan { limit: PAGE_ROWS, ..Scan::default() };
@@ -53,6 +54,7 @@ impl Journal {
                     "express" => express.push(row.clone()),
                     // Map Runs look for these themselves.
                     CHILD_KIND | ABORT_KIND => {}
+                    REDRIVE_KIND => redriven.push(Text::from(arn)),
                     other => {
                         tracing::error!(kind = other, execution = %arn, "an outbox row of a kind this release does not know is left alone")
                     }
@@ -64,6 +66,7 @@ impl Journal {
             after = rows.last().map(|row| scan.position(&OUTBOX, row));
         }
         let count = woken.len() + continued.len() + express.len() + self.recover_map_runs()?;
+        redriven.iter().for_each(|arn| self.redrive_map_run(arn));
         for (arn, tasks) in woken {
             if let Some(key) = ExecutionKey::from_arn(&arn) {
                 self.enqueue(&key, Delivery { what: What::Recover(tasks), reply: None });

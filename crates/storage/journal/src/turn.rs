@@ -130,9 +130,13 @@ impl Journal {
             writer.events(&history.take());
         };
 
-        let mut deliveries = deliveries.into_iter().enumerate();
+        // Each event that is applied has a seed of its own, which its place among
+        // the turn's inputs tells whoever makes the turn once more.
+        let mut serial = 0;
+        let mut reopened = false;
+        let mut deliveries = deliveries.into_iter();
         while !budget.is_spent(self.limits())
-            && let Some((serial, Delivery { what, reply })) = deliveries.next()
+            && let Some(Delivery { what, reply }) = deliveries.next()
         {
             let kind = match what {
                 What::Event(kind) => kind,
@@ -141,6 +145,7 @@ impl Journal {
                         self.recover_task(live, task, &mut offered, &mut |live, kind| {
                             writer.input(describe(&kind));
                             run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                            serial += 1;
                             applied_any = true;
                         })?;
                         touched.push(task);
@@ -162,7 +167,12 @@ impl Journal {
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
+                if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
+                    reopened = true;
+                    from.iter().for_each(|point| writer.restart(point));
+                }
                 run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                serial += 1;
             } else if let EventKind::TimerFired { timer } = &kind {
                 // A row that outlived its wait: nobody will ever want it.
                 live.timer_rows.remove(timer);
@@ -173,7 +183,7 @@ impl Journal {
             }
         }
 
-        let rest: Vec<Delivery> = deliveries.map(|(_, delivery)| delivery).collect();
+        let rest: Vec<Delivery> = deliveries.collect();
 
         // A call that can be sent at once is stored as started together with
         // its schedule: one sync less for every task.
@@ -224,19 +234,21 @@ impl Journal {
             match effect {
                 Effect::StartMapRun(plan) => map_runs.push(self.batch_map_run(live, plan, &mut batch)?),
                 Effect::AbortMapRun { arn, .. } => self.batch_map_run_abort(arn, &mut batch),
+                Effect::RedriveMapRun { task, arn } => self.batch_map_run_redrive(arn, *task, &mut batch),
                 _ => {}
             }
         }
         let parks = finished.is_none() && !continues && may_park(live);
         if applied_any {
-            if finished.is_some() {
+            if finished.is_some() || reopened {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
                 live.record.update(&live.execution, output);
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
                 if finished.is_some() {
                     self.batch_child_ended(&live.record, &mut batch);
                 }
-                if live.snapshot_turn > 0 {
+                // What may be redriven keeps its snapshot, or a redrive would read all turns.
+                if live.snapshot_turn > 0 && finished == Some(Status::Succeeded) {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
             }
@@ -402,6 +414,7 @@ impl Journal {
                     }
                 }
                 Effect::AbortMapRun { arn, .. } => self.abort_map_run(&arn),
+                Effect::RedriveMapRun { arn, .. } => self.redrive_map_run(&arn),
                 Effect::Finished(_) => {
                     self.tasks().closed(live.key.arn());
                     self.child_ended(&live.record);
@@ -600,7 +613,10 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
                 })
         }
         EventKind::Start => execution.next_event_id == 1,
-        EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => execution.is_running(),
+        EventKind::Redrive { .. } => execution.is_redrivable(),
+        EventKind::Fork { .. } | EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => {
+            execution.is_running()
+        }
     }
 }
 
@@ -616,6 +632,8 @@ fn describe(kind: &EventKind) -> String {
         EventKind::MapRunSucceeded { task, .. } => format!("Map Run {task} succeeded"),
         EventKind::MapRunFailed { task, .. } => format!("Map Run {task} failed"),
         EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
+        EventKind::Redrive { .. } => "redrive".into(),
+        EventKind::Fork { .. } => "fork".into(),
         EventKind::Stop { .. } => "stop".into(),
         EventKind::Fail { .. } => "fail".into(),
     }

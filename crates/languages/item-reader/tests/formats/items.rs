@@ -12,7 +12,7 @@ const CASES: [(&str, &str); 3] = [
     ("objects", include_str!("../cases/objects.json")),
 ];
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     // Two members, as tools that append write them.
     let (front, back) = bytes.split_at(bytes.len() / 2);
     let mut out = Vec::new();
@@ -109,4 +109,74 @@ fn cases() {
         }
     }
     assert!(failures.is_empty(), "{} differ\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn text_at_hand() {
+    let read = |config: Value, text: &str| {
+        let config = ReaderConfig::from_value(&config, None).expect("a good configuration");
+        windlass_item_reader::read_text(&config, text)
+            .map(|items| Value::array(items.into_iter().map(|item| item.value).collect()).to_text())
+            .map_err(|failure| failure.cause)
+    };
+    let csv = object! { "InputType" => "CSV", "CSVHeaderLocation" => "FIRST_ROW" };
+    assert_eq!(read(csv, "a\n1\n").as_deref(), Ok(r#"[{"a":"1"}]"#));
+    assert_eq!(read(object! { "MaxItems" => 1 }, r#"[{"Key":"k"},2]"#).as_deref(), Ok(r#"[{"Key":"k"}]"#));
+    assert_eq!(
+        read(object! { "InputType" => "JSON" }, "[1").unwrap_err(),
+        "The object is not valid JSON: it ends at byte 2 too early."
+    );
+    assert_eq!(read(object! { "InputType" => "PARQUET" }, "").unwrap_err(), "A Parquet file is no text.");
+    assert_eq!(read(object! { "InputType" => "MANIFEST" }, "{}").unwrap_err(), "A manifest is no text with items.");
+}
+
+#[test]
+fn readers_move_between_threads() {
+    fn sent<T: Send + 'static>() {}
+    sent::<windlass_item_reader::ItemReader>();
+    sent::<windlass_item_reader::Batcher>();
+}
+
+/// What cursors of version 1 look like in the store: readers of later versions take them.
+#[test]
+fn stored_cursors_are_read() {
+    let csv = object! { "InputType" => "CSV", "CSVHeaderLocation" => "FIRST_ROW" };
+    let listing = object! { "InputType" => "JSON", "Transformation" => "LOAD_AND_FLATTEN" };
+    let cases = [
+        (
+            csv,
+            r#"{"version":1,"items_given":2,"object":{"bucket":"bucket","key":"key","etag":"\"tag\"","format":{"Csv":{"offset":6,"headers":["a"],"after_return":false}}}}"#,
+            source(&object! {}),
+            "[3]",
+        ),
+        (
+            listing,
+            r#"{"version":1,"items_given":2,"object":{"bucket":"bucket","key":"list","gzip":true,"format":{"Json":{"offset":2,"levels":[0],"on_way":1,"behind":false}}},"after_key":"key"}"#,
+            source(&object! { "prefix" => "" }),
+            "[5,6]",
+        ),
+    ];
+    let objects: Objects = [("key", b"a\n1\n2\n3\n".to_vec()), ("list", gzip(b"[4,5,6]"))]
+        .map(|(key, bytes)| (key.to_owned(), bytes))
+        .into();
+    for (config, stored, source, expected) in cases {
+        let config = ReaderConfig::from_value(&config, None).expect("a good configuration");
+        let cursor = serde_json::from_str(stored).expect("a cursor");
+        let reader =
+            windlass_item_reader::ItemReader::resume(&config, source.clone(), cursor).expect("a known version");
+        assert_eq!(serde_json::to_string(&reader.cursor()).expect("a cursor is JSON"), stored);
+        let mut items = Vec::new();
+        let failure = crate::store::read_on(reader, &config, &source, &objects, &Feeding::whole(), &mut items).err();
+        assert_eq!(failure, None);
+        assert_eq!(items[0].index, 2);
+        let values = items.iter().map(|item| match &item.value {
+            Value::Object(row) => parse(row.get("a").and_then(Value::as_str).unwrap_or_default()).expect("a number"),
+            other => other.clone(),
+        });
+        assert_eq!(Value::array(values.collect()).to_text(), expected);
+    }
+    let newer = r#"{"version":2,"items_given":0}"#;
+    let config = ReaderConfig::from_value(&object! { "InputType" => "JSONL" }, None).expect("a good configuration");
+    let cursor = serde_json::from_str(newer).expect("a cursor");
+    assert!(windlass_item_reader::ItemReader::resume(&config, source(&object! {}), cursor).is_err());
 }

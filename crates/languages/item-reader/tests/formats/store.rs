@@ -33,18 +33,21 @@ pub(crate) fn read_all(
     feeding: &Feeding,
 ) -> (Vec<Item>, Option<ReaderFailure>) {
     let mut items = Vec::new();
-    let failure = read(config, source, objects, feeding, &mut items).err();
+    let failure = ItemReader::new(config, source.clone())
+        .and_then(|reader| read_on(reader, config, source, objects, feeding, &mut items))
+        .err();
     (items, failure)
 }
 
-fn read(
+/// Reads from where a reader stands.
+pub(crate) fn read_on(
+    mut reader: ItemReader,
     config: &ReaderConfig,
     source: &Source,
     objects: &Objects,
     feeding: &Feeding,
     items: &mut Vec<Item>,
 ) -> Result<(), ReaderFailure> {
-    let mut reader = ItemReader::new(config, source.clone())?;
     let mut chunks = feeding.chunk_bytes.iter().copied().cycle();
     let mut suspensions = feeding.suspend_after.iter().copied().cycle();
     let mut open: Option<(&[u8], bool)> = None;

@@ -125,8 +125,8 @@ pub enum MapRunEvent {
     /// It begins, or goes on after a restart.
     Begin {
         /// Children that an earlier run of the server started and that are not counted,
-        /// by number, with their items.
-        running: Vec<(u64, u64)>,
+        /// by number, with their items, and whether they run again.
+        running: Vec<(u64, u64, bool)>,
     },
     /// Children were read.
     Offered {
@@ -141,8 +141,8 @@ pub enum MapRunEvent {
     OfferedAgain {
         /// They, in order.
         children: Vec<(u64, ChildOffer)>,
-        /// Whether there are more behind the last.
-        more: bool,
+        /// The number behind which there may be more.
+        after: Option<u64>,
     },
     /// Reading, or making an input, failed.
     Failed(MapRunFailure),
@@ -176,7 +176,7 @@ pub enum MapRunEvent {
         /// Items of those.
         items: u64,
     },
-    /// The execution that waits for it is redriven.
+    /// The execution that waits for it is redriven; `Begin` follows.
     Redrive,
 }
 
@@ -335,8 +335,12 @@ impl MapRunState {
     /// change nothing. `children_max` bounds the children at once of this server.
     pub fn step(&mut self, event: MapRunEvent, children_max: u64) -> Vec<MapRunEffect> {
         let mut effects = Vec::new();
+        // What a redrive takes up, `Begin` begins.
+        let decides = !matches!(event, MapRunEvent::Redrive);
         self.take(event, &mut effects);
-        self.decide(children_max, &mut effects);
+        if decides {
+            self.decide(children_max, &mut effects);
+        }
         effects
     }
 
@@ -346,18 +350,15 @@ impl MapRunState {
                 self.unread = self.windows.iter().map(|window| window.first).collect();
                 self.windows.iter_mut().for_each(|window| window.ended = 0);
                 self.again_after = (self.executions_again > 0).then_some(None);
-                for (index, items) in running {
+                for (index, items, again) in running {
                     let child = ChildOffer { items, standing: Standing::Running };
-                    self.offered_one(index, child, false, effects);
+                    self.offered_one(index, child, again, effects);
                 }
             }
             MapRunEvent::Offered { first, children, after } => self.offered(first, &children, after, effects),
-            MapRunEvent::OfferedAgain { children, more } => {
+            MapRunEvent::OfferedAgain { children, after } => {
                 self.is_reading = false;
-                self.again_after = match children.last() {
-                    Some((last, _)) if more => Some(Some(*last)),
-                    _ => None,
-                };
+                self.again_after = after.map(Some);
                 for (index, child) in children {
                     self.offered_one(index, child, true, effects);
                 }
@@ -453,8 +454,11 @@ impl MapRunState {
             }
             Standing::Fresh => {}
             Standing::Running => {
-                if self.running.insert(index, Running { items, again }).is_none() && self.phase == MapRunPhase::Stopping
-                {
+                if self.running.contains_key(&index) {
+                    return;
+                }
+                self.running.insert(index, Running { items, again });
+                if self.phase == MapRunPhase::Stopping {
                     effects.push(MapRunEffect::Stop { index });
                 }
             }
@@ -476,6 +480,8 @@ impl MapRunState {
         if child.again {
             self.executions_again = self.executions_again.saturating_sub(1);
             self.items_again = self.items_again.saturating_sub(child.items);
+            // Its window counted it when it ended first.
+            return;
         }
         self.close_in_window(index);
     }

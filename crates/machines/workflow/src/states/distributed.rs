@@ -1,11 +1,12 @@
 //! A Map in mode DISTRIBUTED: to its execution one thing that is waited for, the
 //! Map Run.
 
-use windlass_asl::{Failure, Items, Map, MapMode, QuantityField, Scope, State, StateKind};
+use windlass_asl::{Failure, Map, MapMode, QuantityField, Scope, State, StateKind};
 use windlass_value::{Object, Payload, Text, Value, uuid_v4};
 
-use super::flow::{evaluate, gone, path};
+use super::flow::{evaluate, gone};
 use super::jsonata;
+use super::map_fields::{Batching, batching, items_value, map_input, map_items};
 use crate::effect::Effect;
 use crate::execution::{FrameId, Phase, TaskId};
 use crate::history::{Details, EventType};
@@ -38,7 +39,7 @@ impl Turn<'_> {
         plan.task = TaskId { frame: id, event_id };
         let task = plan.task;
         if let Some(frame) = self.frame_mut(id) {
-            frame.phase = Phase::MapRun { task, arn };
+            frame.phase = Phase::MapRun { task, arn, redrives: 0 };
         }
         let bytes = [&plan.input, &plan.variables, &plan.context].iter().map(|payload| payload.bytes_len()).sum();
         self.budget.add_bytes(bytes);
@@ -48,27 +49,20 @@ impl Turn<'_> {
 
     fn begin_map_run(&self, id: FrameId, state: &State, map: &Map) -> Result<Begun, Failure> {
         let Some(view) = self.view(id) else { return Err(gone()) };
-        let input = view.frame.input.clone();
-        let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
-        let scope = Scope::new(effective.value(), &view);
+        let effective = map_input(state, &view)?;
         // Recorded: with an ItemReader ItemsPath is not looked at, and the length is 0.
         let (items, length) = match &map.item_reader {
             Some(_) => (None, 0),
             None => {
-                let items = map.items.evaluate(&scope)?;
-                let length = items.len() as u32;
-                let items = match items {
-                    Items::Array(items) => Value::Array(items),
-                    Items::Object(object) => Value::Object(object),
-                };
-                (Some(Payload::from_value(items)), length)
+                let items = map_items(state, map, &effective, &view)?;
+                (Some(Payload::from_value(items_value(&items))), items.len() as u32)
             }
         };
-        let concurrency = map
-            .max_concurrency
-            .as_ref()
-            .map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency))
-            .transpose()?;
+        let concurrency = {
+            let scope = Scope::new(effective.value(), &view);
+            let field = map.max_concurrency.as_ref();
+            field.map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency)).transpose()?
+        };
         Ok(Begun { effective, items, length, concurrency_max: concurrency.unwrap_or(0.0) as u64 })
     }
 
@@ -112,12 +106,10 @@ impl Turn<'_> {
         };
         let batching = match &map.item_batcher {
             None => None,
-            Some(batcher) => Some(ItemBatching {
-                items_max: number(&batcher.items_per_batch_max, QuantityField::MaxItemsPerBatch)?.map(|max| max as u64),
-                input_bytes_max: number(&batcher.input_bytes_per_batch_max, QuantityField::MaxInputBytesPerBatch)?
-                    .map(|max| max as u64),
-                batch_input: evaluate(batcher.batch_input.as_ref(), &scope, "ItemBatcher/BatchInput")?,
-            }),
+            Some(batcher) => {
+                let Batching { batch_input, items_max, input_bytes_max } = batching(batcher, &begun.effective, &view)?;
+                Some(ItemBatching { items_max, input_bytes_max, batch_input })
+            }
         };
         let writing = match &map.result_writer {
             None => None,
@@ -203,9 +195,8 @@ impl Turn<'_> {
         let (error, cause) = (self.error_cut(error), self.cause_cut(cause));
         let id = task.frame;
         self.emit(id, EventType::MapRunFailed, || Details::Failure { error: error.clone(), cause: cause.clone() });
-        if let Some(frame) = self.frame_mut(id) {
-            frame.phase = Phase::Work;
-        }
+        // If nothing helps, a redrive goes on with this Map Run.
+        self.set_container_aside(id);
         self.state_failed(id, StateError { error, cause, heartbeat: false });
     }
 

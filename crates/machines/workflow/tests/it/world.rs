@@ -191,6 +191,17 @@ pub(crate) fn run(
                     }
                     run.map_runs.push(*plan);
                 }
+                Effect::RedriveMapRun { task, arn } => {
+                    let plan = run.map_runs.iter().rev().find(|plan| plan.arn == arn).expect("it was started");
+                    if let Some((ms, end)) = script.next(&plan.state).end {
+                        let kind = match end {
+                            End::Succeed(output) => EventKind::MapRunSucceeded { task, output },
+                            End::Fail { error, cause, .. } => EventKind::MapRunFailed { task, error, cause },
+                            End::Echo | End::Invoke => EventKind::MapRunSucceeded { task, output: plan.input.clone() },
+                        };
+                        push(&mut queue, at.plus_ms(ms), Due::Event(kind));
+                    }
+                }
                 Effect::SetTimer { timer, at, kind } => push(&mut queue, at, Due::Timer(timer, kind)),
                 Effect::Continue => {
                     run.continued += 1;

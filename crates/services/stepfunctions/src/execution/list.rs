@@ -4,6 +4,7 @@ use windlass_value::{Object, Value};
 use windlass_workflow::{Status, epoch_seconds};
 
 use super::describe::{optional, qualifier_members};
+use super::redrive::redrive_members;
 use crate::fault::{machine_type_not_supported, of_journal};
 use crate::machine::{Alias, Machines, Named};
 use crate::map_run;
@@ -85,14 +86,13 @@ fn list_children(journal: &Journal, pages: &Pages, request: Request<'_>, map_run
         after: after.as_deref(),
         limit,
     };
-    // Those that wait to run again are listed as they ended.
-    let none = filter == "PENDING_REDRIVE";
-    let (children, next) = match none {
-        true => (Vec::new(), None),
-        false => journal.map_run_children(question).map_err(|error| of_journal(&error))?,
-    };
+    let (children, next) = journal.map_run_children(question).map_err(|error| of_journal(&error))?;
+    // A page is what is left of it: those that wait to run again are stored as they ended.
     let shown = children.iter().map(|child| child_item(child, &map_run)).filter(|child| {
         let is_redriven = child["redriveCount"].as_i64().is_some_and(|count| count > 0);
+        if !filter.is_empty() && child["status"].as_str() != Some(filter) {
+            return false;
+        }
         match redriven {
             "REDRIVEN" => is_redriven,
             "NOT_REDRIVEN" => !is_redriven,
@@ -108,14 +108,17 @@ fn list_children(journal: &Journal, pages: &Pages, request: Request<'_>, map_run
 fn child_item(child: &MapRunChild, map_run: &MapRunRecord) -> Value {
     let (mut out, items) = match child {
         MapRunChild::Standard(record) => {
-            (members(record), record.child_of.as_ref().map_or(1, |child_of| child_of.items))
+            let mut out = members(record);
+            let status = map_run::child_status(map_run, record.status, record.started_at, record.redriven_at);
+            out.insert("status", status);
+            (out, record.child_of.as_ref().map_or(1, |child_of| child_of.items))
         }
         MapRunChild::Express { arn, name, child } => {
             let mut out = Object::new();
             out.insert("executionArn", arn);
             out.insert("stateMachineArn", &map_run.machine_arn);
             out.insert("name", name);
-            out.insert("status", child.status.as_str());
+            out.insert("status", map_run::child_status(map_run, child.status, child.started_at, None));
             out.insert("startDate", epoch_seconds(child.started_at));
             out.insert("stopDate", epoch_seconds(child.stopped_at));
             out.insert("redriveCount", child.redrive_count);
@@ -152,6 +155,6 @@ fn members(record: &Record) -> Object {
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));
     optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
-    out.insert("redriveCount", 0);
+    redrive_members(record, &mut out);
     out
 }

@@ -6,11 +6,13 @@ mod aws_sdk;
 mod bedrock;
 mod closings;
 mod depth;
+mod exchange;
 mod failure;
 mod http;
 mod http_metadata;
 mod job;
 mod lambda;
+mod mocked;
 mod models;
 mod objects;
 mod optimized;
@@ -35,7 +37,9 @@ use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 
 use self::closings::Closings;
 pub(crate) use self::depth::Depths;
+pub(crate) use self::exchange::{Exchange, Exchanges};
 use self::failure::Failure;
+pub(crate) use self::mocked::{mocked_result_problem, parameters_refusal};
 use self::objects::ExecutionObjects;
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
@@ -71,6 +75,7 @@ pub struct Integrations {
     queues: Queues,
     slots: Arc<Semaphore>,
     depths: Depths,
+    exchanges: Exchanges,
     running: Running,
     closings: Closings,
     outside: Outside,
@@ -88,6 +93,7 @@ impl Integrations {
             queues: Queues::default(),
             slots: Arc::new(Semaphore::new(OUTGOING_CALLS_MAX)),
             depths: Depths::default(),
+            exchanges: Exchanges::default(),
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
@@ -102,6 +108,10 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    pub(crate) fn exchanges(&self) -> &Exchanges {
+        &self.exchanges
     }
 
     pub(crate) fn queues(&self) -> &Queues {
@@ -174,6 +184,7 @@ impl Integrations {
             environment: &self.environment,
             identity,
             depths: &self.depths,
+            exchanges: &self.exchanges,
             outside: &self.outside,
             assumed,
             is_about: false,

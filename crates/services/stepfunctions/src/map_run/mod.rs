@@ -10,9 +10,25 @@ pub(crate) use update::update;
 
 use windlass_journal::{Journal, MapRunRecord};
 use windlass_protocol::{Call, Fault};
+use windlass_value::Timestamp;
+use windlass_workflow::{MapRunStatus, Status};
 
 use crate::arn::{Kind, StatesArn};
 use crate::fault::{map_run_not_found, of_journal};
+
+/// The status of a child as it is shown: one that did not succeed waits for its Map
+/// Run where that was redriven since.
+pub(crate) fn child_status(
+    map_run: &MapRunRecord,
+    status: Status,
+    started_at: Timestamp,
+    redriven_at: Option<Timestamp>,
+) -> &'static str {
+    let is_unsuccessful = !matches!(status, Status::Running | Status::Succeeded);
+    let began = redriven_at.unwrap_or(started_at);
+    let waits = map_run.status == MapRunStatus::Running && map_run.redriven_at.is_some_and(|at| began < at);
+    if is_unsuccessful && waits { "PENDING_REDRIVE" } else { status.as_str() }
+}
 
 /// A Map Run of the caller's account and region.
 ///

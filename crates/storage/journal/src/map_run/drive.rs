@@ -22,13 +22,14 @@ use super::read::{NewChild, Page, Stream, read_page, reader_failed};
 use super::record::MapRunRecord;
 use super::results::{Written, output_of, write_results};
 use super::spec::Spec;
-use super::start::{CHILD_KIND, abort_key};
+use super::start::{CHILD_KIND, abort_key, redrive_key};
 use super::stored::{StoredMapRun, columns};
 use crate::error::{JournalError, StartError};
 use crate::journal::{Journal, NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
 use crate::pauses::Pauses;
 use crate::record::Record;
+use crate::redrive::{Redrive, RedriveError};
 use crate::tables::{EXECUTIONS, MAP_RUN_CHILDREN, MAP_RUNS, OUTBOX};
 
 /// Children of one Map Run that run at once, at most; AWS: 10,000.
@@ -42,7 +43,7 @@ const PAGE_ROWS: usize = 1_000;
 
 /// A child that runs.
 enum Running {
-    Express { task: AbortHandle, child: NewChild, started_at: Timestamp, redrive_count: u32 },
+    Express { task: AbortHandle, child: NewChild, started_at: Timestamp },
     Standard { stopping: Arc<AtomicBool> },
 }
 
@@ -71,6 +72,17 @@ struct Driver {
     is_to_write: bool,
 }
 
+/// How a Map Run comes to be driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drive {
+    /// It begins.
+    New,
+    /// An earlier run of the server began it.
+    Resumed,
+    /// It was over, and goes on with what did not succeed.
+    Redrive,
+}
+
 /// Drives a Map Run until it is over, unless somebody does already.
 pub(super) fn drive_map_run(
     journal: &Journal,
@@ -78,7 +90,7 @@ pub(super) fn drive_map_run(
     state: MapRunState,
     stopped_at: Option<Timestamp>,
     redriven_at: Option<Timestamp>,
-    is_new: bool,
+    how: Drive,
 ) {
     let (told, receiver) = mpsc::unbounded_channel();
     let record = record_of(&spec, &state, stopped_at, redriven_at);
@@ -103,12 +115,15 @@ pub(super) fn drive_map_run(
             stopped_at,
             redriven_at,
             written: None,
-            unknown: if is_new { 0 } else { CHILDREN_MAX },
+            unknown: if how == Drive::New { 0 } else { CHILDREN_MAX },
             replies: Vec::new(),
             is_dirty: false,
             batch_bytes: 0,
             is_to_write: false,
         };
+        if how == Drive::Redrive {
+            driver.redrive();
+        }
         if let Err(error) = driver.run().await {
             tracing::error!(map_run = %driver.spec.plan.arn, %error, "a Map Run cannot go on until the server is started again");
         }
@@ -130,6 +145,20 @@ fn record_of(
 }
 
 impl Driver {
+    /// Goes on with what did not succeed.
+    fn redrive(&mut self) {
+        self.state.step(MapRunEvent::Redrive, CHILDREN_MAX);
+        self.is_dirty = true;
+        if self.state.phase == MapRunPhase::Closed {
+            // It succeeded: its execution is told so once more.
+            return;
+        }
+        // Behind all that ended before, whatever the clock says.
+        let ended = self.stopped_at.map_or(i64::MIN, |at| at.as_ms().saturating_add(1));
+        self.redriven_at = Some(Timestamp(self.journal.clock().now().as_ms().max(ended)));
+        self.stopped_at = None;
+    }
+
     async fn run(&mut self) -> Result<(), JournalError> {
         let mut batch = Batch::default();
         let mut effects = Vec::new();
@@ -189,8 +218,9 @@ impl Driver {
                 scan.after = after.take();
                 let rows = self.journal.store().scan(&EXECUTIONS, scan.clone())?;
                 for row in &rows {
-                    if let Some(child) = Record::read(row)?.child_of {
-                        running.push((child.index, child.items));
+                    let record = Record::read(row)?;
+                    if let Some(child) = record.child_of {
+                        running.push((child.index, child.items, self.ran_again(record.redriven_at)));
                         self.running
                             .insert(child.index, Running::Standard { stopping: Arc::new(AtomicBool::new(false)) });
                     }
@@ -201,10 +231,10 @@ impl Driver {
                 after = rows.last().map(|row| scan.position(&EXECUTIONS, row));
             }
             ended = self.uncounted()?;
-            running.extend(ended.iter().map(|(index, items, _)| (*index, *items)));
+            running.extend(ended.iter().map(|(index, items, again, _)| (*index, *items, *again)));
         }
         effects.extend(self.state.step(MapRunEvent::Begin { running }, CHILDREN_MAX));
-        for (index, _, ending) in ended {
+        for (index, .., ending) in ended {
             self.take(Told::Ended { index, ending }, batch, effects)?;
         }
         if self.journal.store().get(&OUTBOX, &abort_key(&self.spec.key))?.is_some() {
@@ -214,8 +244,8 @@ impl Driver {
     }
 
     /// Standard children that ended and are not counted: their messages are there. By
-    /// number, with their items.
-    fn uncounted(&self) -> Result<Vec<(u64, u64, Ending)>, JournalError> {
+    /// number, with their items, and whether they ran again.
+    fn uncounted(&self) -> Result<Vec<(u64, u64, bool, Ending)>, JournalError> {
         let row = self.spec.key.row();
         let mut ended = Vec::new();
         let mut after = None;
@@ -229,7 +259,8 @@ impl Driver {
                 if let Some(record) = record.filter(|record| record.status != Status::Running)
                     && let Some(child) = &record.child_of
                 {
-                    ended.push((index, child.items, ending_of(record.status)));
+                    let again = self.ran_again(record.redriven_at);
+                    ended.push((index, child.items, again, ending_of(record.status)));
                 }
             }
             if rows.len() < PAGE_ROWS {
@@ -237,6 +268,11 @@ impl Driver {
             }
             after = rows.last().map(|row| scan.position(&OUTBOX, row));
         }
+    }
+
+    /// Whether a child that was redriven then was so by the last redrive.
+    fn ran_again(&self, child_redriven_at: Option<Timestamp>) -> bool {
+        self.redriven_at.is_some_and(|at| child_redriven_at.is_some_and(|child| child >= at))
     }
 
     fn take(&mut self, told: Told, batch: &mut Batch, effects: &mut Vec<MapRunEffect>) -> Result<(), JournalError> {
@@ -263,6 +299,11 @@ impl Driver {
                 batch.put(&MAP_RUN_CHILDREN, key, child.columns(&self.spec.key), value);
                 self.is_dirty = true;
                 MapRunEvent::Ended { index, ending: ending_of(child.status) }
+            }
+            Told::NotRedriven { index } => {
+                self.running.remove(&index);
+                self.is_dirty = true;
+                MapRunEvent::Ended { index, ending: Ending::Failed }
             }
             Told::NotStarted { index } => {
                 self.running.remove(&index);
@@ -400,6 +441,12 @@ impl Driver {
     fn start(&mut self, index: u64, again: bool) {
         let now = self.journal.clock().now();
         let handle = self.handle.clone();
+        if again && !self.spec.plan.express {
+            self.running.insert(index, Running::Standard { stopping: Arc::new(AtomicBool::new(false)) });
+            let (journal, arn) = (self.journal.clone(), self.spec.child_arn(index));
+            tokio::spawn(async move { redrive_standard(journal, &arn, index, handle).await });
+            return;
+        }
         let Some(child) = self.inputs.remove(&index) else {
             // Every child that is offered as fresh has its input.
             tracing::error!(map_run = %self.spec.plan.arn, index, "a child has no input");
@@ -409,7 +456,7 @@ impl Driver {
         let identity = self.spec.child_identity(index, child.input.clone(), now);
         let journal = self.journal.clone();
         if self.spec.plan.express {
-            let redrive_count = self.state.redrive_count;
+            let redrive_count = child.redrive_count;
             self.handle.express.lock().insert(index, now);
             let (definition, items) = (self.spec.child_definition.clone(), child.items);
             let input = child.input.clone();
@@ -430,7 +477,7 @@ impl Driver {
                 })));
             });
             let task = task.abort_handle();
-            self.running.insert(index, Running::Express { task, child, started_at: now, redrive_count });
+            self.running.insert(index, Running::Express { task, child, started_at: now });
             return;
         }
         let stopping = Arc::new(AtomicBool::new(false));
@@ -442,14 +489,13 @@ impl Driver {
             details: Object::new(),
         };
         let child_of = self.spec.child_of(index, child.items);
-        let _ = again;
         tokio::spawn(async move { start_standard(journal, new, child_of, stopping, handle).await });
     }
 
     fn stop(&mut self, index: u64) {
         let now = self.journal.clock().now();
         match self.running.get(&index) {
-            Some(Running::Express { task, child, started_at, redrive_count }) => {
+            Some(Running::Express { task, child, started_at }) => {
                 task.abort();
                 let ended = ExpressChild {
                     index,
@@ -461,7 +507,7 @@ impl Driver {
                     output: None,
                     error: None,
                     cause: None,
-                    redrive_count: *redrive_count,
+                    redrive_count: child.redrive_count,
                 };
                 let _ = self.handle.told.send(Told::ExpressEnded(Box::new(ended)));
             }
@@ -478,29 +524,62 @@ impl Driver {
 
     /// Children that did not succeed before the last redrive and did not run since.
     fn children_again(&mut self, after: Option<u64>) -> Result<MapRunEvent, JournalError> {
-        let row = self.spec.key.row();
         let mut children = Vec::new();
-        let mut after = after.map(|after| child_key(&row, after));
+        let mut after = after;
         let mut more = true;
         while more && children.is_empty() {
-            let mut scan = Scan::prefix(&row, PAGE_ROWS);
-            if let Some(key) = after.take() {
-                scan = scan.after(Position { columns: Vec::new(), key });
-            }
-            let rows = self.journal.store().scan(&MAP_RUN_CHILDREN, scan)?;
-            more = rows.len() == PAGE_ROWS;
-            after = rows.last().map(|row| row.key.clone());
-            for row in &rows {
-                let child = ExpressChild::read(row)?;
-                if child.status == Status::Succeeded || child.redrive_count >= self.state.redrive_count {
-                    continue;
+            let page = match self.spec.plan.express {
+                true => self.express_again(after)?,
+                false => self.standard_again(after)?,
+            };
+            more = page.len() == PAGE_ROWS;
+            after = page.last().map(|(index, _)| *index);
+            for (index, child) in page {
+                let Some(child) = child.filter(|_| !self.state.is_running(index)) else { continue };
+                children.push((index, ChildOffer { items: child.items, standing: Standing::Fresh }));
+                if self.spec.plan.express {
+                    self.inputs.insert(index, child);
                 }
-                let items = child.items;
-                self.inputs.insert(child.index, NewChild { input: child.input, items });
-                children.push((child.index, ChildOffer { items, standing: Standing::Fresh }));
             }
         }
-        Ok(MapRunEvent::OfferedAgain { children, more })
+        Ok(MapRunEvent::OfferedAgain { children, after: after.filter(|_| more) })
+    }
+
+    /// A page of children by number: those that are to run again as such.
+    fn express_again(&self, after: Option<u64>) -> Result<Vec<(u64, Option<NewChild>)>, JournalError> {
+        let row = self.spec.key.row();
+        let mut scan = Scan::prefix(&row, PAGE_ROWS);
+        if let Some(after) = after {
+            scan = scan.after(Position { columns: Vec::new(), key: child_key(&row, after) });
+        }
+        let rows = self.journal.store().scan(&MAP_RUN_CHILDREN, scan)?;
+        let again = |row| -> Result<(u64, Option<NewChild>), JournalError> {
+            let child = ExpressChild::read(row)?;
+            let is_to_run =
+                child.status != Status::Succeeded && self.redriven_at.is_some_and(|at| child.started_at < at);
+            let redrive_count = child.redrive_count.saturating_add(1);
+            let again = NewChild { input: child.input, items: child.items, redrive_count };
+            Ok((child.index, is_to_run.then_some(again)))
+        };
+        rows.iter().map(again).collect()
+    }
+
+    fn standard_again(&self, after: Option<u64>) -> Result<Vec<(u64, Option<NewChild>)>, JournalError> {
+        let first = after.map_or(0, |after| after.saturating_add(1));
+        let index =
+            IndexScan::new("by_map_run").equal(&*self.spec.plan.arn).at_least(i64::try_from(first).unwrap_or(i64::MAX));
+        let rows = self.journal.store().scan(&EXECUTIONS, Scan::index(index, PAGE_ROWS))?;
+        let again = |row| -> Result<(u64, Option<NewChild>), JournalError> {
+            let record = Record::read(row)?;
+            let is_closed = !matches!(record.status, Status::Succeeded | Status::Running);
+            // What was started or redriven since is not what the redrive is about.
+            let is_before = self.redriven_at.is_some_and(|at| record.started_at < at);
+            let is_to_run = is_closed && is_before && !self.ran_again(record.redriven_at);
+            let child = record.child_of.unwrap_or_else(|| self.spec.child_of(first, 1));
+            let again = NewChild { input: Payload::from_valid_text("null"), items: child.items, redrive_count: 0 };
+            Ok((child.index, is_to_run.then_some(again)))
+        };
+        rows.iter().map(again).collect()
     }
 
     /// Stores how the Map Run stands, again and again while the store cannot write.
@@ -511,6 +590,8 @@ impl Driver {
         let mut batch = batch;
         let columns = columns(&spec.origin, self.state.shown_status(), self.stopped_at, is_open);
         batch.put(&MAP_RUNS, spec.key.row(), columns, stored.value());
+        // That it is redriven the row itself says from now on.
+        batch.delete(&OUTBOX, redrive_key(&spec.key));
         if !is_open {
             batch.delete(&OUTBOX, abort_key(&spec.key));
         }
@@ -644,6 +725,28 @@ async fn start_standard(
     }
     if stopping.load(Ordering::Acquire) {
         stop_standard(&journal, &identity.arn).await;
+    }
+}
+
+/// Redrives a Standard child that did not succeed.
+async fn redrive_standard(journal: Journal, arn: &str, index: u64, handle: Arc<Handle>) {
+    let mut pauses = Pauses::new();
+    loop {
+        match journal.redrive(arn, Redrive::default()).await {
+            // It runs already, or has ended since: that is told.
+            Ok(_) | Err(RedriveError::Status(_)) => return,
+            Err(RedriveError::Refused(error)) if journal.is_stopping() => {
+                tracing::debug!(%error, "a child is redriven after the restart");
+                return;
+            }
+            Err(RedriveError::Refused(StartError::TooManyOpen(_) | StartError::DiskFull(_))) => pauses.pause().await,
+            Err(RedriveError::Refused(StartError::Unavailable(error))) if error.is_passing() => pauses.pause().await,
+            Err(error) => {
+                tracing::error!(execution = arn, %error, "a child execution could not be redriven");
+                let _ = handle.told.send(Told::NotRedriven { index });
+                return;
+            }
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Told {
     Ended { index: u64, ending: Ending },
     /// An Express child ended.
     ExpressEnded(Box<ExpressChild>),
+    /// A child that is to run again cannot.
+    NotRedriven { index: u64 },
     /// A child was not started, for the Map Run stops.
     NotStarted { index: u64 },
     /// A page was read.

@@ -24,4 +24,4 @@ pub use objects::{ObjectBytes, ObjectPlace, Objects, ObjectsFuture};
 pub use query::{MapRunChild, MapRunChildQuery, MapRunUpdate};
 pub use record::{MapRunRecord, MapRunTally};
 pub(crate) use spec::Spec;
-pub(crate) use start::{ABORT_KIND, CHILD_KIND};
+pub(crate) use start::{ABORT_KIND, CHILD_KIND, REDRIVE_KIND};

@@ -27,6 +27,8 @@ const STATE_DATA: &str = "STATE_DATA";
 pub(crate) struct NewChild {
     pub(super) input: Payload,
     pub(super) items: u64,
+    /// How often it was redriven.
+    pub(super) redrive_count: u32,
 }
 
 /// What was read in one go.
@@ -101,10 +103,11 @@ pub(super) async fn read_page(
     let children_max = again.unwrap_or(u64::MAX).min(PAGE_CHILDREN);
     while (page.children.len() as u64) < children_max && bytes < PAGE_BYTES {
         let child = match &spec.plan.batching {
-            None => stream
-                .next_input(spec, map)
-                .await?
-                .map(|value| NewChild { input: Payload::from_value(value), items: 1 }),
+            None => stream.next_input(spec, map).await?.map(|value| NewChild {
+                input: Payload::from_value(value),
+                items: 1,
+                redrive_count: 0,
+            }),
             Some(batching) => stream.next_batch(spec, map, batching).await?,
         };
         let Some(child) = child else {
@@ -210,7 +213,8 @@ impl Stream {
             items.push(value);
         }
         let count = items.len() as u64;
-        Ok((count > 0).then(|| NewChild { input: batch_input(batching.batch_input.as_ref(), items), items: count }))
+        let input = batch_input(batching.batch_input.as_ref(), items);
+        Ok((count > 0).then_some(NewChild { input, items: count, redrive_count: 0 }))
     }
 
     async fn next_item(&mut self) -> Result<Option<ItemOf>, MapRunFailure> {

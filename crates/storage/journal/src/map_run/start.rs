@@ -1,14 +1,15 @@
 //! How Map Runs and their children begin, and how both are found after a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use windlass_asl::{load_definition, processor_definition};
 use windlass_store::{Batch, ColumnValue, IndexScan, Row, Scan};
-use windlass_value::Text;
-use windlass_workflow::{MapRunPlan, MapRunState};
+use windlass_value::{Text, Timestamp};
+use windlass_workflow::{MapRunPlan, MapRunState, TaskId};
 
 use super::child::{child_key, ending_of, map_run_parts};
-use super::drive::drive_map_run;
+use super::drive::{Drive, drive_map_run};
 use super::handle::Told;
 use super::spec::Spec;
 use super::stored::{Origin, StoredMapRun, columns, map_run_key, plan_value, read_plan, standing};
@@ -29,9 +30,19 @@ pub(crate) const CHILD_KIND: &str = "child";
 /// The kind of the outbox row that says of a Map Run that nobody waits for it.
 pub(crate) const ABORT_KIND: &str = "abort";
 
-/// The key of that row: no child has this number.
+/// The kind of the outbox row that says of a Map Run that it is to go on.
+pub(crate) const REDRIVE_KIND: &str = "redrive";
+/// How long a redrive waits until what it goes on with is over.
+const REDRIVE_LOOK_MS: u64 = 20;
+
+/// The key of the abort row: no child has this number.
 pub(super) fn abort_key(map_run: &ExecutionKey) -> windlass_store::Key {
     child_key(&map_run.row(), u64::MAX)
+}
+
+/// The key of the redrive row: no child has this number.
+pub(super) fn redrive_key(map_run: &ExecutionKey) -> windlass_store::Key {
+    child_key(&map_run.row(), u64::MAX - 1)
 }
 
 impl Journal {
@@ -73,6 +84,49 @@ impl Journal {
         }
     }
 
+    /// Adds to a turn that a Map Run is to go on.
+    pub(crate) fn batch_map_run_redrive(&self, arn: &Text, task: TaskId, batch: &mut Batch) {
+        if let Some(key) = ExecutionKey::from_arn(arn) {
+            let value = [task.frame.0.to_be_bytes(), task.event_id.to_be_bytes()].concat();
+            batch.put(&OUTBOX, redrive_key(&key), outbox_columns(REDRIVE_KIND, arn), value);
+            // Whoever waited before has no say any more.
+            batch.delete(&OUTBOX, abort_key(&key));
+        }
+    }
+
+    /// Lets a Map Run go on, once it is over; the row that says so is durable.
+    pub(crate) fn redrive_map_run(&self, arn: &Text) {
+        let Some(key) = ExecutionKey::from_arn(arn) else { return };
+        let (journal, arn) = (self.clone(), arn.clone());
+        tokio::spawn(async move {
+            // Its children may still be stopping.
+            while journal.map_runs().get(key.uid()).is_some() && !journal.is_stopping() {
+                tokio::time::sleep(Duration::from_millis(REDRIVE_LOOK_MS)).await;
+            }
+            if journal.is_stopping() {
+                return;
+            }
+            if let Err(error) = journal.take_up_redrive(&key) {
+                tracing::error!(map_run = %arn, %error, "a Map Run cannot be redriven until the server is started again");
+            }
+        });
+    }
+
+    fn take_up_redrive(&self, key: &ExecutionKey) -> Result<(), JournalError> {
+        // Gone where somebody else took it up.
+        let Some(asked) = self.store().get(&OUTBOX, &redrive_key(key))? else { return Ok(()) };
+        let Some(row) = self.store().get(&MAP_RUNS, &key.row())? else { return Ok(()) };
+        let number = |at: usize| asked.value.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes);
+        let (mut spec, stored) = self.load_map_run(&row)?;
+        if let (Some(frame), Some(event), Some(spec)) = (number(0), number(8), Arc::get_mut(&mut spec)) {
+            spec.origin.task = (frame, event);
+        }
+        let (status, stopped_at) = standing(&row);
+        let redriven_at = stored.redriven_at.map(Timestamp);
+        drive_map_run(self, spec, stored.state(status), stopped_at, redriven_at, Drive::Redrive);
+        Ok(())
+    }
+
     /// Adds to a child's last turn that it ended.
     pub(crate) fn batch_child_ended(&self, record: &Record, batch: &mut Batch) {
         if let Some(child) = &record.child_of
@@ -97,7 +151,7 @@ impl Journal {
     pub(crate) fn start_map_run(&self, spec: Arc<Spec>) {
         self.definition_stored(spec.child_definition.clone());
         let state = MapRunState::new(spec.plan.settings);
-        drive_map_run(self, spec, state, None, None, true);
+        drive_map_run(self, spec, state, None, None, Drive::New);
     }
 
     /// The turn after which nobody waits for a Map Run is durable.
@@ -158,8 +212,8 @@ impl Journal {
                     Ok((spec, stored)) => {
                         count += 1;
                         let (status, stopped_at) = standing(row);
-                        let redriven_at = stored.redriven_at.map(windlass_value::Timestamp);
-                        drive_map_run(self, spec, stored.state(status), stopped_at, redriven_at, false);
+                        let redriven_at = stored.redriven_at.map(Timestamp);
+                        drive_map_run(self, spec, stored.state(status), stopped_at, redriven_at, Drive::Resumed);
                     }
                     Err(error) => tracing::error!(%error, "a Map Run cannot be taken up and is left alone"),
                 }

@@ -65,6 +65,8 @@ pub(crate) enum StoredPhase {
     MapRun {
         event: u64,
         arn: String,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        redrives: u32,
     },
     Parallel {
         results: Vec<Option<Place>>,
@@ -105,7 +107,9 @@ impl StoredFrame {
                 heartbeat: run.heartbeat.map(|timer| timer.serial),
                 heartbeat_ms: run.heartbeat_ms,
             },
-            Phase::MapRun { task, arn } => StoredPhase::MapRun { event: task.event_id, arn: arn.to_string() },
+            Phase::MapRun { task, arn, redrives } => {
+                StoredPhase::MapRun { event: task.event_id, arn: arn.to_string(), redrives: *redrives }
+            }
             Phase::Parallel(run) => StoredPhase::Parallel { results: places(&run.results), running: run.running },
             Phase::Map(run) => {
                 let results = places(&run.results);
@@ -158,9 +162,11 @@ impl StoredFrame {
                 heartbeat: heartbeat.map(timer),
                 heartbeat_ms: *heartbeat_ms,
             }),
-            StoredPhase::MapRun { event, arn } => {
-                Phase::MapRun { task: TaskId { frame, event_id: *event }, arn: arn.as_str().into() }
-            }
+            StoredPhase::MapRun { event, arn, redrives } => Phase::MapRun {
+                task: TaskId { frame, event_id: *event },
+                arn: arn.as_str().into(),
+                redrives: *redrives,
+            },
             StoredPhase::Parallel { results, running } => {
                 Phase::Parallel(ParallelRun { results: payloads(results, read)?, running: *running })
             }

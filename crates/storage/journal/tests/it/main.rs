@@ -3,8 +3,10 @@
 mod budget;
 mod crashes;
 mod faults;
+mod forks;
 mod golden;
 mod jobs;
+mod redrives;
 mod scenarios;
 mod tasks;
 mod world;

@@ -137,11 +137,16 @@ impl Run<'_> {
                     Effect::Continue => pending.push_back(EventKind::Continue),
                     // Answers are there before anyone could take their task back; what
                     // comes too late the machine knows as stale.
-                    Effect::CancelTask(_) | Effect::AbortMapRun { .. } | Effect::Finished(_) => {}
+                    Effect::CancelTask(_)
+                    | Effect::AbortMapRun { .. }
+                    | Effect::RedriveMapRun { .. }
+                    | Effect::Finished(_) => {}
                     Effect::StartMapRun(plan) => pending.push_back(EventKind::MapRunFailed {
                         task: plan.task,
                         error: Some("States.Runtime".into()),
-                        cause: Some("`windlass run` does not run Map states of mode DISTRIBUTED; a server does.".into()),
+                        cause: Some(
+                            "`windlass run` does not run Map states of mode DISTRIBUTED; a server does.".into(),
+                        ),
                     }),
                 }
             }
