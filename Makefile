@@ -3,7 +3,7 @@
 # make check  format, lints, licences
 # make bench  the tables of docs/performance.md, beside the servers that make bench-peers installs
 
-.PHONY: run test check bench bench-peers build
+.PHONY: run test check bench bench-map bench-peers build
 
 export CARGO_TERM_COLOR ?= auto
 
@@ -26,6 +26,10 @@ check:
 
 bench:
 	cargo bench --locked -p windlass --bench server
+
+bench-map:
+	cargo build --locked --release -p windlass
+	cd tests && WINDLASS_BIN=$(abspath $(or $(CARGO_TARGET_DIR),target)/release/windlass) ../.venv/bin/python map_throughput.py
 
 PEERS = $(or $(CARGO_TARGET_DIR),target)/peers
 

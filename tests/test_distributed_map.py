@@ -296,6 +296,52 @@ def test_stopping_a_child_counts(states):
 
 
 @pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+def test_a_redrive_runs_again_what_did_not_succeed(states, s3, bucket, kind):
+    """Children look for an object; those that do not find it fail, until it is there."""
+    look = {"StartAt": "H", "States": {"H": {
+        "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:headObject", "ResultPath": None, "End": True,
+        "Parameters": {"Bucket": bucket, "Key.$": "$.key"}}}}
+    for n in (0, 2, 4, 6):
+        s3.put_object(Bucket=bucket, Key="k%d" % n, Body=b"")
+    definition = distributed(look, kind, ToleratedFailureCount=2, MaxConcurrency=1)
+    items = [{"key": "k%d" % n} for n in range(8)]
+    execution = start(states, create_machine(states, definition), items)
+    found = ended(states, execution)
+    assert (found["status"], found["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    run = map_run(states, execution)
+    assert counts(run) == {"succeeded": 3, "failed": 3, "pending": 2, "total": 8}
+    failed = children(states, run["mapRunArn"], statusFilter="FAILED")
+    described = states.describe_execution(executionArn=failed[0]["executionArn"])
+    assert described["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN"
+    for n in (1, 3, 5):
+        s3.put_object(Bucket=bucket, Key="k%d" % n, Body=b"")
+    states.redrive_execution(executionArn=execution)
+    found = ended(states, execution)
+    result = output(found)
+    assert [entry.get("key", entry.get("Status")) for entry in result] == ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "FAILED"]
+    run = map_run(states, execution)
+    assert (run["status"], run["redriveCount"]) == ("SUCCEEDED", 1)
+    assert counts(run) == {"succeeded": 7, "failed": 1, "total": 8}
+    redriven = children(states, run["mapRunArn"], redriveFilter="REDRIVEN")
+    assert {child["executionArn"] for child in redriven} == {child["executionArn"] for child in failed}
+    events = history(states, execution)
+    assert [event["type"] for event in events][6:] == [
+        "ExecutionRedriven", "MapRunRedriven", "MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]
+    assert events[7]["mapRunRedrivenEventDetails"] == {"mapRunArn": run["mapRunArn"], "redriveCount": 1}
+
+
+def test_a_redrive_of_what_was_stopped(states):
+    definition = distributed({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 2, "End": True}}}, MaxConcurrency=3)
+    execution = start(states, create_machine(states, definition), list(range(7)))
+    eventually(lambda: states.list_map_runs(executionArn=execution)["mapRuns"] and map_run(states, execution)["executionCounts"]["running"] == 3)
+    states.stop_execution(executionArn=execution)
+    states.redrive_execution(executionArn=execution)
+    assert output(ended(states, execution)) == list(range(7))
+    run = map_run(states, execution)
+    assert (counts(run), run["redriveCount"]) == ({"succeeded": 7, "total": 7}, 1)
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
 def test_a_kill_in_the_middle(make_server, kind):
     """Every item once in the results and in the counts, however often the server dies."""
     server = make_server().start()

@@ -70,6 +70,8 @@ struct Driver {
     batch_bytes: usize,
     /// The results are to be made, once what they are made of is stored.
     is_to_write: bool,
+    /// The next commit takes up a redrive.
+    is_redriven: bool,
 }
 
 /// How a Map Run comes to be driven.
@@ -120,6 +122,7 @@ pub(super) fn drive_map_run(
             is_dirty: false,
             batch_bytes: 0,
             is_to_write: false,
+            is_redriven: false,
         };
         if how == Drive::Redrive {
             driver.redrive();
@@ -149,6 +152,7 @@ impl Driver {
     fn redrive(&mut self) {
         self.state.step(MapRunEvent::Redrive, CHILDREN_MAX);
         self.is_dirty = true;
+        self.is_redriven = true;
         if self.state.phase == MapRunPhase::Closed {
             // It succeeded: its execution is told so once more.
             return;
@@ -590,8 +594,10 @@ impl Driver {
         let mut batch = batch;
         let columns = columns(&spec.origin, self.state.shown_status(), self.stopped_at, is_open);
         batch.put(&MAP_RUNS, spec.key.row(), columns, stored.value());
-        // That it is redriven the row itself says from now on.
-        batch.delete(&OUTBOX, redrive_key(&spec.key));
+        if self.is_redriven {
+            // The row itself says so from now on.
+            batch.delete(&OUTBOX, redrive_key(&spec.key));
+        }
         if !is_open {
             batch.delete(&OUTBOX, abort_key(&spec.key));
         }
@@ -607,6 +613,7 @@ impl Driver {
             pauses.pause().await;
         }
         self.is_dirty = false;
+        self.is_redriven = false;
         self.batch_bytes = 0;
         Ok(())
     }
