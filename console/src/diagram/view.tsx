@@ -408,9 +408,9 @@ function Minimap({
   onMove: (x: number, y: number) => void;
 }) {
   const visible = { width: size.width / view.scale, height: size.height / view.scale };
-  // Where everything is in view a map tells nothing.
-  if (visible.width >= diagram.width && visible.height >= diagram.height) return null;
-  const scale = Math.min(150 / diagram.width, 130 / diagram.height);
+  // Where nearly everything is in view a map tells nothing.
+  if (visible.width >= diagram.width * 0.75 && visible.height >= diagram.height * 0.75) return null;
+  const scale = Math.min(140 / diagram.width, 120 / diagram.height);
   const move = (event: PointerEvent<SVGSVGElement>) => {
     if (event.type === "pointermove" && event.buttons === 0) return;
     const bounds = event.currentTarget.getBoundingClientRect();

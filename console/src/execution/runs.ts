@@ -56,8 +56,11 @@ export interface Story {
   runs: Run[];
   /** The run each event belongs to. */
   ofEvent: Map<number, Run>;
-  /** The run that failed first of those nothing caught; one key jumps to it. */
-  culprit?: Run;
+  /**
+   * Where it went wrong, the first cause first: the state whose attempt failed,
+   * and the Fail state it led to. One key jumps to them.
+   */
+  failures: Run[];
 }
 
 interface EnteredDetails {
@@ -96,7 +99,7 @@ export class StoryTeller {
 
   constructor() {
     const root: Thread = { runs: [], status: "running" };
-    this.story = { root, runs: [], ofEvent: new Map() };
+    this.story = { root, runs: [], ofEvent: new Map(), failures: [] };
   }
 
   feed(events: readonly HistoryEvent[]) {
@@ -126,7 +129,8 @@ export class StoryTeller {
     this.belongs(event, run);
     if (type === "MapStateStarted") run.length = (details(event) as { length?: number }).length;
     else if (type === "MapRunStarted") run.mapRunArn = (details(event) as { mapRunArn?: string }).mapRunArn;
-    else if (type === "TaskStateAborted" || type === "WaitStateAborted") end(run, event, "aborted");
+    // The state that made its container fail is told to be aborted too.
+    else if (/^(Task|Wait)StateAborted$/.test(type)) end(run, event, run.attempts.at(-1)?.status === "failed" ? "failed" : "aborted");
     else this.attempt(event, run);
   }
 
@@ -174,7 +178,6 @@ export class StoryTeller {
     // It left by a catcher if its last attempt failed.
     const caught = run.status === "failed" || run.attempts.at(-1)?.status === "failed";
     end(run, event, caught ? "caught" : "succeeded");
-    if (this.story.culprit === run || (caught && within(this.story.culprit, run))) this.story.culprit = undefined;
   }
 
   private iteration(event: HistoryEvent, before: Thread) {
@@ -215,7 +218,7 @@ export class StoryTeller {
     const { root, runs } = this.story;
     if (event.type === "ExecutionRedriven") {
       root.status = "running";
-      this.story.culprit = undefined;
+      this.story.failures = [];
       return;
     }
     const ended: Record<string, RunStatus> = {
@@ -238,13 +241,14 @@ export class StoryTeller {
         run.cause ??= told.cause;
       }
     }
-    if (event.type === "ExecutionFailed") {
-      this.story.culprit = runs.findLast((run) => run.status === "failed" && !run.threads.some(hasFailed));
-      if (this.story.culprit) {
-        this.story.culprit.error ??= told.error;
-        this.story.culprit.cause ??= told.cause;
-      }
-    }
+    if (event.type !== "ExecutionFailed") return;
+    const last = runs.findLast((run) => run.status === "failed" && !run.threads.some(hasFailed));
+    if (!last) return;
+    last.error ??= told.error;
+    last.cause ??= told.cause;
+    // A Fail state that a catcher led to only says what went wrong before it.
+    const first = last.type === "Fail" ? runs.findLast((run) => run !== last && failedItself(run)) : undefined;
+    this.story.failures = first ? [first, last] : [last];
   }
 
   private attempt(event: HistoryEvent, run: Run) {
@@ -314,9 +318,9 @@ function hasFailed(thread: Thread): boolean {
   return thread.runs.some((run) => run.status === "failed");
 }
 
-function within(run: Run | undefined, container: Run): boolean {
-  for (let inner = run; inner; inner = inner.thread.parent) if (inner === container) return true;
-  return false;
+/** Its own last attempt failed, not something within it. */
+function failedItself(run: Run): boolean {
+  return run.attempts.at(-1)?.status === "failed" || (run.status === "failed" && run.type === "Fail");
 }
 
 /** The innermost run that is open, along the last threads. */

@@ -32,16 +32,19 @@ export default function ExecutionPage({ arn, state }: { arn: string; state?: str
   const [dialog, setDialog] = useState<"stop">();
   const [problem, setProblem] = useState<Error>();
   const graph = useRef<DiagramHandle>(null);
+  const shownOnce = useRef("");
   const { story, events } = history;
   const coloured = useMemo(() => marks(story), [history, story]);
-  const selected = state ?? (story.culprit && !running ? story.culprit.state : undefined);
+  const selected = state ?? (running ? undefined : story.failures[0]?.state);
   const select = (name?: string) => go(href(["executions", arn], { state: name }), { replace: true });
 
   const jump = () => {
-    if (!story.culprit) return;
+    const at = story.failures.findIndex((run) => run.state === selected && shownOnce.current === selected);
+    const next = story.failures[(at + 1) % story.failures.length];
+    if (!next) return;
     setTab("graph");
-    select(story.culprit.state);
-    graph.current?.show(story.culprit.state);
+    select(next.state);
+    graph.current?.show(next.state);
   };
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -51,7 +54,6 @@ export default function ExecutionPage({ arn, state }: { arn: string; state?: str
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   });
-  const shownOnce = useRef("");
   useEffect(() => {
     if (selected && picture.value && shownOnce.current !== selected) {
       shownOnce.current = selected;
@@ -94,7 +96,7 @@ export default function ExecutionPage({ arn, state }: { arn: string; state?: str
           <span className="soft">
             <Instant at={value.startDate} /> · {duration(((value.stopDate ?? Date.now() / 1000) - value.startDate) * 1000)}
           </span>
-          {story.culprit && (
+          {story.failures.length > 0 && (
             <button type="button" onClick={jump} title="Jump to what failed (f)">
               Find failure <kbd>f</kbd>
             </button>

@@ -75,7 +75,12 @@ impl Authentication {
                 signing_keys: SigningKeys::new(),
             }
         };
-        Authentication { mode, account: config.account_id.as_str().into(), scheme: config.scheme(), sessions: Sessions::default() }
+        Authentication {
+            mode,
+            account: config.account_id.as_str().into(),
+            scheme: config.scheme(),
+            sessions: Sessions::default(),
+        }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
@@ -120,9 +125,11 @@ impl Authentication {
         if !self.is_of_own_page(parts) {
             return Err(denied("The console's calls come from the console's own pages."));
         }
-        let (service, region) = wanted.to_str().ok().and_then(|wanted| wanted.split_once('/')).ok_or_else(|| {
-            Fault::validation(format!("{CONSOLE} is SERVICE/REGION, such as states/us-east-1"))
-        })?;
+        let (service, region) = wanted
+            .to_str()
+            .ok()
+            .and_then(|wanted| wanted.split_once('/'))
+            .ok_or_else(|| Fault::validation(format!("{CONSOLE} is SERVICE/REGION, such as states/us-east-1")))?;
         let access_key_id = match &self.mode {
             Mode::Open(_) => CONSOLE_KEY.into(),
             Mode::Keys { .. } => self.sessions.access_key_id(parts, now()).ok_or_else(not_signed_in)?,

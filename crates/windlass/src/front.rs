@@ -127,6 +127,11 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
         let mut share = BodyShare::none(&front.bodies);
         return console::sign_in(&front, &parts, body, &mut share).await;
     }
+    if console::is_picture(parts.uri.path()) {
+        record.silent = true;
+        let mut share = BodyShare::none(&front.bodies);
+        return console::picture(&front, &parts, body, &mut share).await;
+    }
     if parts.uri.path().starts_with(own_endpoints::PREFIX) {
         record.silent = true;
         return own_endpoints::answer(&front, &peer, &parts);

@@ -42,7 +42,9 @@ impl Sessions {
     pub(crate) fn admit_attempt(&self, now: Timestamp) -> Result<(), Fault> {
         let (minute, wrong) = self.0.lock().wrong;
         if minute == now.as_ms() / 60_000 && wrong >= WRONG_PER_MINUTE_MAX {
-            return Err(Fault::new("ThrottlingException", "Too many wrong sign-ins. Try again in a minute.").with_status(429));
+            return Err(
+                Fault::new("ThrottlingException", "Too many wrong sign-ins. Try again in a minute.").with_status(429)
+            );
         }
         Ok(())
     }
@@ -60,7 +62,9 @@ impl Sessions {
     /// Where the machine gives no randomness.
     pub(crate) fn open(&self, access_key_id: &str, now: Timestamp, secure: bool) -> Result<HeaderValue, Fault> {
         let mut secret = [0; 32];
-        let broken = |reason: String| Fault::new("InternalFailure", "No session can be opened.").with_status(500).explained(reason);
+        let broken = |reason: String| {
+            Fault::new("InternalFailure", "No session can be opened.").with_status(500).explained(reason)
+        };
         getrandom::fill(&mut secret).map_err(|error| broken(error.to_string()))?;
         let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut inner = self.0.lock();
@@ -72,7 +76,8 @@ impl Sessions {
         let ends = now.plus_ms(SESSION_MS);
         inner.open.insert(hash(&text), Session { access_key_id: access_key_id.to_owned(), ends });
         let secure = if secure { "; Secure" } else { "" };
-        let cookie = format!("{COOKIE_NAME}={text}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", SESSION_MS / 1_000);
+        let cookie =
+            format!("{COOKIE_NAME}={text}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", SESSION_MS / 1_000);
         HeaderValue::from_str(&cookie).map_err(|error| broken(error.to_string()))
     }
 
@@ -97,7 +102,9 @@ impl Sessions {
 
 fn cookies(parts: &Parts) -> impl Iterator<Item = &str> {
     let texts = parts.headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
-    texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+    texts
+        .flat_map(|text| text.split(';'))
+        .filter_map(|cookie| cookie.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
 }
 
 fn hash(cookie: &str) -> [u8; 32] {
@@ -118,7 +125,10 @@ mod tests {
         let now = Timestamp(0);
         let cookie = sessions.open("AKIA1", now, true).unwrap();
         let cookie = cookie.to_str().unwrap();
-        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.ends_with("Secure"), "{cookie}");
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.ends_with("Secure"),
+            "{cookie}"
+        );
         let sent = format!("theme=dark; {}", cookie.split(';').next().unwrap());
         let parts = with_cookie(&sent);
         assert_eq!(sessions.access_key_id(&parts, now).as_deref(), Some("AKIA1"));

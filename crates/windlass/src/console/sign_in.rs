@@ -1,20 +1,20 @@
 //! `/_windlass/session`: who one is, signing in and out.
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::header::SET_COOKIE;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 use hyper::body::Incoming;
 use windlass_protocol::{Fault, Principal};
-use windlass_value::{Object, Value, object, parse};
+use windlass_value::{Object, Value, parse};
 
-use crate::answer::{self, Answer};
+use super::json;
+use crate::answer::Answer;
 use crate::authentication::SignIn;
 use crate::body::{self, BodyShare};
 use crate::front::Front;
+use crate::wire::Meaning;
 
 const PATH: &str = "/_windlass/session";
-const JSON: &str = "application/json";
 
 /// Whether a request is for here.
 pub(crate) fn is_asked(path: &str) -> bool {
@@ -26,7 +26,7 @@ pub(crate) async fn answer(front: &Front, parts: &Parts, body: Incoming, share: 
     let mut cookie = None;
     let outcome = match parts.method {
         Method::GET => known(front, parts),
-        Method::POST => match body::receive(body, &crate::wire::Meaning::InBody, share).await {
+        Method::POST => match body::receive(body, &Meaning::InBody, share).await {
             Ok(body) => opened(front, parts, &body).map(|(value, opened)| {
                 cookie = Some(opened);
                 value
@@ -39,15 +39,7 @@ pub(crate) async fn answer(front: &Front, parts: &Parts, body: Incoming, share: 
         }
         _ => Err(Fault::new("MethodNotAllowed", "Use GET, POST or DELETE.").with_status(405)),
     };
-    let (status, value) = match outcome {
-        Ok(value) => (StatusCode::OK, value),
-        Err(fault) => (
-            StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST),
-            object! { "code" => fault.code, "message" => fault.message },
-        ),
-    };
-    let mut answer = answer::plain(status, JSON, Bytes::from(value.to_text()));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut answer = json::answer(outcome);
     if let Some(cookie) = cookie {
         answer.headers_mut().insert(SET_COOKIE, cookie);
     }
