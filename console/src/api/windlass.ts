@@ -43,18 +43,65 @@ export interface WaitingTask {
   input?: string;
 }
 
-const get = <T>(path: string, signal?: AbortSignal) => send<T>({ method: "GET", path: `/_windlass/${path}`, signal });
+const ask = <T>(path: string, input: object, signal?: AbortSignal) =>
+  send<T>({ path: `/_windlass/${path}`, body: JSON.stringify(input), signal });
 
-function query(values: Record<string, string | number | undefined>): string {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== "");
-  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
+export const overview = (signal?: AbortSignal) => ask<Overview>("overview", {}, signal);
+
+export interface Wanted {
+  status?: string;
+  /** A part of the name. */
+  name?: string;
+  /** A part of the error's name. */
+  error?: string;
+  stateMachineArn?: string;
+  /** Seconds. */
+  startedAfter?: number;
+  startedBefore?: number;
+  maxResults?: number;
+  nextToken?: string;
 }
 
-export const overview = (signal?: AbortSignal) => get<Overview>("overview", signal);
+export const findExecutions = (wanted: Wanted, signal?: AbortSignal) => ask<Found>("executions/find", wanted, signal);
 
-export const findExecutions = (
-  wanted: { status?: string; name?: string; error?: string; machine?: string; from?: number; to?: number; nextToken?: string },
-  signal?: AbortSignal,
-) => get<Found>(`executions${query(wanted)}`, signal);
+export const waitingTasks = (signal?: AbortSignal) => ask<{ tasks: WaitingTask[] }>("tasks/list", {}, signal);
 
-export const waitingTasks = (signal?: AbortSignal) => get<{ tasks: WaitingTask[] }>("tasks", signal);
+/** One field that was evaluated. */
+export interface Evaluated {
+  afterEventId: number;
+  /** `Output/total`, `InputPath`, `Choices[1]/Condition`. */
+  field: string;
+  value?: unknown;
+  failure?: { error?: string; cause?: string };
+}
+
+export interface Moment {
+  state?: {
+    name: string;
+    enteredEventId: number;
+    within: { state: string; index?: number }[];
+    input: unknown;
+    variables: unknown;
+    context: unknown;
+    evaluated: Evaluated[];
+    abridged: boolean;
+  };
+}
+
+/** What the state of an event saw and evaluated, recomputed by the server. */
+export const moment = (executionArn: string, eventId: number, signal?: AbortSignal) =>
+  ask<Moment>("executions/moment", { executionArn, eventId }, signal);
+
+export interface Redriven {
+  executionArn: string;
+  error?: { code: string; message: string };
+}
+
+export const redriveFrom = (executionArn: string, state?: string, input?: unknown) =>
+  ask<object>("executions/redrive", { executionArn, state, input });
+
+export const redriveMany = (executionArns: string[]) =>
+  ask<{ results: Redriven[] }>("executions/redrive", { executionArns });
+
+export const fork = (executionArn: string, eventId: number, input?: unknown, definition?: string) =>
+  ask<{ executionArn: string }>("executions/fork", { executionArn, eventId, input, definition });

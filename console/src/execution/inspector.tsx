@@ -7,16 +7,19 @@ import { Badge, Empty } from "../ui/pieces";
 import { duration } from "../ui/time";
 import { MapGrid } from "./map-grid";
 import type { Run, Thread } from "./runs";
+import { Values } from "./values";
 
-type Tab = "output" | "input" | "attempts" | "variables" | "items" | "definition";
+type Tab = "output" | "input" | "values" | "attempts" | "variables" | "items" | "definition";
 
 /** Everything about one state of an execution: what went in, what came out, how often it was tried. */
 export function Inspector({
+  executionArn,
   runs,
   definition,
   actions,
   onClose,
 }: {
+  executionArn: string;
   /** All runs of one state, in order. */
   runs: Run[];
   /** The state's own text. */
@@ -40,6 +43,7 @@ export function Inspector({
   const tabs: [Tab, string, boolean][] = [
     ["output", "Output", true],
     ["input", "Input", true],
+    ["values", "Values", true],
     ["attempts", `Attempts (${run.attempts.length})`, run.attempts.length > 0],
     ["items", `Items (${run.threads.length})`, run.type === "Map"],
     ["variables", "Variables", !!run.variables],
@@ -94,6 +98,7 @@ export function Inspector({
       </div>
       <div className="inspector-body" tabIndex={0} role="tabpanel">
         {chosen === "output" && <Json text={run.output ?? run.attempts.at(-1)?.output} empty={run.status === "running" ? "Still running" : "It has no output."} />}
+        {chosen === "values" && <Values executionArn={executionArn} eventId={run.id} key={run.id} />}
         {chosen === "input" && <Json text={run.input} />}
         {chosen === "variables" && <Json text={JSON.stringify(Object.fromEntries(Object.entries(run.variables ?? {}).map(([name, text]) => [name, parsed(text)])))} />}
         {chosen === "definition" && <Json text={definition} />}

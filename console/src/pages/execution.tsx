@@ -8,6 +8,7 @@ import { HistoryTable } from "../execution/history-table";
 import { Inspector } from "../execution/inspector";
 import { marks } from "../execution/marks";
 import type { Run } from "../execution/runs";
+import { ResumeDialog } from "../execution/resume";
 import { Timeline } from "../execution/timeline";
 import { go, href } from "../route";
 import { FormDialog } from "../ui/dialog";
@@ -30,6 +31,7 @@ export default function ExecutionPage({ arn, state }: { arn: string; state?: str
   const picture = useLoad((signal) => (definition ? diagram(definition, signal) : Promise.resolve(undefined)), definition ?? "");
   const [tab, setTab] = useState<Tab>("graph");
   const [dialog, setDialog] = useState<"stop">();
+  const [resume, setResume] = useState<{ kind: "redrive" | "fork"; run: Run }>();
   const [problem, setProblem] = useState<Error>();
   const graph = useRef<DiagramHandle>(null);
   const shownOnce = useRef("");
@@ -162,10 +164,31 @@ export default function ExecutionPage({ arn, state }: { arn: string; state?: str
         </div>
         {selected && (
           <div className="card inspector">
-            <Inspector key={selected} runs={runs} definition={definition ? stateOf(definition, selected) : undefined} onClose={() => select(undefined)} />
+            <Inspector
+              key={selected}
+              executionArn={arn}
+              runs={runs}
+              actions={(run) => (
+                <span className="row">
+                  {!running && value.redriveStatus === "REDRIVABLE" && (
+                    <button type="button" className="quiet" onClick={() => setResume({ kind: "redrive", run })}>
+                      Redrive from here
+                    </button>
+                  )}
+                  <button type="button" className="quiet" onClick={() => setResume({ kind: "fork", run })}>
+                    Fork from here
+                  </button>
+                </span>
+              )}
+              definition={definition ? stateOf(definition, selected) : undefined}
+              onClose={() => select(undefined)}
+            />
           </div>
         )}
       </div>
+      {resume && (
+        <ResumeDialog {...resume} executionArn={arn} onDone={() => setTurn((turn) => turn + 1)} onClose={() => setResume(undefined)} />
+      )}
       {dialog === "stop" && (
         <FormDialog
           title={`Stop ${value.name}?`}
