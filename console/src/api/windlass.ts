@@ -98,7 +98,7 @@ export interface Redriven {
 }
 
 export const redriveFrom = (executionArn: string, state?: string, input?: unknown) =>
-  ask<object>("executions/redrive", { executionArn, state, input });
+  ask<object>("executions/redrive", { executionArn, from: state ? { state, input } : undefined });
 
 export const redriveMany = (executionArns: string[]) =>
   ask<{ results: Redriven[] }>("executions/redrive", { executionArns });
