@@ -11,6 +11,7 @@ use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::stored::{Place, StoredExecution, StoredTurn, read_payload};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS};
@@ -78,6 +79,11 @@ impl Journal {
             Ok(payload)
         };
         let identity = record.identity(read(Place(1, 0))?);
+        let watch = self.watch(Subject {
+            identity: &identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let execution = stored.to_live(identity, read)?;
         let timer_rows: HashSet<_> = execution.timers().into_iter().collect();
         let continue_row = self.store().get(&OUTBOX, &continue_key(&row_key))?.is_some();
@@ -85,6 +91,7 @@ impl Journal {
             key: key.clone(),
             record,
             definition,
+            watch,
             turn: stored.turn,
             snapshot_turn,
             bytes_since_snapshot,

@@ -5,6 +5,7 @@ mod crashes;
 mod faults;
 mod golden;
 mod jobs;
+mod observer;
 mod scenarios;
 mod tasks;
 mod world;
