@@ -90,6 +90,10 @@ pub struct Observed<'a> {
     pub error: Option<&'a Text>,
     /// The cause of a failed one.
     pub cause: Option<&'a Text>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
 }
 
 impl<'a> Observed<'a> {
@@ -102,6 +106,8 @@ impl<'a> Observed<'a> {
             output: execution.output.as_ref(),
             error: execution.error.as_ref(),
             cause: execution.cause.as_ref(),
+            redrive_count: 0,
+            redriven_at: None,
         }
     }
 }

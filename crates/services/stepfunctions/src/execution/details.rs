@@ -38,7 +38,7 @@ pub(super) fn of_start(machine: &StateMachine, trace_header: Option<&Text>, call
     details
 }
 
-pub(super) fn trace_header(details: &Object) -> Option<&Value> {
+pub(crate) fn trace_header(details: &Object) -> Option<&Value> {
     details.get(TRACE_HEADER)
 }
 

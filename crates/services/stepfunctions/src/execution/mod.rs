@@ -8,12 +8,13 @@ mod start;
 mod stop;
 mod sync;
 
-pub(crate) use describe::{describe, describe_machine};
+pub(crate) use describe::{describe, describe_machine, qualifier_members};
+pub(crate) use details::trace_header as trace_header_of;
 pub(crate) use history::history;
 pub(crate) use list::list;
 pub(crate) use start::{check_bytes, start};
 pub(crate) use stop::stop;
-pub(crate) use sync::start_sync;
+pub(crate) use sync::{billed, start_sync};
 
 use windlass_journal::{Journal, Record};
 use windlass_protocol::{Call, Fault};

@@ -1,0 +1,171 @@
+//! Watches one execution.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use parking_lot::Mutex;
+use windlass_journal::{Observed, Prepared, Qualifiers, Watch};
+use windlass_store::Batch;
+use windlass_value::{Text, Timestamp};
+use windlass_workflow::{HistoryEvent, Identity, Status};
+
+use super::express_records::{Events, ExpressRecord};
+use super::log_delivery::{LogEvents, LogTarget};
+use super::meters::{ExpressMeters, MachineMeters};
+use super::shared::Shared;
+use super::span_worker::TracedEvents;
+use super::status_events::{Told, Waiting};
+use super::tasks::Tasks;
+use super::traces::ExecutionTrace;
+use crate::execution::billed;
+
+/// What is kept of an Express execution's events, at most.
+const EXPRESS_EVENTS_MAX: usize = 5_000;
+
+/// Tells logs, metrics, traces and the bus what an execution does.
+pub(super) struct ExecutionWatch {
+    pub(super) shared: Arc<Shared>,
+    pub(super) identity: Arc<Identity>,
+    pub(super) qualifiers: Arc<Qualifiers>,
+    pub(super) machine: Arc<MachineMeters>,
+    /// Set for Express executions.
+    pub(super) express: Option<Arc<ExpressMeters>>,
+    pub(super) log: Option<Arc<LogTarget>>,
+    pub(super) trace: Option<Arc<ExecutionTrace>>,
+    pub(super) wants_history: bool,
+    pub(super) redrives: AtomicU32,
+    /// 0: never.
+    pub(super) redriven_at: AtomicI64,
+    pub(super) tasks: Mutex<Tasks>,
+    /// Of an Express execution, for the record of it.
+    pub(super) kept: Mutex<Vec<HistoryEvent>>,
+}
+
+impl Watch for ExecutionWatch {
+    fn wants_history(&self) -> bool {
+        self.wants_history
+    }
+
+    fn prepare(&self, turn: Observed<'_>, batch: &mut Batch) -> Option<Prepared> {
+        let redriven = turn.events.iter().rfind(|event| is_redrive(event));
+        if let Some(event) = redriven {
+            self.redrives.fetch_add(1, Ordering::Relaxed);
+            self.redriven_at.store(event.at.as_ms(), Ordering::Relaxed);
+        }
+        let redriven_at = Some(self.redriven_at.load(Ordering::Relaxed)).filter(|at| *at != 0).map(Timestamp);
+        let told =
+            Told { qualifiers: &self.qualifiers, redrive_count: self.redrives.load(Ordering::Relaxed), redriven_at };
+        let waiting = self.shared.status_events.prepare(&turn, told, batch);
+        (!waiting.is_empty()).then(|| Box::new(waiting) as Prepared)
+    }
+
+    fn committed(&self, turn: Observed<'_>, prepared: Option<Prepared>) {
+        if let Some(waiting) = prepared.and_then(|prepared| prepared.downcast::<Vec<Waiting>>().ok()) {
+            self.shared.status_events.committed(*waiting);
+        }
+        self.count(&turn);
+        self.log(&turn);
+        self.trace(&turn);
+        if let Some(meters) = &self.express {
+            self.express(&turn, meters);
+        }
+    }
+}
+
+impl ExecutionWatch {
+    fn count(&self, turn: &Observed<'_>) {
+        let meters = &self.shared.meters;
+        if !turn.events.is_empty() {
+            let mut tasks = self.tasks.lock();
+            for event in turn.events {
+                if event.id == 1 && self.express.is_none() {
+                    self.machine.started();
+                } else if is_redrive(event) {
+                    self.machine.redriven();
+                }
+                tasks.count(meters, event);
+            }
+        }
+        if let Some(stopped_at) = turn.stopped_at.filter(|_| turn.status != Status::Running) {
+            let was_redriven = self.redrives.load(Ordering::Relaxed) > 0;
+            self.machine.ended(turn.status, was_redriven, turn.identity.started_at, stopped_at);
+        }
+    }
+
+    fn log(&self, turn: &Observed<'_>) {
+        let Some(target) = &self.log else { return };
+        let events: Vec<HistoryEvent> =
+            turn.events.iter().filter(|event| target.level.takes(event.event_type)).cloned().collect();
+        if events.is_empty() {
+            return;
+        }
+        self.shared.logs.add(LogEvents {
+            target: target.clone(),
+            execution_arn: turn.identity.arn.clone(),
+            qualifiers: self.qualifiers.clone(),
+            redrive_count: self.redrives.load(Ordering::Relaxed),
+            events,
+        });
+    }
+
+    fn trace(&self, turn: &Observed<'_>) {
+        let Some(worker) = &self.shared.spans else { return };
+        let Some(trace) = self.trace.as_ref().filter(|trace| trace.recorded && !turn.events.is_empty()) else {
+            return;
+        };
+        worker.add(TracedEvents {
+            identity: turn.identity.clone(),
+            trace: trace.clone(),
+            events: turn.events.to_vec(),
+            is_last: turn.status != Status::Running,
+        });
+    }
+
+    fn express(&self, turn: &Observed<'_>, meters: &ExpressMeters) {
+        let keeps = self.shared.express.keeps();
+        if keeps && !turn.events.is_empty() {
+            let mut kept = self.kept.lock();
+            let room = EXPRESS_EVENTS_MAX.saturating_sub(kept.len());
+            kept.extend(turn.events.iter().take(room).cloned());
+        }
+        if turn.status == Status::Running {
+            return;
+        }
+        let stopped_at = turn.stopped_at.unwrap_or(turn.identity.started_at);
+        let billed = billed(turn.identity.started_at, stopped_at, &turn.identity.input, turn.output);
+        meters.ended(billed.duration_ms, billed.memory_bytes, billed.used_bytes);
+        if !keeps {
+            return;
+        }
+        let events = std::mem::take(&mut *self.kept.lock());
+        let text = |text: Option<&Text>| text.cloned();
+        self.shared.express.add(ExpressRecord {
+            arn: turn.identity.arn.clone(),
+            name: turn.identity.name.clone(),
+            machine_arn: turn.identity.machine_arn.clone(),
+            status: turn.status,
+            started_at: turn.identity.started_at,
+            stopped_at,
+            error: text(turn.error),
+            cause: text(turn.cause),
+            events: if events.is_empty() { Events::None } else { Events::Live(events) },
+        });
+    }
+}
+
+impl Drop for ExecutionWatch {
+    /// The execution leaves memory: what is measured of its tasks waits for it to return.
+    fn drop(&mut self) {
+        if let Some(trace) = &self.trace {
+            self.shared.traces.remove(&self.identity.arn, trace);
+        }
+        let tasks = std::mem::take(self.tasks.get_mut());
+        if !tasks.is_empty() && self.express.is_none() {
+            self.shared.park(self.identity.arn.clone(), tasks);
+        }
+    }
+}
+
+fn is_redrive(event: &HistoryEvent) -> bool {
+    event.event_type.name() == "ExecutionRedriven"
+}
