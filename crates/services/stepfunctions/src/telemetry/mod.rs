@@ -21,7 +21,6 @@ mod traces;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32};
 
 use parking_lot::Mutex;
 use windlass_journal::{Journal, Observer, Subject, Watch};
@@ -215,8 +214,6 @@ impl Observer for Telemetry {
             log: log.map(Arc::new),
             trace,
             wants_history,
-            redrives: AtomicU32::new(0),
-            redriven_at: AtomicI64::new(0),
             kept: Mutex::default(),
         }))
     }

@@ -105,13 +105,6 @@ pub(super) struct StatusEvents {
     given_up: AtomicU64,
 }
 
-/// What a watch knows of its execution, for the changes of its status.
-pub(super) struct Told<'a> {
-    pub(super) qualifiers: &'a Qualifiers,
-    pub(super) redrive_count: u32,
-    pub(super) redriven_at: Option<Timestamp>,
-}
-
 impl StatusEvents {
     pub(super) fn new(
         store: Store,
@@ -138,7 +131,7 @@ impl StatusEvents {
     }
 
     /// Adds rows for the changes of a turn, if the bus has anybody who may want them.
-    pub(super) fn prepare(&self, turn: &Observed<'_>, told: Told<'_>, batch: &mut Batch) -> Vec<Waiting> {
+    pub(super) fn prepare(&self, turn: &Observed<'_>, qualifiers: &Qualifiers, batch: &mut Batch) -> Vec<Waiting> {
         let mut changes = turn.events.iter().filter_map(|event| Some((event, status_of(event)?))).peekable();
         if changes.peek().is_none() {
             return Vec::new();
@@ -155,14 +148,14 @@ impl StatusEvents {
                 execution_arn: &turn.identity.arn,
                 machine_arn: &turn.identity.machine_arn,
                 name: &turn.identity.name,
-                qualifiers: told.qualifiers,
+                qualifiers,
                 status: status.as_str(),
                 started_at: turn.identity.started_at,
                 stopped_at: turn.stopped_at.filter(|_| is_end),
                 error: turn.error.filter(|_| is_end),
                 cause: turn.cause.filter(|_| is_end),
-                redrive_count: told.redrive_count,
-                redriven_at: told.redriven_at,
+                redrive_count: turn.redrive_count,
+                redriven_at: turn.redriven_at,
             };
             let detail = detail(change);
             let row = key.row().number(event.id);

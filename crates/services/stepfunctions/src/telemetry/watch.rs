@@ -1,12 +1,11 @@
 //! Watches one execution.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use windlass_journal::{Observed, Prepared, Qualifiers, Watch};
 use windlass_store::Batch;
-use windlass_value::{Text, Timestamp};
+use windlass_value::Text;
 use windlass_workflow::{HistoryEvent, Identity, Status};
 
 use super::express_records::{Events, ExpressRecord};
@@ -14,7 +13,7 @@ use super::log_delivery::{LogEvents, LogTarget};
 use super::meters::{ExpressMeters, MachineMeters};
 use super::shared::Shared;
 use super::span_worker::TracedEvents;
-use super::status_events::{Told, Waiting};
+use super::status_events::Waiting;
 use super::tasks::Tasks;
 use super::traces::ExecutionTrace;
 use crate::execution::billed;
@@ -33,9 +32,6 @@ pub(super) struct ExecutionWatch {
     pub(super) log: Option<Arc<LogTarget>>,
     pub(super) trace: Option<Arc<ExecutionTrace>>,
     pub(super) wants_history: bool,
-    pub(super) redrives: AtomicU32,
-    /// 0: never.
-    pub(super) redriven_at: AtomicI64,
     pub(super) tasks: Mutex<Tasks>,
     /// Of an Express execution, for the record of it.
     pub(super) kept: Mutex<Vec<HistoryEvent>>,
@@ -47,15 +43,7 @@ impl Watch for ExecutionWatch {
     }
 
     fn prepare(&self, turn: Observed<'_>, batch: &mut Batch) -> Option<Prepared> {
-        let redriven = turn.events.iter().rfind(|event| is_redrive(event));
-        if let Some(event) = redriven {
-            self.redrives.fetch_add(1, Ordering::Relaxed);
-            self.redriven_at.store(event.at.as_ms(), Ordering::Relaxed);
-        }
-        let redriven_at = Some(self.redriven_at.load(Ordering::Relaxed)).filter(|at| *at != 0).map(Timestamp);
-        let told =
-            Told { qualifiers: &self.qualifiers, redrive_count: self.redrives.load(Ordering::Relaxed), redriven_at };
-        let waiting = self.shared.status_events.prepare(&turn, told, batch);
+        let waiting = self.shared.status_events.prepare(&turn, &self.qualifiers, batch);
         (!waiting.is_empty()).then(|| Box::new(waiting) as Prepared)
     }
 
@@ -87,8 +75,7 @@ impl ExecutionWatch {
             }
         }
         if let Some(stopped_at) = turn.stopped_at.filter(|_| turn.status != Status::Running) {
-            let was_redriven = self.redrives.load(Ordering::Relaxed) > 0;
-            self.machine.ended(turn.status, was_redriven, turn.identity.started_at, stopped_at);
+            self.machine.ended(turn.status, turn.redrive_count > 0, turn.identity.started_at, stopped_at);
         }
     }
 
@@ -103,7 +90,7 @@ impl ExecutionWatch {
             target: target.clone(),
             execution_arn: turn.identity.arn.clone(),
             qualifiers: self.qualifiers.clone(),
-            redrive_count: self.redrives.load(Ordering::Relaxed),
+            redrive_count: turn.redrive_count,
             events,
         });
     }
