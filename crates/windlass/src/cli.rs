@@ -2,6 +2,7 @@
 
 mod excerpt;
 mod explain_access;
+mod graph;
 mod run;
 mod serve;
 mod source;
@@ -30,6 +31,8 @@ enum Command {
     Run(run::RunArgs),
     /// Check a state machine definition and print what is wrong with it
     Validate(validate::ValidateArgs),
+    /// Draw a state machine definition
+    Graph(graph::GraphArgs),
     /// Say why a call was refused, or whether one would be
     #[command(visible_alias = "why-denied")]
     ExplainAccess(explain_access::ExplainAccessArgs),
@@ -57,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Graph(args) => graph::graph(&args),
         Command::ExplainAccess(args) => explain_access::explain_access(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());
