@@ -101,6 +101,9 @@ pub(super) struct SpanBuilder {
     iterations: HashMap<(u64, u32), u64>,
     /// By event: the scope that its followers are in.
     places: BTreeMap<u64, u64>,
+    /// Scopes that have ended, and what was around them: later events may follow
+    /// events within.
+    closed: BTreeMap<u64, u64>,
     /// By the last event of the attempt.
     attempts: HashMap<u64, Attempt>,
 }
@@ -115,6 +118,7 @@ impl SpanBuilder {
             scopes: BTreeMap::new(),
             iterations: HashMap::new(),
             places: BTreeMap::new(),
+            closed: BTreeMap::new(),
             attempts: HashMap::new(),
         }
     }
@@ -153,7 +157,24 @@ impl SpanBuilder {
     }
 
     fn place_of(&self, event_id: u64) -> u64 {
-        self.places.get(&event_id).copied().unwrap_or(ROOT)
+        let mut scope = self.places.get(&event_id).copied().unwrap_or(ROOT);
+        while scope != ROOT && !self.scopes.contains_key(&scope) {
+            scope = self.closed.get(&scope).copied().unwrap_or(ROOT);
+        }
+        scope
+    }
+
+    /// Takes a scope away.
+    fn end(&mut self, id: u64) -> Option<Scope> {
+        let scope = self.scopes.remove(&id)?;
+        if let Some(index) = scope.index {
+            self.iterations.remove(&(scope.parent, index));
+        }
+        self.closed.insert(id, scope.parent);
+        if self.closed.len() > PLACES_MAX {
+            self.closed.pop_first();
+        }
+        Some(scope)
     }
 
     fn enter(&mut self, event: &HistoryEvent, parent: u64, name: &Text) -> u64 {
@@ -293,7 +314,7 @@ impl SpanBuilder {
             failure,
         });
         self.places.clear();
-        self.iterations.clear();
+        self.closed.clear();
     }
 
     /// Ends a scope and whatever goes on within it; answers the scope around it.
@@ -305,10 +326,7 @@ impl SpanBuilder {
         if is_container {
             self.close_within(id, at, ended);
         }
-        let Some(scope) = self.scopes.remove(&id) else { return ROOT };
-        if let Some(index) = scope.index {
-            self.iterations.remove(&(scope.parent, index));
-        }
+        let Some(scope) = self.end(id) else { return ROOT };
         let parent = scope.parent;
         ended.push(self.scope_span(id, scope, at, failure));
         parent
@@ -336,10 +354,7 @@ impl SpanBuilder {
         let open: Vec<u64> =
             self.scopes.keys().rev().copied().filter(|id| *id != within && inside(self, *id)).collect();
         for id in open {
-            if let Some(scope) = self.scopes.remove(&id) {
-                if let Some(index) = scope.index {
-                    self.iterations.remove(&(scope.parent, index));
-                }
+            if let Some(scope) = self.end(id) {
                 let failure = (scope.state_type != "Fail").then(|| "aborted".to_owned());
                 ended.push(self.scope_span(id, scope, at, failure));
             }
