@@ -10,12 +10,23 @@ use super::meters::{Meters, TaskKind, TaskMeters};
 
 /// Tasks under way in one execution whose times are measured; further ones are only counted.
 const TASKS_MAX: usize = 10_000;
-const HEARTBEAT: &str = "States.HeartbeatTimeout";
 
 struct Task {
     meters: Arc<TaskMeters>,
     scheduled_at: Timestamp,
     started_at: Option<Timestamp>,
+    /// What the Scheduled event says of its time-out, in seconds.
+    timeout_seconds: Option<i64>,
+    has_heartbeat: bool,
+}
+
+impl Task {
+    /// Whether a time-out was a missed heartbeat. The event does not say: it was if the
+    /// time-out itself was not over.
+    fn missed_heartbeat(&self, at: Timestamp) -> bool {
+        let elapsed_ms = at.as_ms() - self.scheduled_at.as_ms();
+        self.has_heartbeat && self.timeout_seconds.is_none_or(|seconds| elapsed_ms < seconds.saturating_mul(1000))
+    }
 }
 
 /// By the last event of each.
@@ -41,7 +52,10 @@ impl Tasks {
             let meters = meters.task(kind, &arn);
             meters.scheduled.increment(1);
             if self.0.len() < TASKS_MAX {
-                self.0.insert(event.id, Task { meters, scheduled_at: event.at, started_at: None });
+                let (timeout_seconds, has_heartbeat) = limits(&event.details);
+                let scheduled_at = event.at;
+                self.0
+                    .insert(event.id, Task { meters, scheduled_at, started_at: None, timeout_seconds, has_heartbeat });
             }
             return;
         }
@@ -62,7 +76,7 @@ impl Tasks {
             Step::Failed => of_task.failed.increment(1),
             Step::TimedOut => {
                 of_task.timed_out.increment(1);
-                if error_of(&event.details) == Some(HEARTBEAT) {
+                if task.as_ref().is_some_and(|task| task.missed_heartbeat(event.at)) {
                     of_task.heartbeat_timed_out.increment(1);
                 }
             }
@@ -104,10 +118,15 @@ fn unknown(meters: &Meters, kind: TaskKind, details: &Details) -> Arc<TaskMeters
     }
 }
 
-fn error_of(details: &Details) -> Option<&str> {
+/// The time-out, and whether heartbeats are expected.
+fn limits(details: &Details) -> (Option<i64>, bool) {
     match details {
-        Details::Failure { error, .. } | Details::TaskFailure { error, .. } => error.as_deref(),
-        _ => None,
+        Details::ActivityScheduled { timeout_seconds, heartbeat_seconds, .. }
+        | Details::TaskScheduled { timeout_seconds, heartbeat_seconds, .. } => {
+            (*timeout_seconds, heartbeat_seconds.is_some())
+        }
+        Details::LambdaScheduled { timeout_seconds, .. } => (*timeout_seconds, false),
+        _ => (None, false),
     }
 }
 

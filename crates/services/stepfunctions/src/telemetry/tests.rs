@@ -22,7 +22,7 @@ const START_MS: i64 = 1_700_000_000_000;
 fn event(given: &Value) -> HistoryEvent {
     let name = given["type"].as_str().expect("a type");
     let event_type = EventType::parse(name).unwrap_or_else(|| panic!("no event is called {name}"));
-    let of = given.get(event_type.details_member()).cloned().unwrap_or_else(|| Value::empty_object());
+    let of = given.get(event_type.details_member()).cloned().unwrap_or_else(Value::empty_object);
     let text = |member: &str| of[member].as_str().map(Text::from);
     let required = |member: &str| text(member).unwrap_or_else(|| panic!("{name} needs {member}"));
     let payload = |member: &str| Payload::from_valid_text(&*required(member));
