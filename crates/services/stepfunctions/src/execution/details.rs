@@ -9,7 +9,7 @@ use crate::machine::{Settings, StateMachine};
 
 const TRACE_HEADER: &str = "traceHeader";
 const REVISION_ID: &str = "revisionId";
-const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
+pub(crate) const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
 /// The execution whose task started this one.
 const STARTED_BY: &str = "startedByExecution";
 /// The idempotency key of the call that started it.

@@ -9,7 +9,7 @@ mod stop;
 mod sync;
 
 pub(crate) use describe::{describe, describe_machine, qualifier_members};
-pub(crate) use details::trace_header as trace_header_of;
+pub(crate) use details::{UPDATED_AT_MS, trace_header as trace_header_of};
 pub(crate) use history::history;
 pub(crate) use list::list;
 pub(crate) use start::{check_bytes, start};

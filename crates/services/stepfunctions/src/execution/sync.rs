@@ -58,33 +58,24 @@ pub(crate) struct Billed {
     pub(crate) duration_ms: u64,
     /// In steps of 64 MB.
     pub(crate) memory_bytes: u64,
-    /// Before it is rounded.
-    pub(crate) used_bytes: u64,
 }
 
 const MB: u64 = 1 << 20;
 
-/// Reckons what AWS would bill. The memory is that of the payloads, far above which
+/// Reckons what AWS would bill, `bytes` being what input and output take. The memory is that of the payloads, far above which
 /// no execution gets here.
-pub(crate) fn billed(
-    started_at: Timestamp,
-    stopped_at: Timestamp,
-    input: &Payload,
-    output: Option<&Payload>,
-) -> Billed {
+pub(crate) fn billed(started_at: Timestamp, stopped_at: Timestamp, bytes: usize) -> Billed {
     const STEP_MS: u64 = 100;
     const STEP_BYTES: u64 = 64 * MB;
     let duration_ms = (stopped_at.as_ms() - started_at.as_ms()).max(1).unsigned_abs();
-    let used_bytes = (input.bytes_len() + output.map_or(0, Payload::bytes_len)) as u64;
     Billed {
         duration_ms: duration_ms.div_ceil(STEP_MS) * STEP_MS,
-        memory_bytes: used_bytes.div_ceil(STEP_BYTES).max(1) * STEP_BYTES,
-        used_bytes,
+        memory_bytes: (bytes as u64).div_ceil(STEP_BYTES).max(1) * STEP_BYTES,
     }
 }
 
 fn billing(started_at: Timestamp, stopped_at: Timestamp, input: &Payload, output: Option<&Payload>) -> Value {
-    let billed = billed(started_at, stopped_at, input, output);
+    let billed = billed(started_at, stopped_at, input.bytes_len() + output.map_or(0, Payload::bytes_len));
     object! {
         "billedMemoryUsedInMB" => billed.memory_bytes / MB,
         "billedDurationInMilliseconds" => billed.duration_ms,

@@ -4,17 +4,19 @@
 //! It is a record for people, not a promise: under load more executions end than
 //! are written, and what is left out of the store is counted.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use windlass_store::{Batch, Column, ColumnKind, ColumnValue, Key, Scan, Store, Table};
 use windlass_value::{Arn, Object, Payload, Text, Timestamp, Value, object, parse};
 use windlass_workflow::{HistoryEvent, Status, epoch_seconds};
 
+use super::express_ends::{ExpressEnd, ExpressEnds, ExpressMachine};
+use super::meters::{ExpressMeters, METERED_ARNS_MAX, Meters, OTHER};
 use crate::environment::Environment;
 
 /// Ended Express executions, many in a row.
@@ -34,6 +36,8 @@ const EXPRESS_RETENTION_DEFAULT: usize = 10_000;
 const EXPRESS_RETENTION_MS_DEFAULT: i64 = 24 * 3_600_000;
 /// What the events of all kept executions take at most.
 const EVENTS_BYTES_MAX: usize = 64 << 20;
+/// How often what ended is counted and listed.
+const TAKE_UP_EVERY_MS: u64 = 100;
 /// How often what ended is written.
 const WRITE_EVERY_MS: u64 = 500;
 /// Executions that one write takes; further ones of that time are only in memory.
@@ -63,7 +67,7 @@ impl Default for ExpressRetention {
     }
 }
 
-/// An Express execution that has ended.
+/// An Express execution as it is listed.
 #[derive(Clone, Debug)]
 pub(super) struct ExpressRecord {
     pub(super) arn: Text,
@@ -138,6 +142,16 @@ pub(super) struct ExpressRecords {
     stopping: AtomicBool,
     running: AtomicBool,
     unwritten: AtomicU64,
+    ends: Arc<ExpressEnds>,
+    unlisted: Arc<AtomicUsize>,
+    machines: RwLock<Machines>,
+}
+
+/// The machines of executions, by ARN and by number.
+#[derive(Default)]
+struct Machines {
+    by_arn: HashMap<Text, Arc<ExpressMachine>, foldhash::fast::RandomState>,
+    by_number: Vec<Arc<ExpressMachine>>,
 }
 
 impl ExpressRecords {
@@ -158,6 +172,9 @@ impl ExpressRecords {
             stopping: AtomicBool::new(false),
             running: AtomicBool::new(false),
             unwritten: AtomicU64::new(0),
+            ends: Arc::default(),
+            unlisted: Arc::default(),
+            machines: RwLock::default(),
         };
         records.read()?;
         Ok(records)
@@ -173,29 +190,82 @@ impl ExpressRecords {
         self.keeps() && self.retention.events
     }
 
-    /// Executions kept, and those that were never written, since the start.
-    pub(super) fn counts(&self) -> (usize, u64) {
-        (self.kept.lock().records.len(), self.unwritten.load(Ordering::Relaxed))
+    /// Executions kept, those that were never written, and those not even listed,
+    /// since the start.
+    pub(super) fn counts(&self) -> (usize, u64, usize) {
+        let kept = self.kept.lock().records.len();
+        (kept, self.unwritten.load(Ordering::Relaxed), self.unlisted.load(Ordering::Relaxed))
     }
 
-    /// Keeps an execution that has ended.
-    pub(super) fn add(&self, record: ExpressRecord) {
-        if !self.keeps() {
+    /// The machine of an execution that starts.
+    pub(super) fn machine(&self, meters: &Meters, arn: &Text) -> Arc<ExpressMachine> {
+        if let Some(machine) = self.machines.read().by_arn.get(arn) {
+            return machine.clone();
+        }
+        let mut machines = self.machines.write();
+        let is_other = machines.by_number.len() >= METERED_ARNS_MAX;
+        let key: Text = if is_other { OTHER.into() } else { arn.clone() };
+        if let Some(machine) = machines.by_arn.get(&key) {
+            return machine.clone();
+        }
+        let of_machine = meters.machine(arn);
+        let machine = Arc::new(ExpressMachine {
+            number: machines.by_number.len(),
+            arn: key.clone(),
+            is_other,
+            express: ExpressMeters::new(of_machine.arn.clone()),
+            machine: of_machine,
+            ends: self.ends.clone(),
+            unlisted: self.unlisted.clone(),
+        });
+        machines.by_number.push(machine.clone());
+        machines.by_arn.insert(key, machine.clone());
+        machine
+    }
+
+    /// Counts and lists what has ended since the last time.
+    pub(super) fn take_up(&self) {
+        let notes = self.ends.take();
+        if notes.is_empty() {
             return;
         }
-        let record = Arc::new(record);
+        let machines = self.machines.read();
         let mut kept = self.kept.lock();
+        for notes in notes {
+            for alike in notes.chunk_by(ExpressEnd::counts_like) {
+                if let Some(first) = alike.first()
+                    && let Some(machine) = machines.by_number.get(first.machine)
+                {
+                    machine.count(first, alike.len());
+                }
+            }
+            // Those that the others would push out need not come in.
+            let needless = notes.len().saturating_sub(self.retention.count);
+            for end in notes.into_iter().skip(needless) {
+                let Some(machine) = machines.by_number.get(end.machine) else { continue };
+                let machine_arn = end.machine_arn.clone().unwrap_or_else(|| machine.arn.clone());
+                self.keep(&mut kept, ExpressRecord::of(end, machine_arn));
+            }
+        }
+        kept.forget(&self.retention, self.environment.now());
+    }
+
+    fn keep(&self, kept: &mut Kept, record: ExpressRecord) {
+        let record = Arc::new(record);
         if kept.unwritten.len() < WRITE_MAX {
             kept.unwritten.push(record.clone());
         } else {
             self.unwritten.fetch_add(1, Ordering::Relaxed);
         }
         kept.add(record);
-        kept.forget(&self.retention, self.environment.now());
+        while kept.records.len() > self.retention.count {
+            kept.pop();
+        }
     }
 
     /// A page of those kept.
     pub(super) fn list(&self, query: &ExpressQuery) -> ExpressPage {
+        self.take_up();
         let mut kept = self.kept.lock();
         kept.forget(&self.retention, self.environment.now());
         let limit = query.limit.clamp(1, PAGE_MAX);
@@ -217,6 +287,7 @@ impl ExpressRecords {
 
     /// One of those kept, with its events as `GetExecutionHistory` shows them.
     pub(super) fn find(&self, arn: &str) -> Option<Value> {
+        self.take_up();
         let kept = self.kept.lock();
         let record =
             kept.records.iter().rev().find(|(_, record)| *record.arn == *arn).map(|(_, record)| record.clone());
@@ -229,19 +300,22 @@ impl ExpressRecords {
 
     /// Begins to write. Call within a runtime.
     pub(super) fn start(self: &Arc<ExpressRecords>) {
-        if !self.keeps() {
-            return;
-        }
         self.running.store(true, Ordering::Release);
         let records = self.clone();
         tokio::spawn(async move {
+            let mut rounds = 0_u64;
             while !records.stopping.load(Ordering::Acquire) {
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(WRITE_EVERY_MS)) => {}
+                    () = tokio::time::sleep(Duration::from_millis(TAKE_UP_EVERY_MS)) => {}
                     () = records.wake.notified() => {}
                 }
-                records.write().await;
+                records.take_up();
+                rounds += 1;
+                if rounds.is_multiple_of(WRITE_EVERY_MS / TAKE_UP_EVERY_MS) {
+                    records.write().await;
+                }
             }
+            records.take_up();
             records.write().await;
             records.running.store(false, Ordering::Release);
             records.ended.notify_waiters();
@@ -348,8 +422,13 @@ impl Kept {
                 || first.stopped_at.as_ms() < oldest
                 || self.events_bytes > EVENTS_BYTES_MAX)
         {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some((_, first)) = self.records.pop_front() {
             self.events_bytes -= first.events.bytes();
-            self.records.pop_front();
         }
     }
 }
@@ -382,6 +461,20 @@ impl ExpressQuery {
 }
 
 impl ExpressRecord {
+    fn of(end: ExpressEnd, machine_arn: Text) -> ExpressRecord {
+        ExpressRecord {
+            arn: end.arn,
+            name: end.name,
+            machine_arn,
+            status: end.status,
+            started_at: end.started_at,
+            stopped_at: end.stopped_at,
+            error: end.error,
+            cause: end.cause,
+            events: if end.events.is_empty() { Events::None } else { Events::Live(end.events) },
+        }
+    }
+
     fn shown(&self) -> Value {
         let mut out = Object::with_capacity(9);
         out.insert("executionArn", &self.arn);
@@ -511,6 +604,12 @@ mod tests {
         ExpressRecords::open(store.clone(), Environment::new(clock.clone()), retention).expect("it opens")
     }
 
+    fn add(records: &ExpressRecords, record: ExpressRecord) {
+        let mut kept = records.kept.lock();
+        records.keep(&mut kept, record);
+        kept.forget(&records.retention, records.environment.now());
+    }
+
     fn ends(records: &ExpressRecords) -> Vec<i64> {
         let page = records.list(&ExpressQuery { limit: 1_000, ..ExpressQuery::default() });
         page.executions.iter().map(|one| one["stopDate"].as_f64().expect("a number") as i64).collect()
@@ -524,7 +623,7 @@ mod tests {
         let clock = Arc::new(Hand(AtomicI64::new(0)));
         let records = open(&store, &clock, 5);
         for number in 1..=8 {
-            records.add(record(number));
+            add(&records, record(number));
             if number % 2 == 0 {
                 records.write().await;
             }
@@ -547,7 +646,7 @@ mod tests {
         let store = Store::memory(&[&EXPRESS_EXECUTIONS], MemoryFaults::new());
         let clock = Arc::new(Hand(AtomicI64::new(0)));
         let records = open(&store, &clock, 100);
-        (1..=9).for_each(|number| records.add(record(number)));
+        (1..=9).for_each(|number| add(&records, record(number)));
         let mut query = ExpressQuery { limit: 4, ..ExpressQuery::default() };
         let mut sizes = Vec::new();
         loop {
@@ -576,9 +675,9 @@ mod tests {
         let store = Store::memory(&[&EXPRESS_EXECUTIONS], MemoryFaults::new());
         let clock = Arc::new(Hand(AtomicI64::new(0)));
         let records = open(&store, &clock, 5_000);
-        (0..1_500).for_each(|_| records.add(record(1)));
+        (0..1_500).for_each(|_| add(&records, record(1)));
         records.write().await;
-        assert_eq!(records.counts(), (1_500, 500));
+        assert_eq!(records.counts(), (1_500, 500, 0));
         assert_eq!(open(&store, &clock, 5_000).counts().0, 1_000);
     }
 }

@@ -15,7 +15,7 @@ use windlass_workflow::Status;
 /// further ones are counted together, so that metrics do not grow without end.
 pub const METERED_ARNS_MAX: usize = 1_000;
 /// The label of all further ones, and of what is not known any more.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 const MACHINE: &str = "state_machine_arn";
 
@@ -114,7 +114,7 @@ pub(super) struct MachineMeters {
     redriven: Counter,
     redriven_ended: [Counter; 4],
     time: Histogram,
-    arn: SharedString,
+    pub(super) arn: SharedString,
 }
 
 impl MachineMeters {
@@ -140,8 +140,15 @@ impl MachineMeters {
         self.redriven.increment(1);
     }
 
-    /// An execution has ended, after this time.
-    pub(super) fn ended(&self, status: Status, was_redriven: bool, started_at: Timestamp, stopped_at: Timestamp) {
+    /// So many executions have ended, each after this time.
+    pub(super) fn ended(
+        &self,
+        status: Status,
+        was_redriven: bool,
+        started_at: Timestamp,
+        stopped_at: Timestamp,
+        count: usize,
+    ) {
         let at = match status {
             Status::Succeeded => 0,
             Status::Failed => 1,
@@ -149,11 +156,11 @@ impl MachineMeters {
             Status::TimedOut => 3,
             Status::Running => return,
         };
-        self.ended[at].increment(1);
+        self.ended[at].increment(count as u64);
         if was_redriven {
-            self.redriven_ended[at].increment(1);
+            self.redriven_ended[at].increment(count as u64);
         }
-        self.time.record(seconds(started_at, stopped_at));
+        self.time.record_many(seconds(started_at, stopped_at), count);
     }
 }
 
@@ -165,11 +172,17 @@ pub(super) struct ExpressMeters {
 }
 
 impl ExpressMeters {
-    /// An execution ended that AWS would bill so.
-    pub(super) fn ended(&self, billed_ms: u64, billed_bytes: u64, bytes: u64) {
-        self.billed_duration.record(billed_ms as f64 / 1000.0);
-        self.billed_memory.increment(billed_bytes);
-        self.memory.increment(bytes);
+    pub(super) fn new(arn: SharedString) -> ExpressMeters {
+        let labels = vec![Label::new(MACHINE, arn)];
+        let [billed_memory, memory] = EXPRESS_COUNTERS.map(|(name, _)| counter!(name, labels.clone()));
+        ExpressMeters { billed_duration: histogram!(EXPRESS_BILLED.0, labels), billed_memory, memory }
+    }
+
+    /// So many executions ended that AWS would bill so, each.
+    pub(super) fn ended(&self, billed_ms: u64, billed_bytes: u64, bytes: u64, count: usize) {
+        self.billed_duration.record_many(billed_ms as f64 / 1000.0, count);
+        self.billed_memory.increment(billed_bytes * count as u64);
+        self.memory.increment(bytes * count as u64);
     }
 }
 
@@ -222,7 +235,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 }
 
 /// Meters by ARN, at most [`METERED_ARNS_MAX`] of them.
-struct ByArn<T>(RwLock<HashMap<Text, Arc<T>>>);
+struct ByArn<T>(RwLock<HashMap<Text, Arc<T>, foldhash::fast::RandomState>>);
 
 impl<T> Default for ByArn<T> {
     fn default() -> Self {
@@ -253,7 +266,6 @@ impl<T> ByArn<T> {
 #[derive(Default)]
 pub(super) struct Meters {
     machines: ByArn<MachineMeters>,
-    express: ByArn<ExpressMeters>,
     activities: ByArn<TaskMeters>,
     functions: ByArn<TaskMeters>,
     integrations: ByArn<TaskMeters>,
@@ -267,14 +279,6 @@ impl Meters {
 
     pub(super) fn machine(&self, arn: &Text) -> Arc<MachineMeters> {
         self.machines.get(arn, MachineMeters::new)
-    }
-
-    pub(super) fn express(&self, arn: &Text) -> Arc<ExpressMeters> {
-        self.express.get(arn, |arn| {
-            let labels = vec![Label::new(MACHINE, arn)];
-            let [billed_memory, memory] = EXPRESS_COUNTERS.map(|(name, _)| counter!(name, labels.clone()));
-            ExpressMeters { billed_duration: histogram!(EXPRESS_BILLED.0, labels), billed_memory, memory }
-        })
     }
 
     pub(super) fn task(&self, kind: TaskKind, arn: &Text) -> Arc<TaskMeters> {

@@ -4,6 +4,7 @@
 //! All of it hangs on one hook of the journal, which is called once a turn is durable.
 
 mod escaped;
+mod express_ends;
 mod express_records;
 mod log_delivery;
 mod log_level;
@@ -41,7 +42,7 @@ use self::traces::ExecutionTrace;
 pub(crate) use self::traces::Traces;
 use self::watch::ExecutionWatch;
 use crate::environment::Environment;
-use crate::execution::trace_header_of;
+use crate::execution::{UPDATED_AT_MS, trace_header_of};
 use crate::integration::Integrations;
 
 /// The tables of this part.
@@ -143,7 +144,9 @@ impl Telemetry {
     pub fn measure(&self) -> Vec<(&'static str, &'static str, f64)> {
         let (events_sent, events_given_up, events_waiting) = self.0.status_events.counts();
         let (records_delivered, records_dropped, records_waiting) = self.0.logs.counts();
-        let (express_kept, express_unwritten) = self.0.express.counts();
+        // Counters of Express executions are made anew here too, to be as new as these.
+        self.0.express.take_up();
+        let (express_kept, express_unwritten, express_unlisted) = self.0.express.counts();
         let spans_dropped = self.0.spans.as_ref().map_or(0, |spans| spans.dropped());
         vec![
             ("windlass_states_status_events_sent", "Status changes told the bus since the start", events_sent as f64),
@@ -171,6 +174,11 @@ impl Telemetry {
                 express_unwritten as f64,
             ),
             (
+                "windlass_states_express_unlisted",
+                "Ended Express executions that were only counted",
+                express_unlisted as f64,
+            ),
+            (
                 "windlass_states_trace_events_dropped",
                 "Events no span was made of, for too many waited",
                 spans_dropped as f64,
@@ -183,33 +191,40 @@ impl Observer for Telemetry {
     fn watch(&self, subject: Subject<'_>) -> Option<Arc<dyn Watch>> {
         let shared = &self.0;
         let identity = subject.identity;
+        let express = identity.express.then(|| shared.express.machine(&shared.meters, &identity.machine_arn));
+        if let Some(machine) = &express {
+            machine.machine.started();
+        }
         let details = subject.details();
-        let log = details
-            .get("loggingConfiguration")
+        // Most executions have nothing but the instant of their machine there.
+        let is_plain = details.len() == 1 && details.get_index(0).is_some_and(|(name, _)| **name == *UPDATED_AT_MS);
+        let member = |name: &str| if is_plain { None } else { details.get(name) };
+        let log = member("loggingConfiguration")
             .and_then(|logging| LogTarget::of(logging, &identity.machine_arn, &identity.machine_name));
-        let header = trace_header_of(&details).and_then(Value::as_str);
+        let header = if is_plain { None } else { trace_header_of(&details).and_then(Value::as_str) };
         let is_traced = shared.spans.is_some()
-            && details.get("tracingConfiguration").is_some_and(|tracing| tracing["enabled"].as_bool() == Some(true));
+            && member("tracingConfiguration").is_some_and(|tracing| tracing["enabled"].as_bool() == Some(true));
         let trace = (is_traced || header.is_some()).then(|| {
             let ratio = is_traced.then_some(shared.sample_ratio);
             Arc::new(ExecutionTrace::of(&identity.arn, identity.started_at, header, ratio))
         });
+        let wants_history =
+            log.is_some() || trace.as_ref().is_some_and(|trace| trace.recorded) || shared.express.wants_events();
+        if let Some(machine) = &express
+            && !wants_history
+            && trace.is_none()
+        {
+            return Some(machine.clone());
+        }
         if let Some(trace) = &trace {
             shared.traces.add(identity.arn.clone(), trace.clone());
         }
-        let machine = shared.meters.machine(&identity.machine_arn);
-        let express = identity.express.then(|| {
-            machine.started();
-            shared.meters.express(&identity.machine_arn)
-        });
-        let wants_history = identity.express
-            && (log.is_some() || trace.as_ref().is_some_and(|trace| trace.recorded) || shared.express.wants_events());
         Some(Arc::new(ExecutionWatch {
             shared: shared.clone(),
             identity: identity.clone(),
             qualifiers: Arc::new(subject.qualifiers.clone()),
-            machine,
-            tasks: Mutex::new(if identity.express { tasks::Tasks::default() } else { shared.unpark(&identity.arn) }),
+            machine: express.is_none().then(|| shared.meters.machine(&identity.machine_arn)),
+            tasks: Mutex::new(if express.is_some() { tasks::Tasks::default() } else { shared.unpark(&identity.arn) }),
             express,
             log: log.map(Arc::new),
             trace,

@@ -5,18 +5,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use windlass_journal::{Observed, Prepared, Qualifiers, Watch};
 use windlass_store::Batch;
-use windlass_value::Text;
 use windlass_workflow::{HistoryEvent, Identity, Status};
 
-use super::express_records::{Events, ExpressRecord};
+use super::express_ends::ExpressMachine;
 use super::log_delivery::{LogEvents, LogTarget};
-use super::meters::{ExpressMeters, MachineMeters};
+use super::meters::MachineMeters;
 use super::shared::Shared;
 use super::span_worker::TracedEvents;
 use super::status_events::Waiting;
 use super::tasks::Tasks;
 use super::traces::ExecutionTrace;
-use crate::execution::billed;
 
 /// What is kept of an Express execution's events, at most.
 const EXPRESS_EVENTS_MAX: usize = 5_000;
@@ -26,9 +24,10 @@ pub(super) struct ExecutionWatch {
     pub(super) shared: Arc<Shared>,
     pub(super) identity: Arc<Identity>,
     pub(super) qualifiers: Arc<Qualifiers>,
-    pub(super) machine: Arc<MachineMeters>,
+    /// Set for Standard executions.
+    pub(super) machine: Option<Arc<MachineMeters>>,
     /// Set for Express executions.
-    pub(super) express: Option<Arc<ExpressMeters>>,
+    pub(super) express: Option<Arc<ExpressMachine>>,
     pub(super) log: Option<Arc<LogTarget>>,
     pub(super) trace: Option<Arc<ExecutionTrace>>,
     pub(super) wants_history: bool,
@@ -54,28 +53,30 @@ impl Watch for ExecutionWatch {
         self.count(&turn);
         self.log(&turn);
         self.trace(&turn);
-        if let Some(meters) = &self.express {
-            self.express(&turn, meters);
+        if let Some(machine) = &self.express {
+            self.express(&turn, machine);
         }
     }
 }
 
 impl ExecutionWatch {
     fn count(&self, turn: &Observed<'_>) {
-        let meters = &self.shared.meters;
         if !turn.events.is_empty() {
             let mut tasks = self.tasks.lock();
             for event in turn.events {
-                if event.id == 1 && self.express.is_none() {
-                    self.machine.started();
-                } else if is_redrive(event) {
-                    self.machine.redriven();
-                }
-                tasks.count(meters, event);
+                tasks.count(&self.shared.meters, event);
+            }
+        }
+        let Some(machine) = &self.machine else { return };
+        for event in turn.events {
+            if event.id == 1 {
+                machine.started();
+            } else if is_redrive(event) {
+                machine.redriven();
             }
         }
         if let Some(stopped_at) = turn.stopped_at.filter(|_| turn.status != Status::Running) {
-            self.machine.ended(turn.status, turn.redrive_count > 0, turn.identity.started_at, stopped_at);
+            machine.ended(turn.status, turn.redrive_count > 0, turn.identity.started_at, stopped_at, 1);
         }
     }
 
@@ -108,35 +109,15 @@ impl ExecutionWatch {
         });
     }
 
-    fn express(&self, turn: &Observed<'_>, meters: &ExpressMeters) {
-        let keeps = self.shared.express.keeps();
-        if keeps && !turn.events.is_empty() {
+    fn express(&self, turn: &Observed<'_>, machine: &ExpressMachine) {
+        if self.shared.express.keeps() && !turn.events.is_empty() {
             let mut kept = self.kept.lock();
             let room = EXPRESS_EVENTS_MAX.saturating_sub(kept.len());
             kept.extend(turn.events.iter().take(room).cloned());
         }
-        if turn.status == Status::Running {
-            return;
+        if turn.status != Status::Running {
+            machine.ended(turn, std::mem::take(&mut *self.kept.lock()));
         }
-        let stopped_at = turn.stopped_at.unwrap_or(turn.identity.started_at);
-        let billed = billed(turn.identity.started_at, stopped_at, &turn.identity.input, turn.output);
-        meters.ended(billed.duration_ms, billed.memory_bytes, billed.used_bytes);
-        if !keeps {
-            return;
-        }
-        let events = std::mem::take(&mut *self.kept.lock());
-        let text = |text: Option<&Text>| text.cloned();
-        self.shared.express.add(ExpressRecord {
-            arn: turn.identity.arn.clone(),
-            name: turn.identity.name.clone(),
-            machine_arn: turn.identity.machine_arn.clone(),
-            status: turn.status,
-            started_at: turn.identity.started_at,
-            stopped_at,
-            error: text(turn.error),
-            cause: text(turn.cause),
-            events: if events.is_empty() { Events::None } else { Events::Live(events) },
-        });
     }
 }
 
