@@ -246,7 +246,6 @@ def test_unknown_arns(states, operation, arguments, code):
 NOT_BUILT = [
     ("redrive_execution", {"executionArn": "EXECUTION"}),
     ("list_map_runs", {"executionArn": "EXECUTION"}),
-    ("test_state", {"definition": json.dumps({"Type": "Pass", "End": True}), "input": "{}"}),
 ]
 
 

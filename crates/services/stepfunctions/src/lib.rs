@@ -21,6 +21,7 @@ mod stored_document;
 mod tag;
 mod task_answer;
 mod telemetry;
+mod test_state;
 
 pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
 pub use environment::Environment;
@@ -33,6 +34,7 @@ pub use telemetry::{
     ExpressPage, ExpressQuery, ExpressRetention, METERED_ARNS_MAX, Span, SpanKind, SpanSink, SpanValue, Telemetry,
     TelemetryOptions, Tracing,
 };
+pub use test_state::test_state_alone;
 
 /// The tables of this crate, to open the store with.
 pub static TABLES: &[&windlass_store::Table] =

@@ -12,7 +12,7 @@ pub(crate) use describe::{describe, describe_machine, qualifier_members};
 pub(crate) use details::{UPDATED_AT_MS, trace_header as trace_header_of};
 pub(crate) use history::history;
 pub(crate) use list::list;
-pub(crate) use start::{check_bytes, start};
+pub(crate) use start::{check_bytes, checked_input, start};
 pub(crate) use stop::stop;
 pub(crate) use sync::{billed, start_sync};
 

@@ -150,7 +150,7 @@ fn encoding(given: &Object) -> Option<Option<ArrayFormat>> {
 }
 
 /// What a connection adds to a request.
-#[derive(PartialEq)]
+#[derive(Default, PartialEq)]
 struct Authorization {
     headers: Object,
     query: Object,
@@ -193,12 +193,22 @@ async fn send(
     given: &Object,
     authorization: &Authorization,
 ) -> Result<Response<Bytes>, Failure> {
-    let mut request = request(caller, given, authorization)?;
+    let arn = &caller.identity.arn;
+    let mut sent = request(caller, given, authorization)?;
     // The definition's own header goes before ours.
-    if let Some(parent) = trace_parent(caller, task).filter(|_| !request.headers().contains_key(TRACE_PARENT)) {
-        add_header(request.headers_mut(), TRACE_PARENT, &[parent]);
+    if let Some(parent) = trace_parent(caller, task).filter(|_| !sent.headers().contains_key(TRACE_PARENT)) {
+        add_header(sent.headers_mut(), TRACE_PARENT, &[parent]);
     }
-    caller.outside.send(request).await.map_err(|error| of_send(&error, "http"))
+    let is_watched = caller.exchanges.is_watched(arn);
+    if is_watched {
+        let written = request(caller, given, &Authorization::default())?;
+        caller.exchanges.note_request(arn, &sent, &written);
+    }
+    let response = caller.outside.send(sent).await.map_err(|error| of_send(&error, "http"))?;
+    if is_watched {
+        caller.exchanges.note_response(arn, &response);
+    }
+    Ok(response)
 }
 
 /// The place of an attempt in its trace, as W3C writes it.

@@ -4,6 +4,7 @@ use windlass_value::{Arn, Payload, Text, Value, uuid_v4};
 use windlass_workflow::{Identity, TaskCall};
 
 use super::depth::Depths;
+use super::exchange::Exchanges;
 use super::outside::Outside;
 use crate::environment::Environment;
 use crate::telemetry::Traces;
@@ -24,6 +25,8 @@ pub(super) struct TaskCaller<'a> {
     pub(super) environment: &'a Environment,
     pub(super) identity: &'a Identity,
     pub(super) depths: &'a Depths,
+    /// Who watches requests to the outside.
+    pub(super) exchanges: &'a Exchanges,
     pub(super) outside: &'a Outside,
     pub(super) traces: &'a Traces,
     /// The session of the task's `Credentials`, where permissions are checked.
