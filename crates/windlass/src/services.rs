@@ -131,7 +131,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .map_err(|fault| format!("what executions tell cannot be taken up: {fault}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
-    let states = Arc::new(states);
+    let states = Arc::new(states.with_telemetry(telemetry.clone()));
     gathered.host(states.clone());
     let measured = journal.clone();
     gathered.measure(move || measurements::of_journal(&measured));

@@ -108,7 +108,8 @@ async fn serve(store: Store, clock: &Arc<Hand>, bus: &Arc<Bus>) -> Server {
     let telemetry =
         Telemetry::open(&store, &journal, &integrations, &dispatcher, &environment, options).expect("it opens");
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment);
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(states.expect("it opens")), bus.clone()];
+    let states = states.expect("it opens").with_telemetry(telemetry.clone());
+    let services: Vec<Arc<dyn Service>> = vec![Arc::new(states), bus.clone()];
     dispatcher.wire(Wiring { services, ..Wiring::default() });
     journal.recover().await.expect("it recovers");
     telemetry.start();
@@ -287,4 +288,54 @@ async fn more_than_fits_into_memory_is_told_from_its_rows() {
     let told = world.bus.told.lock();
     assert_eq!(told.len(), 2 * MANY);
     assert!(told.values().all(|ids| ids.len() == 1), "without a crash nothing is told twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn express_executions_are_listed_and_described() {
+    let mut world = World::new().await;
+    let role = "arn:aws:iam::123456789012:role/r";
+    let pass = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
+    let fail = r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E","Cause":"c"}}}"#;
+    for (name, definition) in [("p", pass), ("f", fail)] {
+        let input = object! { "name" => name, "definition" => definition, "roleArn" => role, "type" => "EXPRESS" };
+        call(&world.server.dispatcher, "CreateStateMachine", input).await.expect("a machine");
+    }
+    let machine = |name: &str| format!("arn:aws:states:us-east-1:123456789012:stateMachine:{name}");
+    let mut last = Value::Null;
+    for name in ["p", "f", "p", "p"] {
+        let input = object! { "stateMachineArn" => machine(name) };
+        let dispatcher = &world.server.dispatcher;
+        last = call(dispatcher, "StartSyncExecution", input).await.expect("it runs").output["executionArn"].clone();
+    }
+    for restarted in [false, true] {
+        if restarted {
+            world.server.telemetry.stop().await;
+            world.restart().await;
+        }
+        let dispatcher = &world.server.dispatcher;
+        let ask = |input: Value| call(dispatcher, "windlass:ListExpressExecutions", input);
+        let listed = async |input: Value| {
+            let output = ask(input).await.expect("a list").output;
+            let statuses = output["executions"].as_array().expect("executions").iter();
+            let statuses: Vec<String> =
+                statuses.map(|one| one["status"].as_str().expect("a text").to_owned()).collect();
+            (statuses.join(" "), output["nextToken"].clone())
+        };
+        let all = listed(object! {}).await;
+        assert_eq!(all, ("SUCCEEDED SUCCEEDED FAILED SUCCEEDED".to_owned(), Value::Null));
+        assert_eq!(listed(object! { "stateMachineArn" => machine("f") }).await.0, "FAILED");
+        assert_eq!(listed(object! { "statusFilter" => "FAILED" }).await.0, "FAILED");
+        let (first, token) = listed(object! { "maxResults" => 3 }).await;
+        assert_eq!(first, "SUCCEEDED SUCCEEDED FAILED");
+        assert_eq!(listed(object! { "maxResults" => 3, "nextToken" => token.clone() }).await.0, "SUCCEEDED");
+        let stolen = object! { "statusFilter" => "FAILED", "nextToken" => token };
+        assert_eq!(ask(stolen).await.expect_err("a token of another list").code, "InvalidToken");
+        assert_eq!(ask(object! { "statusFilter" => "X" }).await.expect_err("no status").code, "ValidationException");
+        let input = object! { "executionArn" => last.clone() };
+        let found = call(dispatcher, "windlass:DescribeExpressExecution", input).await.expect("it is kept").output;
+        assert_eq!((&found["status"], &found["hasEvents"]), (&"SUCCEEDED".into(), &false.into()));
+        let missing = object! { "executionArn" => "arn:aws:states:us-east-1:123456789012:express:p:e:0" };
+        let fault = call(dispatcher, "windlass:DescribeExpressExecution", missing).await.expect_err("it is not kept");
+        assert_eq!(fault.code, "ExecutionDoesNotExist");
+    }
 }
