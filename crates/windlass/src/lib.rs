@@ -35,6 +35,7 @@ mod object;
 mod open_files;
 mod otlp;
 mod outgoing_settings;
+mod own_api;
 mod own_endpoints;
 mod reception;
 mod request_id;

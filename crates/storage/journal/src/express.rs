@@ -230,13 +230,14 @@ impl Journal {
                     None => continue,
                 },
             };
+            let begins = matches!(kind, EventKind::Start);
             let event = Event { at: self.clock().now(), seed: self.clock().seed(), kind };
             let effects = step(&definition.program, &mut execution, &event, &world, &mut history);
             let made = history.take();
             if let Some(watch) = watch {
                 let seen: &[HistoryEvent] = if watches_events { &made } else { &[] };
                 if !seen.is_empty() || !execution.is_running() {
-                    watch.committed(Observed::new(&execution, seen), None);
+                    watch.committed(Observed::new(&execution, seen, begins), None);
                 }
             }
             if log {

@@ -80,6 +80,9 @@ pub struct Observed<'a> {
     /// Its history events, in order; none of an Express execution whose watch
     /// wants no history.
     pub events: &'a [HistoryEvent],
+    /// Whether the execution began with it. The first event of a fork is not its own
+    /// start: the events before it are its origin's, and are not told.
+    pub begins: bool,
     /// Where the execution stands after it.
     pub status: Status,
     /// When it closed.
@@ -97,7 +100,7 @@ pub struct Observed<'a> {
 }
 
 impl<'a> Observed<'a> {
-    pub(crate) fn new(execution: &'a Execution, events: &'a [HistoryEvent]) -> Observed<'a> {
+    pub(crate) fn new(execution: &'a Execution, events: &'a [HistoryEvent], begins: bool) -> Observed<'a> {
         Observed {
             identity: &execution.identity,
             events,
@@ -106,8 +109,9 @@ impl<'a> Observed<'a> {
             output: execution.output.as_ref(),
             error: execution.error.as_ref(),
             cause: execution.cause.as_ref(),
-            redrive_count: 0,
-            redriven_at: None,
+            redrive_count: execution.redrives.count,
+            redriven_at: execution.redrives.at,
+            begins,
         }
     }
 }

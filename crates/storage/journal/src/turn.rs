@@ -40,6 +40,7 @@ pub(crate) struct Turn {
     /// Its events, if somebody watches the execution, and what was prepared for them.
     watched: Vec<HistoryEvent>,
     prepared: Option<Prepared>,
+    begins: bool,
 }
 
 /// A task to take up after a restart.
@@ -135,9 +136,14 @@ impl Journal {
             }
         };
 
-        let mut deliveries = deliveries.into_iter().enumerate();
+        // Each event that is applied has a seed of its own, which its place among
+        // the turn's inputs tells whoever makes the turn once more.
+        let mut serial = 0;
+        let mut reopened = false;
+        let mut begins = false;
+        let mut deliveries = deliveries.into_iter();
         while !budget.is_spent(self.limits())
-            && let Some((serial, Delivery { what, reply })) = deliveries.next()
+            && let Some(Delivery { what, reply }) = deliveries.next()
         {
             let kind = match what {
                 What::Event(kind) => kind,
@@ -146,6 +152,7 @@ impl Journal {
                         self.recover_task(live, task, &mut offered, &mut |live, kind| {
                             writer.input(describe(&kind));
                             run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                            serial += 1;
                             applied_any = true;
                         })?;
                         touched.push(task);
@@ -167,7 +174,13 @@ impl Journal {
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
+                begins |= matches!(kind, EventKind::Start | EventKind::Fork { .. });
+                if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
+                    reopened = true;
+                    from.iter().for_each(|point| writer.restart(point));
+                }
                 run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                serial += 1;
             } else if let EventKind::TimerFired { timer } = &kind {
                 // A row that outlived its wait: nobody will ever want it.
                 live.timer_rows.remove(timer);
@@ -178,7 +191,7 @@ impl Journal {
             }
         }
 
-        let rest: Vec<Delivery> = deliveries.map(|(_, delivery)| delivery).collect();
+        let rest: Vec<Delivery> = deliveries.collect();
 
         // A call that can be sent at once is stored as started together with
         // its schedule: one sync less for every task.
@@ -226,11 +239,12 @@ impl Journal {
         }
         let parks = finished.is_none() && !continues && may_park(live);
         if applied_any {
-            if finished.is_some() {
+            if finished.is_some() || reopened {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
                 live.record.update(&live.execution, output);
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
-                if live.snapshot_turn > 0 {
+                // What may be redriven keeps its snapshot, or a redrive would read all turns.
+                if live.snapshot_turn > 0 && finished == Some(Status::Succeeded) {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
             }
@@ -261,9 +275,9 @@ impl Journal {
         let prepared = live
             .watch
             .as_ref()
-            .filter(|_| !watched.is_empty())
-            .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched), &mut batch));
-        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished, watched, prepared })
+            .filter(|_| begins || !watched.is_empty())
+            .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched, begins), &mut batch));
+        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished, watched, prepared, begins })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -369,7 +383,7 @@ impl Journal {
         turn: Turn,
         outcome: Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let Turn { replies, effects, admitted, offered, watched, prepared, .. } = turn;
+        let Turn { replies, effects, admitted, offered, watched, prepared, begins, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
                 let _ = reply.send(Err(error.clone()));
@@ -379,8 +393,8 @@ impl Journal {
         for (reply, applied) in replies {
             let _ = reply.send(Ok(applied));
         }
-        if let Some(watch) = live.watch.as_ref().filter(|_| !watched.is_empty()) {
-            watch.committed(Observed::new(&live.execution, &watched), prepared);
+        if let Some(watch) = live.watch.as_ref().filter(|_| begins || !watched.is_empty()) {
+            watch.committed(Observed::new(&live.execution, &watched, begins), prepared);
         }
         let mut admitted: std::collections::HashMap<TaskId, Permit> = admitted.into_iter().collect();
         let now = self.clock().now();
@@ -594,7 +608,10 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
                 })
         }
         EventKind::Start => execution.next_event_id == 1,
-        EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => execution.is_running(),
+        EventKind::Redrive { .. } => execution.is_redrivable(),
+        EventKind::Fork { .. } | EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => {
+            execution.is_running()
+        }
     }
 }
 
@@ -608,6 +625,8 @@ fn describe(kind: &EventKind) -> String {
         EventKind::TaskSucceeded { task, .. } => format!("task {task} succeeded"),
         EventKind::TaskFailed { task, .. } => format!("task {task} failed"),
         EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
+        EventKind::Redrive { .. } => "redrive".into(),
+        EventKind::Fork { .. } => "fork".into(),
         EventKind::Stop { .. } => "stop".into(),
         EventKind::Fail { .. } => "fail".into(),
     }

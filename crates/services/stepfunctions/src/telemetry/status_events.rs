@@ -132,8 +132,8 @@ impl StatusEvents {
 
     /// Adds rows for the changes of a turn, if the bus has anybody who may want them.
     pub(super) fn prepare(&self, turn: &Observed<'_>, qualifiers: &Qualifiers, batch: &mut Batch) -> Vec<Waiting> {
-        let mut changes = turn.events.iter().filter_map(|event| Some((event, status_of(event)?))).peekable();
-        if changes.peek().is_none() {
+        let changes = changes(turn);
+        if changes.is_empty() {
             return Vec::new();
         }
         let Some(key) = ExecutionKey::from_arn(&turn.identity.arn) else { return Vec::new() };
@@ -142,7 +142,7 @@ impl StatusEvents {
             return Vec::new();
         }
         let mut waiting = Vec::new();
-        for (event, status) in changes {
+        for Change { event_id: number, at, status } in changes {
             let is_end = status != Status::Running;
             let change = StatusChange {
                 execution_arn: &turn.identity.arn,
@@ -158,22 +158,22 @@ impl StatusEvents {
                 redriven_at: turn.redriven_at,
             };
             let detail = detail(change);
-            let row = key.row().number(event.id);
+            let row = key.row().number(number);
             let document = object! {
                 "format" => FORMAT,
                 "arn" => &turn.identity.arn,
-                "event" => event.id,
-                "at" => event.at.as_ms(),
+                "event" => number,
+                "at" => at.as_ms(),
                 "detail" => Value::from(detail.clone()),
             };
             batch.put(&STATUS_EVENTS, row.clone(), Vec::new(), document.to_text());
             waiting.push(Waiting {
                 key: row,
-                id: event_id(&turn.identity.arn, event.id),
+                id: event_id(&turn.identity.arn, number),
                 account: account.clone(),
                 region: region.clone(),
                 execution_arn: turn.identity.arn.clone(),
-                at: event.at,
+                at,
                 detail,
                 input: turn.identity.input.clone(),
                 output: turn.output.filter(|_| status == Status::Succeeded).cloned(),
@@ -474,15 +474,32 @@ impl Queue {
     }
 }
 
+/// A change that a turn made.
+struct Change {
+    /// The event that says so; 0 for the start of a fork, whose first event is its origin's.
+    event_id: u64,
+    at: Timestamp,
+    status: Status,
+}
+
+fn changes(turn: &Observed<'_>) -> Vec<Change> {
+    let of_events = turn
+        .events
+        .iter()
+        .filter_map(|event| Some(Change { event_id: event.id, at: event.at, status: status_of(event)? }));
+    let is_fork = turn.begins && turn.events.first().is_none_or(|event| event.id != 1);
+    let fork = is_fork.then_some(Change { event_id: 0, at: turn.identity.started_at, status: Status::Running });
+    fork.into_iter().chain(of_events).collect()
+}
+
 /// The status that an event brings about.
 fn status_of(event: &HistoryEvent) -> Option<Status> {
     match event.event_type {
-        EventType::ExecutionStarted => Some(Status::Running),
+        EventType::ExecutionStarted | EventType::ExecutionRedriven => Some(Status::Running),
         EventType::ExecutionSucceeded => Some(Status::Succeeded),
         EventType::ExecutionFailed => Some(Status::Failed),
         EventType::ExecutionTimedOut => Some(Status::TimedOut),
         EventType::ExecutionAborted => Some(Status::Aborted),
-        other if other.name() == "ExecutionRedriven" => Some(Status::Running),
         _ => None,
     }
 }

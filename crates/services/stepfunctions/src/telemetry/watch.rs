@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use windlass_journal::{Observed, Prepared, Qualifiers, Watch};
 use windlass_store::Batch;
-use windlass_workflow::{HistoryEvent, Identity, Status};
+use windlass_workflow::{EventType, HistoryEvent, Identity, Status};
 
 use super::express_ends::ExpressMachine;
 use super::log_delivery::{LogEvents, LogTarget};
@@ -68,12 +68,11 @@ impl ExecutionWatch {
             }
         }
         let Some(machine) = &self.machine else { return };
-        for event in turn.events {
-            if event.id == 1 {
-                machine.started();
-            } else if is_redrive(event) {
-                machine.redriven();
-            }
+        if turn.begins {
+            machine.started();
+        }
+        if turn.events.iter().any(|event| event.event_type == EventType::ExecutionRedriven) {
+            machine.redriven();
         }
         if let Some(stopped_at) = turn.stopped_at.filter(|_| turn.status != Status::Running) {
             machine.ended(turn.status, turn.redrive_count > 0, turn.identity.started_at, stopped_at, 1);
@@ -132,8 +131,4 @@ impl Drop for ExecutionWatch {
             self.shared.park(self.identity.arn.clone(), tasks);
         }
     }
-}
-
-fn is_redrive(event: &HistoryEvent) -> bool {
-    event.event_type.name() == "ExecutionRedriven"
 }

@@ -37,6 +37,7 @@ impl Watch for Notes {
     }
 
     fn prepare(&self, turn: Observed<'_>, batch: &mut Batch) -> Option<Prepared> {
+        assert_eq!(turn.begins, turn.events.first().is_some_and(|event| event.id == 1));
         let first = turn.events.first().expect("a turn that is told has events");
         batch.put(&SEEN, Key::new(0, "", "").text(&turn.identity.arn).number(first.id), Vec::new(), Vec::new());
         Some(Box::new(first.id))
