@@ -176,6 +176,17 @@ impl Authentication {
         matches!(self.mode, Mode::Open(_))
     }
 
+    /// Refuses web pages of another origin, with access keys too.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` (403).
+    pub(crate) fn check_origin(&self, parts: &Parts) -> Result<(), Fault> {
+        if self.is_of_own_page(parts) {
+            return Ok(());
+        }
+        Err(denied("This endpoint answers no web page of another origin."))
+    }
+
     /// The account of what belongs to nobody else, 12 digits.
     pub(crate) fn account(&self) -> &str {
         &self.account

@@ -7,6 +7,7 @@ mod run;
 mod serve;
 mod source;
 mod terminal;
+mod test_state;
 mod validate;
 
 use std::io::{self, Write};
@@ -29,6 +30,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run one state machine and print its result, without a server
     Run(run::RunArgs),
+    /// Run one state of a state machine by itself, with mocks, without a server
+    TestState(test_state::TestStateArgs),
     /// Check a state machine definition and print what is wrong with it
     Validate(validate::ValidateArgs),
     /// Draw a state machine definition
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::serve(&args),
         Command::Run(args) => run::run(&args),
+        Command::TestState(args) => test_state::test_state(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Graph(args) => graph::graph(&args),
         Command::ExplainAccess(args) => explain_access::explain_access(&args),
