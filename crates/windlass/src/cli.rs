@@ -2,6 +2,7 @@
 
 mod excerpt;
 mod explain_access;
+mod graph;
 mod run;
 mod serve;
 mod source;
@@ -33,6 +34,8 @@ enum Command {
     TestState(test_state::TestStateArgs),
     /// Check a state machine definition and print what is wrong with it
     Validate(validate::ValidateArgs),
+    /// Draw a state machine definition
+    Graph(graph::GraphArgs),
     /// Say why a call was refused, or whether one would be
     #[command(visible_alias = "why-denied")]
     ExplainAccess(explain_access::ExplainAccessArgs),
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::TestState(args) => test_state::test_state(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Graph(args) => graph::graph(&args),
         Command::ExplainAccess(args) => explain_access::explain_access(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());
