@@ -244,7 +244,6 @@ def test_unknown_arns(states, operation, arguments, code):
 
 # Each is answered with a typed error that says so, until it is built.
 NOT_BUILT = [
-    ("redrive_execution", {"executionArn": "EXECUTION"}),
     ("list_map_runs", {"executionArn": "EXECUTION"}),
 ]
 
