@@ -245,7 +245,6 @@ def test_unknown_arns(states, operation, arguments, code):
 # Each is answered with a typed error that says so, until it is built.
 NOT_BUILT = [
     ("list_map_runs", {"executionArn": "EXECUTION"}),
-    ("test_state", {"definition": json.dumps({"Type": "Pass", "End": True}), "input": "{}"}),
 ]
 
 

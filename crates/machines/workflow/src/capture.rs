@@ -13,7 +13,7 @@ use crate::execution::{Entered, Execution, FrameId};
 use crate::history::History;
 use crate::random::Random;
 use crate::states::has_retries;
-use crate::step::{World, take_step};
+use crate::step::{Watch, World, take_step};
 use crate::surroundings::View;
 use crate::trace::Trace;
 use crate::turn::{Turn, state_of};
@@ -53,7 +53,8 @@ pub fn step_until(
     trace: Option<&Trace>,
     capture_at: Option<u64>,
 ) -> (Vec<Effect>, Option<Capture>) {
-    take_step(program, execution, event, world, history, budget, trace, capture_at)
+    let watch = Watch { trace, probe: None, capture_at };
+    take_step(program, execution, event, world, history, budget, watch)
 }
 
 impl Capture {
@@ -72,6 +73,7 @@ impl Capture {
             random: &random,
             fuel: &fuel,
             trace: None,
+            probe: None,
             retry_count: retries.then_some(if entering.is_some() { 0 } else { frame.retries.count }),
             token: None,
             item: None,

@@ -13,6 +13,7 @@ mod event;
 mod execution;
 mod history;
 mod limits;
+mod probe;
 mod random;
 mod redrive;
 mod retry;
@@ -33,8 +34,9 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
+pub use probe::{Probe, ProbeAnswer};
 pub use redrive::{RestartError, find_frame};
 pub use states::token_wanted;
-pub use step::{World, step, step_traced, step_within};
+pub use step::{World, step, step_probed, step_traced, step_within};
 pub use trace::{Trace, Traced};
 pub use turn::state_of;

@@ -22,6 +22,7 @@ impl Turn<'_> {
             return;
         }
         let Some(state) = self.state(id) else { return };
+        self.note(id, &"Error", || error_output(&error));
         if self.retry(id, state, &error) {
             self.set_aside.clear();
             return;

@@ -10,6 +10,7 @@ use crate::event::{Event, EventKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
+use crate::probe::Probe;
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::turn::{StateError, Turn, state_of};
@@ -51,7 +52,7 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
-    take_step(program, execution, event, world, history, budget, None, None).0
+    take_step(program, execution, event, world, history, budget, Watch::default()).0
 }
 
 /// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
@@ -65,12 +66,35 @@ pub fn step_traced(
     budget: &mut Budget,
     trace: &Trace,
 ) -> Vec<Effect> {
-    take_step(program, execution, event, world, history, budget, Some(trace), None).0
+    let watch = Watch { trace: Some(trace), ..Watch::default() };
+    take_step(program, execution, event, world, history, budget, watch).0
 }
 
-/// The step of which the functions above are made; also answers the execution as
-/// it stood before the event `capture_at`, if that enters a state.
-#[allow(clippy::too_many_arguments, reason = "what a step takes, and who watches it")]
+/// As [`step_traced`], for one state by itself: see [`Probe`].
+pub fn step_probed(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    probe: &Probe,
+) -> Vec<Effect> {
+    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe), capture_at: None };
+    take_step(program, execution, event, world, history, budget, watch).0
+}
+
+/// Who looks on.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Watch<'a> {
+    pub(crate) trace: Option<&'a Trace>,
+    pub(crate) probe: Option<&'a Probe>,
+    /// The event before which the execution is captured, if it is one of a frame.
+    pub(crate) capture_at: Option<u64>,
+}
+
+/// The step of which the functions above are made; also answers how the execution
+/// stood before the event that `watch` names.
 pub(crate) fn take_step(
     program: &Machine,
     execution: &mut Execution,
@@ -78,8 +102,7 @@ pub(crate) fn take_step(
     world: &World<'_>,
     history: &mut History,
     budget: &mut Budget,
-    trace: Option<&Trace>,
-    capture_at: Option<u64>,
+    watch: Watch<'_>,
 ) -> (Vec<Effect>, Option<Capture>) {
     let takes = match event.kind {
         EventKind::Redrive { .. } => execution.is_redrivable(),
@@ -100,9 +123,10 @@ pub(crate) fn take_step(
         variables_bytes: BTreeMap::new(),
         history_full: false,
         set_aside: Vec::new(),
-        capture_at,
+        capture_at: watch.capture_at,
         captured: None,
-        trace,
+        trace: watch.trace,
+        probe: watch.probe,
     };
     turn.take(event.kind.clone());
     match event.kind {

@@ -5,6 +5,7 @@ use windlass_asl::{Failure, Surroundings};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, object};
 
 use crate::execution::{Execution, Frame, FrameId, MapRun, Phase};
+use crate::probe::Probe;
 use crate::random::Random;
 use crate::trace::Trace;
 
@@ -24,6 +25,7 @@ pub(crate) struct View<'a> {
     pub(crate) item: Option<MapItem>,
     pub(crate) context: OnceCell<Value>,
     pub(crate) trace: Option<&'a Trace>,
+    pub(crate) probe: Option<&'a Probe>,
 }
 
 /// `Map.Item` of the context object.
@@ -58,6 +60,11 @@ impl View<'_> {
     }
 
     fn build_context(&self) -> Value {
+        if let Some(Value::Object(given)) = self.probe.and_then(|probe| probe.context.as_ref()) {
+            let mut context = Object::clone(given);
+            self.add_map_item(&mut context);
+            return context.into();
+        }
         let identity = &self.execution.identity;
         let mut execution = Object::with_capacity(7);
         execution.insert("Id", &identity.arn);
@@ -84,6 +91,14 @@ impl View<'_> {
             }
             context.insert("State", state);
         }
+        self.add_map_item(&mut context);
+        if let Some(token) = &self.token {
+            context.insert("Task", object! { "Token" => token });
+        }
+        context.into()
+    }
+
+    fn add_map_item(&self, context: &mut Object) {
         if let Some(MapItem { index, value, key }) = self.item.clone().or_else(|| self.iteration_item()) {
             let mut item = Object::with_capacity(3);
             item.insert("Index", index);
@@ -93,10 +108,6 @@ impl View<'_> {
             item.insert("Value", value);
             context.insert("Map", object! { "Item" => item });
         }
-        if let Some(token) = &self.token {
-            context.insert("Task", object! { "Token" => token });
-        }
-        context.into()
     }
 
     /// The item of the nearest iteration this frame is in.

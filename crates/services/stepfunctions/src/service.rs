@@ -13,6 +13,7 @@ use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
 use crate::page::Pages;
 use crate::request::Request;
+use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
 /// The service `states`.
@@ -25,6 +26,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    hands: Hands,
 }
 
 impl StepFunctions {
@@ -36,7 +38,7 @@ impl StepFunctions {
     pub fn open(
         store: &Store,
         journal: Journal,
-        integrations: &Integrations,
+        integrations: &Arc<Integrations>,
         dispatcher: Dispatcher,
         environment: Environment,
     ) -> Result<StepFunctions, Fault> {
@@ -49,6 +51,11 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            hands: Hands {
+                tasks: integrations.clone(),
+                depths: integrations.depths().clone(),
+                exchanges: integrations.exchanges().clone(),
+            },
         })
     }
 
@@ -62,7 +69,8 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
+        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, hands } =
+            self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -91,6 +99,7 @@ impl StepFunctions {
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),
+            "TestState" => test_state::test_state(environment, Some(hands), request).await,
             "CreateActivity" => activity::create(activities, environment, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),

@@ -27,6 +27,7 @@ impl Turn<'_> {
             item: None,
             context: OnceCell::new(),
             trace: self.trace,
+            probe: self.probe,
         })
     }
 

@@ -10,6 +10,9 @@ use crate::turn::Turn;
 
 impl Turn<'_> {
     pub(crate) fn map(&mut self, id: FrameId, state: &State, map: &Map) -> Result<(), Failure> {
+        if let Some(answer) = self.probe.and_then(|probe| probe.answer.as_ref()) {
+            return self.map_answered(id, state, map, answer);
+        }
         if let MapMode::Distributed { .. } = map.mode {
             return Err(Failure::runtime(
                 "Windlass does not run Map states of mode DISTRIBUTED yet. Use the mode INLINE, or split the work into executions.",

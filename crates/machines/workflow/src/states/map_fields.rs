@@ -21,7 +21,6 @@ pub(crate) struct MapBounds {
     pub(crate) tolerated_failure_percentage: Option<f64>,
 }
 
-#[allow(dead_code, reason = "for Map Runs and for tests of one state")]
 /// What an `ItemBatcher` says. `None`: not written.
 #[derive(Clone, Debug)]
 pub(crate) struct Batching {
@@ -65,6 +64,9 @@ pub(crate) fn items_value(items: &Items) -> Value {
 pub(crate) fn map_bounds(map: &Map, effective: &Payload, view: &View<'_>) -> Result<MapBounds, Failure> {
     let scope = Scope::new(effective.value(), view);
     let number = |quantity: &Option<Quantity>, field| stage_number(quantity.as_ref(), field, &scope, view);
+    if map.max_concurrency.is_none() {
+        view.tell(&"MaxConcurrency", Ok(&Value::int(0)));
+    }
     Ok(MapBounds {
         max_concurrency: number(&map.max_concurrency, QuantityField::MaxConcurrency)?.map(|number| number as u32),
         tolerated_failure_count: number(&map.tolerated_failure_count, QuantityField::ToleratedFailureCount)?
@@ -101,7 +103,6 @@ pub(crate) fn selected_item(map: &Map, effective: &Payload, item: MapItem, view:
     view.stage(&format_args!("ItemSelector[{index}]"), found)
 }
 
-#[allow(dead_code, reason = "for Map Runs and for tests of one state")]
 /// The fields of an `ItemBatcher`.
 pub(crate) fn batching(batcher: &ItemBatcher, effective: &Payload, view: &View<'_>) -> Result<Batching, Failure> {
     let scope = Scope::new(effective.value(), view);
@@ -122,7 +123,6 @@ pub(crate) fn batching(batcher: &ItemBatcher, effective: &Payload, view: &View<'
     })
 }
 
-#[allow(dead_code, reason = "for Map Runs and for tests of one state")]
 impl Batching {
     /// The inputs of a batch each, of the inputs of an item each.
     pub(crate) fn batches(&self, items: &[Value]) -> Vec<Value> {

@@ -61,6 +61,7 @@ fn a_jsonpath_state_tells_its_stages_and_its_paths() {
             r#"S ResultSelector = {"n":7}"#,
             r#"S ResultPath = {"a":{"x":1},"r":{"n":7}}"#,
             r#"S OutputPath = {"n":7}"#,
+            r#"S Variables = {"v":7}"#,
             "S Next = null",
         ]
     );
@@ -70,10 +71,14 @@ fn a_jsonpath_state_tells_its_stages_and_its_paths() {
 fn a_jsonata_state_tells_where_an_expression_failed() {
     let definition = r#"{"QueryLanguage":"JSONata","StartAt":"S","States":{"S":{"Type":"Pass",
         "Output":{"a":["{% 1+1 %}","{% $states.input.none %}"]},"End":true}}}"#;
+    let told = traced(definition, "{}", false);
+    let failed = "States.QueryEvaluationError";
     assert_eq!(
-        traced(definition, "{}", false),
-        ["S Output/a[0] = 2", "S Output/a[1]: States.QueryEvaluationError", "S Output: States.QueryEvaluationError"]
+        told[..3],
+        ["S Output/a[0] = 2".to_owned(), format!("S Output/a[1]: {failed}"), format!("S Output: {failed}")]
     );
+    assert!(told[3].starts_with(r#"S Error = {"Error":"States.QueryEvaluationError","Cause":"#), "{told:?}");
+    assert_eq!(told.len(), 4);
 }
 
 #[test]
@@ -89,12 +94,15 @@ fn a_failure_tells_which_retrier_and_catcher_answered() {
         [
             "S InputPath = {}",
             "S Parameters = {}",
+            r#"S Error = {"Error":"E","Cause":"c"}"#,
             r#"S Retry[1] = {"Attempts":0}"#,
             r#"S Catch[0] = {"Error":"E","Cause":"c"}"#,
             r#"S Catch[0]/ResultPath = {"e":{"Error":"E","Cause":"c"}}"#,
+            "S Variables = {}",
             r#"S Next = "T""#,
             r#"T InputPath = {"e":{"Error":"E","Cause":"c"}}"#,
             r#"T OutputPath = {"e":{"Error":"E","Cause":"c"}}"#,
+            "T Variables = {}",
             "T Next = null",
         ]
     );
@@ -114,6 +122,7 @@ fn a_choice_and_a_map_tell_their_fields() {
         "C Choices[0]/And[1]/Variable = 2",
         "C Choices[0]/And[1]/NumericLessThanPath = 3",
         r#"C OutputPath = {"n":2,"max":3,"items":["a"]}"#,
+        "C Variables = {}",
         r#"C Next = "M""#,
         r#"M InputPath = {"n":2,"max":3,"items":["a"]}"#,
         r#"M ItemsPath = ["a"]"#,

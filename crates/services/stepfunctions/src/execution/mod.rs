@@ -17,7 +17,7 @@ pub(crate) use history::history;
 pub(crate) use list::list;
 pub(crate) use moment::{describe_more, moment};
 pub(crate) use redrive::{redrive, redrive_from};
-pub(crate) use start::{check_bytes, start};
+pub(crate) use start::{check_bytes, checked_input, start};
 pub(crate) use stop::stop;
 pub(crate) use sync::start_sync;
 

@@ -6,11 +6,13 @@ mod aws_sdk;
 mod bedrock;
 mod closings;
 mod depth;
+mod exchange;
 mod failure;
 mod http;
 mod http_metadata;
 mod job;
 mod lambda;
+mod mocked;
 mod models;
 mod optimized;
 mod outside;
@@ -34,7 +36,9 @@ use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 
 use self::closings::Closings;
 pub(crate) use self::depth::Depths;
+pub(crate) use self::exchange::{Exchange, Exchanges};
 use self::failure::Failure;
+pub(crate) use self::mocked::{mocked_result_problem, parameters_refusal};
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
 use self::running::{Cancelled, Entry, Running};
@@ -69,6 +73,7 @@ pub struct Integrations {
     queues: Queues,
     slots: Arc<Semaphore>,
     depths: Depths,
+    exchanges: Exchanges,
     running: Running,
     closings: Closings,
     outside: Outside,
@@ -86,6 +91,7 @@ impl Integrations {
             queues: Queues::default(),
             slots: Arc::new(Semaphore::new(OUTGOING_CALLS_MAX)),
             depths: Depths::default(),
+            exchanges: Exchanges::default(),
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
@@ -100,6 +106,10 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    pub(crate) fn exchanges(&self) -> &Exchanges {
+        &self.exchanges
     }
 
     pub(crate) fn queues(&self) -> &Queues {
@@ -172,6 +182,7 @@ impl Integrations {
             environment: &self.environment,
             identity,
             depths: &self.depths,
+            exchanges: &self.exchanges,
             outside: &self.outside,
             assumed,
             is_about: false,
