@@ -295,13 +295,14 @@ pub(crate) fn execution_before(
     turn: &StoredTurn,
     reader: &mut PayloadReader<'_>,
 ) -> Result<Execution, JournalError> {
+    let record = record.as_of(turn.turn);
     if turn.turn <= 1 {
         return Ok(Execution::new_with(record.identity(reader.read(Place(1, 0))?)));
     }
     // The record tells how it stands now. Which of the closed statuses it had
     // before a redrive makes no difference to that.
     let status = if turn.begins_with("redrive") { Status::Failed } else { Status::Running };
-    let then = Record { status, stopped_at: None, error: None, cause: None, ..record.clone() };
+    let then = Record { status, stopped_at: None, error: None, cause: None, ..record };
     live_of(&then, stored, reader)
 }
 

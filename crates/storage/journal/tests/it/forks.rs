@@ -207,7 +207,20 @@ fn any_event_tells_what_its_state_saw_and_evaluated() {
             output(&world, "f").await;
             let copied = look(&world, "f", entered(&events, "B")).state.expect("a state");
             assert_eq!(copied.input.value(), nested.input.value());
-            assert_eq!(copied.context["Execution"]["Id"], Value::from(arn("f")));
+            assert_eq!(copied.context["Execution"]["Id"], Value::from(arn("e")), "whose it was then");
+            let last = entered(&events, "T");
+            let own = look(&world, "f", last).state.expect("a state");
+            assert_eq!(own.context["Execution"]["Id"], Value::from(arn("f")));
+            // A fork of the fork, from what the fork copied; its past names the first one.
+            let scheduled = last + 1;
+            fork(&world, "e", "g", &definition(), at(scheduled)).await.expect("it is forked");
+            fork(&world, "g", "h", &definition(), at(last)).await.expect("it is forked");
+            output(&world, "h").await;
+            for event in world.history("h") {
+                look(&world, "h", event.id);
+            }
+            let first = look(&world, "h", 2).state.expect("a state");
+            assert_eq!(first.context["Execution"]["Name"], Value::from("e"));
         }
     });
 }
