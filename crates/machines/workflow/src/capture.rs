@@ -53,8 +53,7 @@ pub fn step_until(
     trace: Option<&Trace>,
     capture_at: Option<u64>,
 ) -> (Vec<Effect>, Option<Capture>) {
-    let watch = Watch { trace, probe: None, capture_at };
-    take_step(program, execution, event, world, history, budget, watch)
+    take_step(program, execution, event, world, history, budget, Watch { trace, probe: None, capture_at })
 }
 
 impl Capture {

@@ -80,7 +80,7 @@ pub fn step_probed(
     budget: &mut Budget,
     probe: &Probe,
 ) -> Vec<Effect> {
-    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe), capture_at: None };
+    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe), ..Watch::default() };
     take_step(program, execution, event, world, history, budget, watch).0
 }
 
@@ -89,12 +89,12 @@ pub fn step_probed(
 pub(crate) struct Watch<'a> {
     pub(crate) trace: Option<&'a Trace>,
     pub(crate) probe: Option<&'a Probe>,
-    /// The event before which the execution is captured, if it is one of a frame.
+    /// The event whose moment is wanted.
     pub(crate) capture_at: Option<u64>,
 }
 
-/// The step of which the functions above are made; also answers how the execution
-/// stood before the event that `watch` names.
+/// The step of which the functions above are made; also answers the execution as
+/// it stood before the event `capture_at`, if that enters a state.
 pub(crate) fn take_step(
     program: &Machine,
     execution: &mut Execution,
