@@ -40,7 +40,7 @@ pub use map_run::{
     MapRunPlan, MapRunSettings, MapRunState, MapRunStatus, MapSource, ResultWriting, Standing, Window, batch_input,
     item_input, label_of,
 };
-pub use probe::{Probe, ProbeAnswer};
+pub use probe::{Probe, ProbeAnswer, ReadItem};
 pub use redrive::{RestartError, find_frame};
 pub use states::token_wanted;
 pub use step::{World, step, step_probed, step_traced, step_within};

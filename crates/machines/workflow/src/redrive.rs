@@ -93,7 +93,9 @@ fn has_state(machine: &Machine, name: &str) -> bool {
 impl Turn<'_> {
     /// Lets go of a container's branches or iterations, for it failed. Retry and
     /// Catch find it with nothing running; if neither helps, [`Turn::put_back`]
-    /// restores what it held.
+    /// restores what it held. Whatever else outlives its failure for a redrive is
+    /// set aside here too, before [`Turn::state_failed`]: a phase that names a Map
+    /// Run, say.
     pub(crate) fn set_container_aside(&mut self, id: FrameId) {
         let mut descendants = Vec::new();
         self.take_descendants(id, &mut descendants);
@@ -105,20 +107,7 @@ impl Turn<'_> {
 
     fn take_descendants(&mut self, id: FrameId, taken: &mut Vec<Frame>) {
         for child in self.children(id) {
-            let Some(frame) = self.frame(child) else { continue };
-            let mut effects = Vec::new();
-            match &frame.phase {
-                Phase::Wait { timer, .. } | Phase::Retry { timer, .. } => effects.push(Effect::CancelTimer(*timer)),
-                Phase::Task(run) => {
-                    effects.extend(run.timeout.into_iter().chain(run.heartbeat).map(Effect::CancelTimer));
-                    effects.push(Effect::CancelTask(run.task));
-                }
-                Phase::MapRun { task, arn, .. } => {
-                    effects.push(Effect::AbortMapRun { task: *task, arn: arn.clone() });
-                }
-                Phase::Parallel(_) | Phase::Map(_) | Phase::Enter | Phase::Work => {}
-            }
-            self.effects.extend(effects);
+            self.cancel(child);
             self.take_descendants(child, taken);
             self.execution.changes.remove(child);
             taken.extend(self.execution.frames.remove(&child));
@@ -174,6 +163,9 @@ impl Turn<'_> {
             }
             match &mut frame.phase {
                 Phase::Map(run) => run.chain_event_id = redriven.unwrap_or(run.chain_event_id),
+                // Here a phase that outlived its failure goes on: a Map Run is started
+                // again by its ARN, in a new attempt, behind `MapRunRedriven`.
+                //
                 // A Fail state is entered again; all others go on within the state.
                 phase @ Phase::Work if fails => *phase = Phase::Enter,
                 _ => {}

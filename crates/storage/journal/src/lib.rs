@@ -20,6 +20,7 @@ mod live;
 mod load;
 mod map_run;
 mod moment;
+mod observer;
 mod pauses;
 mod query;
 mod record;
@@ -27,6 +28,7 @@ mod recovery;
 mod redrive;
 mod replay;
 mod retention;
+mod search;
 mod slot;
 mod start;
 mod stored;
@@ -35,6 +37,7 @@ mod tasks;
 mod timers;
 mod token;
 mod turn;
+mod waiting;
 
 pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
@@ -50,10 +53,13 @@ pub use map_run::{
     ObjectPlace, Objects, ObjectsFuture,
 };
 pub use moment::{Evaluated, Moment, MomentState};
+pub use observer::{Observed, Observer, Prepared, Subject, Watch};
 pub use query::{ExecutionQuery, ExecutionsOf};
 pub use record::Record;
 pub use redrive::{Redrive, RedriveError, Redriven, RestartState};
 pub use replay::ReplayError;
+pub use search::{ExecutionSearch, FoundExecutions};
 pub use stored::TurnError;
 pub use tables::TABLES;
 pub use tasks::{Answers, CutOff, Permit, TaskJob, Tasks};
+pub use waiting::WaitingTask;

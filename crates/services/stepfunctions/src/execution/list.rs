@@ -142,7 +142,7 @@ fn status_of(filter: &str) -> Result<Option<Status>, Fault> {
     })
 }
 
-fn item(record: &Record) -> Value {
+pub(super) fn item(record: &Record) -> Value {
     members(record).into()
 }
 

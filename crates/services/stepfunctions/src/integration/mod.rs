@@ -48,6 +48,7 @@ use self::task_call::{Answered, TaskCaller};
 pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
+use crate::telemetry::Traces;
 
 /// Calls to services under way at once; further ones wait their turn.
 pub const OUTGOING_CALLS_MAX: usize = 1_000;
@@ -79,6 +80,7 @@ pub struct Integrations {
     running: Running,
     closings: Closings,
     outside: Outside,
+    traces: Traces,
 }
 
 impl Integrations {
@@ -97,6 +99,7 @@ impl Integrations {
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
+            traces: Traces::default(),
         }
     }
 
@@ -108,6 +111,11 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    /// Which executions calls carry the trace of.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     pub(crate) fn exchanges(&self) -> &Exchanges {
@@ -186,6 +194,7 @@ impl Integrations {
             depths: &self.depths,
             exchanges: &self.exchanges,
             outside: &self.outside,
+            traces: &self.traces,
             assumed,
             is_about: false,
         }

@@ -11,8 +11,8 @@ use tokio::task::AbortHandle;
 use windlass_store::{Batch, IndexScan, Position, Scan};
 use windlass_value::{Object, Payload, Timestamp};
 use windlass_workflow::{
-    ChildOffer, Ending, EventKind, History, Identity, MapRunEffect, MapRunEvent, MapRunPhase, MapRunState,
-    MapRunStatus, Standing, Status,
+    ChildOffer, Ending, EventKind, Identity, MapRunEffect, MapRunEvent, MapRunPhase, MapRunState, MapRunStatus,
+    Standing, Status,
 };
 
 use super::child::{ExpressChild, child_key, ending_of, number_of};
@@ -466,7 +466,7 @@ impl Driver {
             let input = child.input.clone();
             let guard = TellGuard::new(&self.handle);
             let task = tokio::spawn(async move {
-                let execution = journal.run_in_memory(identity, &definition, &mut History::Off).await;
+                let (execution, _) = journal.run_in_memory(Arc::new(identity), &definition, false, None).await;
                 guard.tell(Told::ExpressEnded(Box::new(ExpressChild {
                     index,
                     items,
