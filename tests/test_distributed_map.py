@@ -325,9 +325,9 @@ def test_a_redrive_runs_again_what_did_not_succeed(states, s3, bucket, kind):
     redriven = children(states, run["mapRunArn"], redriveFilter="REDRIVEN")
     assert {child["executionArn"] for child in redriven} == {child["executionArn"] for child in failed}
     events = history(states, execution)
-    assert [event["type"] for event in events][6:] == [
+    assert [event["type"] for event in events][7:] == [
         "ExecutionRedriven", "MapRunRedriven", "MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]
-    assert events[7]["mapRunRedrivenEventDetails"] == {"mapRunArn": run["mapRunArn"], "redriveCount": 1}
+    assert events[8]["mapRunRedrivenEventDetails"] == {"mapRunArn": run["mapRunArn"], "redriveCount": 1}
 
 
 def test_a_redrive_of_what_was_stopped(states):

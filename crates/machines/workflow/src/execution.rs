@@ -360,7 +360,8 @@ impl Execution {
     /// The ARN of the Map Run a frame waits for, if the id is that of its current
     /// attempt.
     pub fn map_run(&self, task: TaskId) -> Option<&Text> {
-        match &self.frames.get(&task.frame)?.phase {
+        // A closed execution keeps its Map Run only for a redrive.
+        match &self.frames.get(&task.frame).filter(|_| self.is_running())?.phase {
             Phase::MapRun { task: current, arn, .. } if *current == task => Some(arn),
             _ => None,
         }

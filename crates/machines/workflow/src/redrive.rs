@@ -168,6 +168,8 @@ impl Turn<'_> {
                 //
                 // A Fail state is entered again; all others go on within the state.
                 phase @ Phase::Work if fails => *phase = Phase::Enter,
+                // The Map Run is the origin's: a fork begins one of its own.
+                phase @ Phase::MapRun { .. } if redriven.is_none() => *phase = Phase::Work,
                 _ => {}
             }
             if frame.has_work() {

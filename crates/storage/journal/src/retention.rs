@@ -30,9 +30,11 @@ impl Journal {
     pub(crate) async fn remove_expired(&self) {
         let before = self.clock().now().plus_ms(-self.config().retention_ms).as_ms();
         while self.remove_closed(before).await == REMOVE_MAX {}
+        while self.remove_map_runs(before).await {}
         let Some(bytes_max) = self.config().retention_bytes else { return };
         while self.store().used_bytes().is_some_and(|used| used > bytes_max) {
-            if self.remove_closed(i64::MAX).await < REMOVE_MAX {
+            let more = self.remove_map_runs(i64::MAX).await;
+            if self.remove_closed(i64::MAX).await < REMOVE_MAX && !more {
                 return;
             }
         }

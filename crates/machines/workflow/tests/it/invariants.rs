@@ -95,7 +95,8 @@ impl Watch {
             .values()
             .filter_map(|frame| match &frame.phase {
                 Phase::Task(run) => Some(run.task),
-                Phase::MapRun { task, .. } => Some(*task),
+                // A closed execution keeps it for a redrive.
+                Phase::MapRun { task, .. } if execution.is_running() => Some(*task),
                 _ => None,
             })
             .collect();
@@ -205,6 +206,8 @@ fn check_tree(execution: &Execution, continues: bool) {
             Phase::Enter | Phase::Work => {
                 assert!(continues || closed, "frame {:?} has work and nobody does it", frame.id);
             }
+            // It is redriven with its execution.
+            Phase::MapRun { .. } => {}
             _ => assert!(!closed, "frame {:?} of a closed execution waits for something", frame.id),
         }
     }

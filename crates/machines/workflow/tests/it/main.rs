@@ -2,6 +2,7 @@
 
 mod cases;
 mod invariants;
+mod map_run;
 mod properties;
 mod script;
 mod trace;

@@ -7,6 +7,7 @@
 //! started twice. After a restart the windows that had not wholly ended are read again.
 
 mod child;
+mod children;
 mod drive;
 mod handle;
 mod objects;
@@ -14,6 +15,7 @@ mod query;
 mod read;
 mod record;
 mod results;
+mod retention;
 mod spec;
 mod start;
 mod stored;
