@@ -27,7 +27,9 @@ impl Observer for Notes {
     fn watch(&self, subject: Subject<'_>) -> Option<Arc<dyn Watch>> {
         let details = subject.details();
         self.watches.lock().push(details.get("k").and_then(|value| value.as_str()).unwrap_or("none").into());
-        (!self.ignores).then(|| Arc::new(self.clone()) as Arc<dyn Watch>)
+        // What a Map Run's children tell is theirs.
+        let ignores = self.ignores || subject.identity.machine_name.contains('/');
+        (!ignores).then(|| Arc::new(self.clone()) as Arc<dyn Watch>)
     }
 }
 
