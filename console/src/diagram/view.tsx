@@ -91,6 +91,10 @@ export function DiagramView({
     const shape = diagram.shapes.find((shape) => shape.state === state);
     if (!shape || !size.width) return;
     setView((view) => {
+      // What can be seen and read already is left where it is.
+      const [left, top] = view ? [view.x + shape.x * view.scale, view.y + shape.y * view.scale] : [-1, -1];
+      const [right, bottom] = [left + shape.width * (view?.scale ?? 0), top + shape.height * (view?.scale ?? 0)];
+      if (view && view.scale >= 0.45 && left >= 0 && top >= 44 && right <= size.width && bottom <= size.height) return view;
       const scale = Math.max(view?.scale ?? 1, 0.7);
       return {
         scale,
@@ -340,7 +344,7 @@ const ShapeView = memo(function ShapeView({
             </text>
           )}
           {mark && mark.count > 1 && (
-            <text className="count" x={x + width - 8} y={y + height - 7}>
+            <text className="count" x={x + width - 4} y={y - 4}>
               ×{mark.count.toLocaleString()}
             </text>
           )}
