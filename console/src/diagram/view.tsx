@@ -310,24 +310,26 @@ const ShapeView = memo(function ShapeView({
   const classes = ["shape", kind, shape.type, mark?.status, untouched && "untouched", selected && "selected", found && "found"];
   const lines = shape.title ?? [];
   return (
-    <g
-      className={classes.filter(Boolean).join(" ")}
-      role="button"
-      tabIndex={0}
-      aria-label={`${state}, ${shape.type ?? "state"}${mark ? `, ${mark.status}` : ""}`}
-      aria-pressed={selected}
-      onClick={select}
-      onKeyDown={(event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          event.preventDefault();
-          select?.();
-        }
-      }}
-    >
-      <rect x={x} y={y} width={width} height={height} rx={9} />
+    <g className={classes.filter(Boolean).join(" ")}>
+      <g
+        className="press"
+        role="button"
+        tabIndex={0}
+        aria-label={`${state}, ${shape.type ?? "state"}${mark ? `, ${mark.status}` : ""}`}
+        aria-pressed={selected}
+        onClick={select}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" || event.key === " ") {
+            event.preventDefault();
+            select?.();
+          }
+        }}
+      >
+        <rect x={x} y={y} width={width} height={height} rx={9} />
+      </g>
       <path className="icon" transform={`translate(${x + 13} ${y + 10})`} d={ICONS[shape.type ?? ""] ?? UNKNOWN_ICON} />
       {texts && (
-        <>
+        <g aria-hidden="true">
           {lines.map((line, index) => (
             <text key={index} className="title" x={x + 40} y={y + 22 + index * 18}>
               {line}
@@ -348,7 +350,7 @@ const ShapeView = memo(function ShapeView({
               ×{mark.count.toLocaleString()}
             </text>
           )}
-        </>
+        </g>
       )}
     </g>
   );
