@@ -322,6 +322,7 @@ fn new_execution(name: &str, definition: Arc<JournalDefinition>, clock: &Virtual
             started_at: clock.now(),
             input,
             express: false,
+            mocks: None,
         },
         definition,
         qualifiers: Qualifiers::default(),

@@ -131,6 +131,8 @@ pub struct Config {
     pub authorization: AuthorizationMode,
     /// How executions are kept.
     pub executions: ExecutionSettings,
+    /// The mock file that starts may take a test case of; `None`: tasks are never mocked.
+    pub mock_config: Option<PathBuf>,
     /// How Lambda functions run.
     pub lambda: LambdaSettings,
     /// What secrets are sealed with before they are stored.
@@ -156,6 +158,8 @@ pub struct Flags {
     pub data: Option<PathBuf>,
     /// `--config`
     pub config: Option<PathBuf>,
+    /// `--mock-config`
+    pub mock_config: Option<PathBuf>,
 }
 
 /// Where a value came from, to name it when it is wrong.
@@ -304,6 +308,11 @@ impl Config {
             backends: backends.collect::<Result<_, _>>()?,
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
             authorization,
+            mock_config: flags
+                .mock_config
+                .clone()
+                .or_else(|| sources.env("SFN_MOCK_CONFIG").map(PathBuf::from))
+                .or_else(|| file.stepfunctions.mock_config.map(|named| beside(path.as_deref(), named))),
             lambda,
             executions,
             listen,

@@ -30,6 +30,8 @@ pub(crate) struct ConfigFile {
     #[serde(default)]
     pub(crate) executions: ExecutionsSection,
     #[serde(default)]
+    pub(crate) stepfunctions: StepFunctionsSection,
+    #[serde(default)]
     pub(crate) lambda: LambdaSection,
     #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
@@ -65,6 +67,13 @@ pub(crate) struct ExecutionsSection {
     pub(crate) retention_days: Option<u32>,
     pub(crate) retention_bytes: Option<u64>,
     pub(crate) disk_free_bytes_min: Option<u64>,
+}
+
+/// `[stepfunctions]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepFunctionsSection {
+    pub(crate) mock_config: Option<PathBuf>,
 }
 
 /// `[lambda]`

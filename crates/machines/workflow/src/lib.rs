@@ -6,6 +6,7 @@
 //! run this one function.
 
 mod budget;
+mod calls;
 mod changes;
 mod effect;
 mod event;
@@ -20,6 +21,7 @@ mod surroundings;
 mod turn;
 
 pub use budget::Budget;
+pub use calls::{CallOfIteration, Calls, MockedCall};
 pub use changes::Changes;
 pub use effect::{Effect, TaskCall, TimerKind};
 pub use event::{Event, EventKind, TaskFailure};
@@ -29,6 +31,7 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
+pub use retry::MOCK_ASSERTION_FAILED;
 pub use states::token_wanted;
 pub use step::{World, step, step_within};
 pub use turn::state_of;

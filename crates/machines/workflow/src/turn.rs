@@ -300,6 +300,7 @@ impl<'a> Turn<'a> {
 
     pub(crate) fn remove(&mut self, id: FrameId) {
         if self.execution.frames.remove(&id).is_some() {
+            self.execution.calls.forget(id);
             self.execution.changes.remove(id);
         }
     }

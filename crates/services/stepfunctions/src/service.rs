@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::execution;
 use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
+use crate::mock_config::MockConfig;
 use crate::page::Pages;
 use crate::request::Request;
 use crate::{tag, task_answer};
@@ -25,6 +26,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    mocks: MockConfig,
 }
 
 impl StepFunctions {
@@ -49,7 +51,14 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            mocks: MockConfig::default(),
         })
+    }
+
+    /// The same, with a mock file for starts that name a test case.
+    #[must_use]
+    pub fn with_mocks(self, mocks: MockConfig) -> StepFunctions {
+        StepFunctions { mocks, ..self }
     }
 
     /// Takes up what a restart cut off: deletions of state machines whose
@@ -62,7 +71,8 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
+        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, mocks } =
+            self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -79,7 +89,7 @@ impl StepFunctions {
             "DeleteStateMachineAlias" => machine::delete_alias(machines, request).await,
             "DescribeStateMachineAlias" => machine::describe_alias(machines, request).await,
             "ListStateMachineAliases" => machine::list_aliases(machines, pages, request).await,
-            "StartExecution" => execution::start(machines, journal, environment, request).await,
+            "StartExecution" => execution::start(machines, journal, environment, mocks, request).await,
             "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
             "DescribeExecution" => execution::describe(journal, request),

@@ -56,6 +56,8 @@ struct StoredStart {
     started_at: i64,
     input: String,
     definition: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
 }
 
 impl Journal {
@@ -96,6 +98,7 @@ impl Journal {
             started_at: record.started_at.as_ms(),
             input: new.identity.input.text().to_string(),
             definition: record.definition_hash.to_string(),
+            mocks: record.mocks.as_ref().map(|mocks| mocks.to_string()),
         };
         let value = serde_json::to_vec(&stored).map_err(|error| {
             StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason: error.to_string() })
@@ -157,6 +160,7 @@ impl Journal {
                 started_at: Timestamp(stored.started_at),
                 input,
                 express: true,
+                mocks: stored.mocks.map(Into::into),
             };
             Some((key, identity, definition))
         });

@@ -40,6 +40,8 @@ pub struct Record {
     pub cause: Option<Text>,
     /// Whether there is an output.
     pub has_output: bool,
+    /// What answers its tasks in place of services.
+    pub mocks: Option<Text>,
     /// Further members that its starter keeps with it, as JSON text of an object.
     pub details: Text,
     pub(crate) output: Option<Place>,
@@ -61,6 +63,8 @@ struct Stored {
     output: Option<Place>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
 }
 
 const FORMAT: u32 = 1;
@@ -85,6 +89,7 @@ impl Record {
             error: None,
             cause: None,
             has_output: false,
+            mocks: identity.mocks.clone(),
             details,
             output: None,
         }
@@ -117,6 +122,7 @@ impl Record {
             started_at: self.started_at,
             input,
             express: false,
+            mocks: self.mocks.clone(),
         })
     }
 
@@ -147,6 +153,7 @@ impl Record {
             cause: self.cause.as_ref().map(|text| text.to_string()),
             output: self.output,
             details: self.details.to_string(),
+            mocks: self.mocks.as_ref().map(|mocks| mocks.to_string()),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -185,6 +192,7 @@ impl Record {
             cause: stored.cause.map(Into::into),
             has_output: stored.output.is_some(),
             details: stored.details.into(),
+            mocks: stored.mocks.map(Into::into),
             output: stored.output,
         })
     }

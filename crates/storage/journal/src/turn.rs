@@ -8,8 +8,8 @@ use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Budget, Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind,
-    World, step_within,
+    Budget, CallOfIteration, Effect, Event, EventKind, FrameId, History, MockedCall, Phase, Status, TaskCall, TaskId,
+    TaskPhase, TimerId, TimerKind, World, step_within,
 };
 
 use crate::error::JournalError;
@@ -68,7 +68,13 @@ pub(crate) struct StoredCall {
     /// What the service answered when it took the job.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub(crate) submitted: Option<Place>,
+    /// Which call it is of an execution with mocks.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mocked: Option<StoredMockedCall>,
 }
+
+/// (calls before it in the execution, the iteration with the calls before it there)
+pub(crate) type StoredMockedCall = (u32, Option<(Vec<u32>, u32)>);
 
 pub(crate) fn timer_key(row: &Key, timer: TimerId) -> Key {
     row.clone().number(timer.frame.0).number(timer.serial)
@@ -202,7 +208,7 @@ impl Journal {
         self.batch_timers(live, &row, &effects, &mut batch);
         self.batch_tasks(live, &row, &effects, &touched, &mut writer, &mut batch)?;
         for (task, output) in submitted {
-            if live.task_rows.contains(&task) && is_job(live, task) {
+            if live.task_rows.contains(&task) && goes_on_here(live, task) {
                 self.batch_submitted(live, task, &output, &mut writer, &mut batch)?;
             }
         }
@@ -299,6 +305,10 @@ impl Journal {
                     role_arn: call.role_arn.as_ref().map(|role| role.to_string()),
                     deadline: call.deadline.map(Timestamp::as_ms),
                     submitted: None,
+                    mocked: call.mocked.as_ref().map(|mocked| {
+                        let iteration = mocked.iteration.as_ref().map(|call| (call.indexes.clone(), call.number));
+                        (mocked.number, iteration)
+                    }),
                 };
                 let value = serde_json::to_vec(&stored).map_err(|error| JournalError::Record {
                     arn: live.key.arn().to_string(),
@@ -435,6 +445,10 @@ impl Journal {
         let Some((call, submitted)) = self.read_call(live, task)? else { return Ok(()) };
         match (phase, submitted) {
             (TaskPhase::Scheduled, _) => offered.push(Offer::Send(call)),
+            // Who performs it knows whether a mock or a worker answers.
+            (TaskPhase::Started, _) if call.resource == Resource::Activity && call.mocked.is_some() => {
+                offered.push(Offer::Again(call));
+            }
             (TaskPhase::Started, _) if call.resource != Resource::Activity => {
                 match self.tasks().cut_off(&live.execution.identity, &call) {
                     CutOff::Again => offered.push(Offer::Again(call)),
@@ -444,7 +458,7 @@ impl Journal {
                     }
                 }
             }
-            (TaskPhase::Submitted, Some(submitted)) if is_job(live, task) => {
+            (TaskPhase::Submitted, Some(submitted)) if goes_on_here(live, task) => {
                 offered.push(Offer::Resume(call, submitted));
             }
             (TaskPhase::Started | TaskPhase::Submitted, _) => {}
@@ -475,6 +489,10 @@ impl Journal {
             deadline: stored.deadline.map(Timestamp),
             token,
             retry_count: frame.retries.count,
+            mocked: stored.mocked.zip(live.execution.identity.mocks.clone()).map(|((number, iteration), mocks)| {
+                let iteration = iteration.map(|(indexes, number)| CallOfIteration { indexes, number });
+                MockedCall { mocks, number, iteration }
+            }),
         };
         Ok(Some((call, submitted)))
     }
@@ -522,9 +540,15 @@ pub(crate) fn needs_row(live: &Live, task: TaskId) -> bool {
     });
     match run.phase {
         TaskPhase::Scheduled => true,
-        TaskPhase::Started => !activity,
-        TaskPhase::Submitted => is_job(live, task),
+        TaskPhase::Started => !activity || live.execution.identity.mocks.is_some(),
+        TaskPhase::Submitted => goes_on_here(live, task),
     }
+}
+
+/// Whether this server itself must go on with a submitted task: to watch its job, or
+/// to answer it with a mock.
+fn goes_on_here(live: &Live, task: TaskId) -> bool {
+    is_job(live, task) || live.execution.identity.mocks.is_some()
 }
 
 /// Whether a submitted task is a job this server itself must go on watching.

@@ -9,6 +9,7 @@ use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
 use crate::integration::execution_name_of;
 use crate::machine::{Machines, Named, Target, WEIGHTS_SUM};
+use crate::mock_config::MockConfig;
 use crate::name;
 use crate::request::Request;
 
@@ -20,12 +21,16 @@ pub(crate) async fn start(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    mocks: &MockConfig,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
-    let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
+    let (arn, case) = split_case(request.required("stateMachineArn")?);
+    let named = Named::parse(arn, request.call)?;
+    let mocks = mocks_of(mocks, &named, case).await?;
     let _lock = machines.lock_shared(&named.name).await;
     let target = runnable(machines, &named, environment)?;
-    let new = new_execution(&target, environment, request)?;
+    let new = new_execution(&target, mocks, environment, request)?;
+    let mocks = new.identity.mocks.clone();
     let input = new.identity.input.clone();
     let started = if target.machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
     let record = match started {
@@ -36,6 +41,7 @@ pub(crate) async fn start(
                 && details::start_key(&record.details()) == request.call.idempotency_key;
             let is_repeat = is_same_call
                 || (record.status == Status::Running
+                    && record.mocks == mocks
                     && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text());
             if !is_repeat {
                 return Err(execution_already_exists(&record.arn));
@@ -55,6 +61,26 @@ pub(crate) async fn start(
     Ok(Value::from(out).into())
 }
 
+/// Takes off a machine's ARN the test case that may follow it: `…:machine#case`.
+fn split_case(arn: &str) -> (&str, Option<&str>) {
+    match arn.split_once('#') {
+        Some((arn, case)) => (arn, Some(case)),
+        None => (arn, None),
+    }
+}
+
+/// The answers of a test case, as the execution keeps them; a bare `#` has none.
+async fn mocks_of(mocks: &MockConfig, named: &Named, case: Option<&str>) -> Result<Option<Text>, Fault> {
+    let Some(case) = case else { return Ok(None) };
+    if case.is_empty() && mocks.is_on() {
+        return Ok(None);
+    }
+    let (mocks, machine, case) = (mocks.clone(), named.name.clone(), case.to_owned());
+    let read = tokio::task::spawn_blocking(move || mocks.case(&machine, &case)).await;
+    let case = read.map_err(|error| Fault::internal(error.to_string()))??;
+    Ok(Some(case.text().clone()))
+}
+
 /// What an ARN runs, if executions may start on it. Each start draws anew which
 /// of its versions an alias leads to.
 pub(super) fn runnable(machines: &Machines, named: &Named, environment: &Environment) -> Result<Target, Fault> {
@@ -65,6 +91,7 @@ pub(super) fn runnable(machines: &Machines, named: &Named, environment: &Environ
 /// An execution to start: its name, its checked input, its identity.
 pub(super) fn new_execution(
     target: &Target,
+    mocks: Option<Text>,
     environment: &Environment,
     request: Request<'_>,
 ) -> Result<NewExecution, Fault> {
@@ -96,6 +123,7 @@ pub(super) fn new_execution(
         started_at: environment.now(),
         input,
         express: machine.is_express(),
+        mocks,
     };
     // The HTTP header wins over the member.
     let trace_header = request.call.trace.as_ref().or(request.text("traceHeader")?);
