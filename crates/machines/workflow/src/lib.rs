@@ -13,11 +13,13 @@ mod event;
 mod execution;
 mod history;
 mod limits;
+mod probe;
 mod random;
 mod retry;
 mod states;
 mod step;
 mod surroundings;
+mod trace;
 mod turn;
 
 pub use budget::Budget;
@@ -31,7 +33,9 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
+pub use probe::{Probe, ProbeAnswer};
 pub use retry::MOCK_ASSERTION_FAILED;
 pub use states::token_wanted;
-pub use step::{World, step, step_within};
+pub use step::{World, step, step_probed, step_traced, step_within};
+pub use trace::{Trace, Traced};
 pub use turn::state_of;

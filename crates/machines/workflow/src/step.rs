@@ -9,7 +9,9 @@ use crate::event::{Event, EventKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
+use crate::probe::Probe;
 use crate::random::Random;
+use crate::trace::Trace;
 use crate::turn::{StateError, Turn, state_of};
 
 /// What every turn of a server reads and none changes.
@@ -49,6 +51,54 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
+    take_step(program, execution, event, world, history, budget, Watch::default())
+}
+
+/// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
+/// same execution, history and effects with a trace as without.
+pub fn step_traced(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    trace: &Trace,
+) -> Vec<Effect> {
+    let watch = Watch { trace: Some(trace), probe: None };
+    take_step(program, execution, event, world, history, budget, watch)
+}
+
+/// As [`step_traced`], for one state by itself: see [`Probe`].
+pub fn step_probed(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    probe: &Probe,
+) -> Vec<Effect> {
+    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe) };
+    take_step(program, execution, event, world, history, budget, watch)
+}
+
+/// Who looks on.
+#[derive(Clone, Copy, Default)]
+struct Watch<'a> {
+    trace: Option<&'a Trace>,
+    probe: Option<&'a Probe>,
+}
+
+fn take_step(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    watch: Watch<'_>,
+) -> Vec<Effect> {
     if !execution.is_running() {
         return Vec::new();
     }
@@ -63,6 +113,8 @@ pub fn step_within(
         budget,
         variables_bytes: BTreeMap::new(),
         history_full: false,
+        trace: watch.trace,
+        probe: watch.probe,
     };
     turn.take(event.kind.clone());
     match event.kind {

@@ -1,14 +1,17 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use windlass_asl::{Failure, Machine, State, StateKind};
-use windlass_value::{Payload, Text, Timestamp};
+use windlass_value::{Payload, Text, Timestamp, Value};
 
 use crate::budget::Budget;
 use crate::effect::{Effect, TimerKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerId};
 use crate::history::{Details, EventType, History, HistoryEvent};
+use crate::probe::Probe;
 use crate::random::Random;
 use crate::step::World;
+use crate::trace::Trace;
 
 /// One turn at work: the execution, what it reads and what it says.
 pub(crate) struct Turn<'a> {
@@ -24,6 +27,10 @@ pub(crate) struct Turn<'a> {
     pub(crate) variables_bytes: BTreeMap<FrameId, usize>,
     /// The history is full: nothing more is written but the failure.
     pub(crate) history_full: bool,
+    /// Who watches what is evaluated.
+    pub(crate) trace: Option<&'a Trace>,
+    /// Set where one state runs by itself.
+    pub(crate) probe: Option<&'a Probe>,
 }
 
 /// An error of a state, on its way to Retry and Catch.
@@ -82,6 +89,15 @@ impl<'a> Turn<'a> {
 
     pub(crate) fn state(&self, id: FrameId) -> Option<&'a State> {
         state_of(self.program, self.execution, self.frame(id)?)
+    }
+
+    /// Tells whoever watches of a stage of a frame's state.
+    pub(crate) fn note(&self, id: FrameId, field: &dyn fmt::Display, value: impl FnOnce() -> Value) {
+        if let Some(trace) = self.trace
+            && let Some(frame) = self.frame(id)
+        {
+            trace.note(frame, self.execution.next_event_id, field, Ok(&value()));
+        }
     }
 
     /// Writes an event of a frame and moves the frame's chain to it.
@@ -185,6 +201,10 @@ impl<'a> Turn<'a> {
 
     /// AWS's prefix of causes that the interpreter itself finds.
     pub(crate) fn prefixed(&self, id: FrameId, cause: &str) -> Text {
+        if self.probe.is_some() {
+            // Measured: a test of one state has no prefix.
+            return cut(cause.into(), self.world.limits.cause_chars_max);
+        }
         let frame = self.frame(id);
         let name = frame.map_or("", |frame| &frame.state);
         let event = frame.and_then(|frame| frame.entered).map_or(0, |entered| entered.event_id);

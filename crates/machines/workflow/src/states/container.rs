@@ -69,6 +69,7 @@ impl Turn<'_> {
         let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return Ok(()) };
         let previous = frame.previous_event_id;
         let succeeded = self.write(previous, event_type, || Details::None);
+        self.note(id, &"Result", || result.value().clone());
         let left = self.leave_with_result(id, state, result).and_then(|leaving| self.exit(id, state, leaving));
         if left.is_err()
             && let Some(frame) = self.frame_mut(id)

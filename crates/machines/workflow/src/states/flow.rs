@@ -28,6 +28,8 @@ impl Turn<'_> {
             token: None,
             item: None,
             context: OnceCell::new(),
+            trace: self.trace,
+            probe: self.probe,
         })
     }
 
@@ -43,12 +45,12 @@ impl Turn<'_> {
         if jsonata(state) {
             let scope = Scope::new(input.value(), &view);
             let assigned = evaluate(state.assign.as_ref(), &scope, "Assign")?;
-            let output = output(state.output.as_ref(), &scope, "Output", &input)?;
+            let output = view.stage(&"Output", output(state.output.as_ref(), &scope, "Output", &input))?;
             return Ok(Leaving { output, assigned });
         }
-        let effective = path(&state.input_path, &input, &view)?;
+        let effective = view.stage(&"InputPath", path(&state.input_path, &input, &view))?;
         let assigned = evaluate(state.assign.as_ref(), &Scope::new(effective.value(), &view), "Assign")?;
-        let output = path(&state.output_path, &effective, &view)?;
+        let output = view.stage(&"OutputPath", path(&state.output_path, &effective, &view))?;
         Ok(Leaving { output, assigned })
     }
 
@@ -60,17 +62,15 @@ impl Turn<'_> {
         if jsonata(state) {
             let scope = Scope { result: Some(result.value()), ..Scope::new(input.value(), &view) };
             let assigned = evaluate(state.assign.as_ref(), &scope, "Assign")?;
-            let output = output(state.output.as_ref(), &scope, "Output", &result)?;
+            let output = view.stage(&"Output", output(state.output.as_ref(), &scope, "Output", &result))?;
             return Ok(Leaving { output, assigned });
         }
         let scope = Scope::new(result.value(), &view);
         let assigned = evaluate(state.assign.as_ref(), &scope, "Assign")?;
-        let selected = match &state.result_selector {
-            Some(selector) => Payload::from_value(selector.evaluate(&scope, "ResultSelector")?),
-            None => result.clone(),
-        };
-        let combined = combine(&state.result_path, &input, &selected)?;
-        let output = path(&state.output_path, &combined, &view)?;
+        let selected = output(state.result_selector.as_ref(), &scope, "ResultSelector", &result);
+        let selected = view.stage(&"ResultSelector", selected)?;
+        let combined = view.stage(&"ResultPath", combine(&state.result_path, &input, &selected))?;
+        let output = view.stage(&"OutputPath", path(&state.output_path, &combined, &view))?;
         Ok(Leaving { output, assigned })
     }
 
@@ -79,11 +79,11 @@ impl Turn<'_> {
         let input = view.frame.input.clone();
         if jsonata(state) {
             let scope = Scope::new(input.value(), view);
-            return output(state.parameters.as_ref(), &scope, "Arguments", &input);
+            return view.stage(&"Arguments", output(state.parameters.as_ref(), &scope, "Arguments", &input));
         }
-        let effective = path(&state.input_path, &input, view)?;
+        let effective = view.stage(&"InputPath", path(&state.input_path, &input, view))?;
         let scope = Scope::new(effective.value(), view);
-        output(state.parameters.as_ref(), &scope, "Parameters", &effective)
+        view.stage(&"Parameters", output(state.parameters.as_ref(), &scope, "Parameters", &effective))
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use windlass_asl::Machine;
 use windlass_workflow::{
-    Effect, Event, EventKind, EventType, Execution, FrameId, History, HistoryEvent, Phase, TaskId, TimerId, World, step,
+    Budget, Effect, Event, EventKind, EventType, Execution, FrameId, History, HistoryEvent, Phase, TaskId, TimerId,
+    Trace, World, step, step_traced,
 };
 
 /// Watches one execution from turn to turn.
@@ -24,11 +25,12 @@ fn picture(execution: &Execution, effects: &[Effect], events: &[HistoryEvent]) -
 }
 
 impl Watch {
-    /// Runs the turn on a copy: the turn itself must come to the same.
+    /// Runs the turn on a copy, watched: the turn itself must come to the same.
     pub(crate) fn before(&mut self, program: &Machine, execution: &Execution, event: &Event, world: &World<'_>) {
         let mut copy = execution.clone();
         let mut history = History::On(Vec::new());
-        let effects = step(program, &mut copy, event, world, &mut history);
+        let (mut budget, trace) = (Budget::default(), Trace::default());
+        let effects = step_traced(program, &mut copy, event, world, &mut history, &mut budget, &trace);
         self.expected = Some(picture(&copy, &effects, &history.take()));
         let mut silent = execution.clone();
         step(program, &mut silent, event, world, &mut History::Off);
