@@ -39,14 +39,14 @@ impl Validation {
 }
 
 /// What an entry answers with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     Fixed(Answer),
     Computed(Script),
 }
 
 /// One answer of a response.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) outcome: Outcome,
     pub(crate) delay_ms: u64,

@@ -9,6 +9,13 @@ use crate::error::MockError;
 #[derive(Clone, Debug)]
 pub(crate) struct Script(Expression);
 
+// What is compiled follows from the source.
+impl PartialEq for Script {
+    fn eq(&self, other: &Script) -> bool {
+        self.source() == other.source()
+    }
+}
+
 impl Script {
     /// The expression between `{%` and `%}`; `None` for a text that is none.
     pub(crate) fn read(text: &str) -> Option<Result<Script, MockError>> {

@@ -4,6 +4,7 @@ use windlass_value::{Object, Text, Value, parse};
 
 use crate::entry::Validation;
 use crate::error::MockError;
+use crate::response::Answers;
 use crate::test_case::TestCase;
 
 /// A mock file, checked whole.
@@ -11,6 +12,7 @@ use crate::test_case::TestCase;
 pub struct MockFile {
     /// In the order of the file.
     machines: Vec<(Text, HashMap<Text, TestCase>)>,
+    responses: HashMap<Text, Answers>,
 }
 
 /// Both spellings occur in AWS's own guide.
@@ -28,10 +30,12 @@ impl MockFile {
         let validation = top.get("Validation").map(Validation::read).transpose();
         let validation = validation.map_err(|error| error.within("Validation"))?.unwrap_or_default();
         let mut responses: HashMap<&Text, &Value> = HashMap::new();
+        let mut read = HashMap::new();
         for key in RESPONSES {
             for (name, response) in section(top, key)?.into_iter().flat_map(|section| section.iter()) {
                 // Checked here, so that also one that no case names is known to be right.
-                crate::Answers::read(response).map_err(|error| error.within(name).within(key))?;
+                let answers = Answers::read(response).map_err(|error| error.within(name).within(key))?;
+                read.insert(name.clone(), answers);
                 responses.insert(name, response);
             }
         }
@@ -49,12 +53,17 @@ impl MockFile {
             }
             machines.push((name.clone(), cases));
         }
-        Ok(MockFile { machines })
+        Ok(MockFile { machines, responses: read })
     }
 
     /// A machine's test case.
     pub fn case(&self, machine: &str, case: &str) -> Option<&TestCase> {
         self.machines.iter().find(|(name, _)| &**name == machine)?.1.get(case)
+    }
+
+    /// A response by its name.
+    pub fn response(&self, name: &str) -> Option<&Answers> {
+        self.responses.get(name)
     }
 
     /// The names of the machines, in the order of the file.

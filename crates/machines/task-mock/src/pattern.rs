@@ -11,7 +11,7 @@ const SHOWN_CHARS_MAX: usize = 200;
 
 /// What a task is expected to send: a document that must be part of it, or a
 /// JSONata condition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Pattern {
     /// Each member must be there with this value; further ones may be.
     Part(Value),

@@ -8,7 +8,7 @@ use crate::error::MockError;
 use crate::pattern::Pattern;
 
 /// The answers to the calls of one state.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answers {
     /// Asked first, in this order: entries for what is sent.
     by_input: Vec<(Pattern, Entry)>,

@@ -85,8 +85,8 @@ async fn run(world: &World, run: &Value) -> Result<(), String> {
     for (id, expected) in run.get("events").and_then(Value::as_object).into_iter().flat_map(|events| events.iter()) {
         let found = events.iter().find(|event| event["id"].to_text() == **id).cloned().unwrap_or_default();
         let details = found.as_object().into_iter().flat_map(|event| event.iter());
-        let details = details.filter(|(name, _)| name.ends_with("Details")).map(|(_, value)| plain(value));
-        let details = details.last().unwrap_or_else(Value::empty_object);
+        let mut details = details.filter(|(name, _)| name.ends_with("Details")).map(|(_, value)| plain(value));
+        let details = details.next_back().unwrap_or_else(Value::empty_object);
         compare(&details, expected, true).map_err(|reason| format!("event {id}: {reason}"))?;
     }
     if let Some(seconds) = run.get("seconds").and_then(Value::as_f64) {

@@ -118,7 +118,8 @@ impl World {
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
         self.disk.crash();
-        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone(), Outside::default(), self.mocks.clone()).await
+        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone(), Outside::default(), self.mocks.clone())
+            .await
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {
