@@ -98,6 +98,12 @@ impl Refusal {
         Refusal { is_assertion: false, cause: format!("The mock of the state '{}': {why}.", call.state) }
     }
 
+    /// A result that its API could not have given.
+    pub fn unfit(state: &str, problem: &str) -> Refusal {
+        let cause = format!("The mock of the state '{state}': its result could not be one of the API: {problem}.");
+        Refusal { is_assertion: false, cause }
+    }
+
     pub(crate) fn assertion(call: &Call<'_>, differences: &[String]) -> Refusal {
         let cause =
             format!("The state '{}' did not send what its mock expects: {}.", call.state, differences.join("; "));

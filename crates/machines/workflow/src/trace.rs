@@ -1,5 +1,5 @@
-use std::cell::RefCell;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_asl::Failure;
 use windlass_value::{Text, Value};
@@ -13,7 +13,8 @@ use crate::execution::{Frame, FrameId};
 /// place is made.
 #[derive(Debug, Default)]
 pub struct Trace {
-    entries: RefCell<Vec<Traced>>,
+    // Nobody else writes; the lock only lets a trace live in a task that moves between threads.
+    entries: Mutex<Vec<Traced>>,
 }
 
 /// One value that a step found.
@@ -41,7 +42,11 @@ pub struct Traced {
 impl Trace {
     /// The entries so far, in order; the trace is empty afterwards.
     pub fn take(&self) -> Vec<Traced> {
-        self.entries.take()
+        std::mem::take(&mut *self.entries())
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Traced>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn note(
@@ -58,7 +63,7 @@ impl Trace {
             field: field.to_string(),
             value: value.cloned().map_err(Clone::clone),
         };
-        let mut entries = self.entries.borrow_mut();
+        let mut entries = self.entries();
         // A field that is one expression is told of twice: by the expression and as a stage.
         if entries.last() != Some(&entry) {
             entries.push(entry);

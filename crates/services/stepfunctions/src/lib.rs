@@ -21,15 +21,17 @@ mod service;
 mod stored_document;
 mod tag;
 mod task_answer;
+mod test_state;
 
 pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
 pub use environment::Environment;
-pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner};
+pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner, mocked_result_problem};
 pub use machine::{ALIASES_MAX, MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES, VERSIONS_MAX};
 pub use mock_config::MockConfig;
 pub use page::FACTS;
 pub use service::StepFunctions;
 pub use tag::TAGS_MAX;
+pub use test_state::test_state_alone;
 
 /// The tables of this crate, to open the store with.
 pub static TABLES: &[&windlass_store::Table] = &[&STATE_MACHINES, &STATE_MACHINE_VERSIONS, &ACTIVITIES, &FACTS];

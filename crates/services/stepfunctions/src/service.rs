@@ -14,6 +14,7 @@ use crate::machine::{self, Machines};
 use crate::mock_config::MockConfig;
 use crate::page::Pages;
 use crate::request::Request;
+use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
 /// The service `states`.
@@ -27,6 +28,7 @@ pub struct StepFunctions {
     pages: Pages,
     dispatcher: Dispatcher,
     mocks: MockConfig,
+    hands: Hands,
 }
 
 impl StepFunctions {
@@ -38,7 +40,7 @@ impl StepFunctions {
     pub fn open(
         store: &Store,
         journal: Journal,
-        integrations: &Integrations,
+        integrations: &Arc<Integrations>,
         dispatcher: Dispatcher,
         environment: Environment,
     ) -> Result<StepFunctions, Fault> {
@@ -52,6 +54,11 @@ impl StepFunctions {
             environment,
             dispatcher,
             mocks: MockConfig::default(),
+            hands: Hands {
+                tasks: integrations.clone(),
+                depths: integrations.depths().clone(),
+                exchanges: integrations.exchanges().clone(),
+            },
         })
     }
 
@@ -71,8 +78,18 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, mocks } =
-            self;
+        let StepFunctions {
+            machines,
+            activities,
+            queues,
+            depths,
+            journal,
+            environment,
+            pages,
+            dispatcher,
+            mocks,
+            hands,
+        } = self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -96,6 +113,7 @@ impl StepFunctions {
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),
+            "TestState" => test_state::test_state(environment, Some(hands), request).await,
             "CreateActivity" => activity::create(activities, environment, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),

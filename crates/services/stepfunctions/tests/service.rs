@@ -406,4 +406,4 @@ async fn what_the_store_did_not_keep_is_not_acknowledged() {
     assert_eq!(listed["activities"].as_array().map(|items| items.len()), Some(0));
 }
 
-files!(state_machines, executions, express, activities, tags, tasks, logging, pages, versions, not_built);
+files!(state_machines, executions, express, activities, tags, tasks, test_state, logging, pages, versions, not_built);

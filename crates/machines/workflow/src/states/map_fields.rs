@@ -64,6 +64,9 @@ pub(crate) fn items_value(items: &Items) -> Value {
 pub(crate) fn map_bounds(map: &Map, effective: &Payload, view: &View<'_>) -> Result<MapBounds, Failure> {
     let scope = Scope::new(effective.value(), view);
     let number = |quantity: &Option<Quantity>, field| stage_number(quantity.as_ref(), field, &scope, view);
+    if map.max_concurrency.is_none() {
+        view.tell(&"MaxConcurrency", Ok(&Value::int(0)));
+    }
     Ok(MapBounds {
         max_concurrency: number(&map.max_concurrency, QuantityField::MaxConcurrency)?.map(|number| number as u32),
         tolerated_failure_count: number(&map.tolerated_failure_count, QuantityField::ToleratedFailureCount)?

@@ -58,7 +58,7 @@ impl Turn<'_> {
             StateKind::Choice(choice) => self.choose(id, state, choice),
             StateKind::Wait(wait) => self.wait(id, state, wait),
             StateKind::Succeed => self.succeed(id, state),
-            StateKind::Fail(fail) => self.fail(id, fail),
+            StateKind::Fail(fail) => self.fail(id, state, fail),
             StateKind::Parallel { branches } => self.fork(id, state, branches),
             StateKind::Map(map) => self.map(id, state, map),
         };

@@ -36,7 +36,11 @@ impl Turn<'_> {
                 Some(reader) => {
                     let field = format!("ItemReader/{}", arguments(state));
                     resource_arguments(reader.parameters.as_ref(), &field, &effective, &view)?;
-                    self.probe.and_then(|probe| probe.read_items.as_ref()).and_then(items_of)
+                    let read = self.probe.and_then(|probe| probe.read_items.as_ref());
+                    if let (Some(items), Some(_)) = (read, reader.config.get("ItemsPointer")) {
+                        view.tell(&"ItemReader/ReaderConfig/ItemsPointer", Ok(items));
+                    }
+                    read.and_then(items_of)
                 }
             };
             let bounds = map_bounds(map, &effective, &view)?;

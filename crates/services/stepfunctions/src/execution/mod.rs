@@ -11,7 +11,7 @@ mod sync;
 pub(crate) use describe::{describe, describe_machine};
 pub(crate) use history::history;
 pub(crate) use list::list;
-pub(crate) use start::{check_bytes, start};
+pub(crate) use start::{check_bytes, checked_input, start};
 pub(crate) use stop::stop;
 pub(crate) use sync::start_sync;
 

@@ -135,7 +135,7 @@ pub(super) fn new_execution(
     Ok(NewExecution { identity, definition: machine.definition.clone(), qualifiers, details })
 }
 
-fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {
+pub(crate) fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {
     let Some(text) = request.text("input")? else { return Ok(Payload::from_valid_text("{}")) };
     check_bytes("input", text, bytes_max)?;
     if text.trim().is_empty() {

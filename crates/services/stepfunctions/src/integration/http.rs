@@ -149,7 +149,7 @@ fn encoding(given: &Object) -> Option<Option<ArrayFormat>> {
 }
 
 /// What a connection adds to a request.
-#[derive(PartialEq)]
+#[derive(Default, PartialEq)]
 struct Authorization {
     headers: Object,
     query: Object,
@@ -191,8 +191,18 @@ async fn send(
     given: &Object,
     authorization: &Authorization,
 ) -> Result<Response<Bytes>, Failure> {
-    let request = request(caller, given, authorization)?;
-    caller.outside.send(request).await.map_err(|error| of_send(&error, "http"))
+    let arn = &caller.identity.arn;
+    let sent = request(caller, given, authorization)?;
+    let is_watched = caller.exchanges.is_watched(arn);
+    if is_watched {
+        let written = request(caller, given, &Authorization::default())?;
+        caller.exchanges.note_request(arn, &sent, &written);
+    }
+    let response = caller.outside.send(sent).await.map_err(|error| of_send(&error, "http"))?;
+    if is_watched {
+        caller.exchanges.note_response(arn, &response);
+    }
+    Ok(response)
 }
 
 /// What stood between us and an answer.

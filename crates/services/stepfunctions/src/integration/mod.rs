@@ -6,11 +6,13 @@ mod aws_sdk;
 mod bedrock;
 mod closings;
 mod depth;
+mod exchange;
 mod failure;
 mod http;
 mod http_metadata;
 mod job;
 mod lambda;
+mod mocked;
 mod models;
 mod optimized;
 mod outside;
@@ -35,13 +37,16 @@ use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 
 use self::closings::Closings;
 pub(crate) use self::depth::Depths;
+pub(crate) use self::exchange::{Exchange, Exchanges};
 use self::failure::Failure;
-use self::test_case::TestCases;
+pub use self::mocked::mocked_result_problem;
+pub(crate) use self::mocked::parameters_refusal;
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
 use self::running::{Cancelled, Entry, Running};
 use self::task_call::{Answered, TaskCaller};
 pub(crate) use self::task_call::{calling_execution, execution_name_of};
+use self::test_case::TestCases;
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
 
@@ -71,6 +76,7 @@ pub struct Integrations {
     queues: Queues,
     slots: Arc<Semaphore>,
     depths: Depths,
+    exchanges: Exchanges,
     running: Running,
     closings: Closings,
     outside: Outside,
@@ -89,6 +95,7 @@ impl Integrations {
             queues: Queues::default(),
             slots: Arc::new(Semaphore::new(OUTGOING_CALLS_MAX)),
             depths: Depths::default(),
+            exchanges: Exchanges::default(),
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
@@ -104,6 +111,10 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    pub(crate) fn exchanges(&self) -> &Exchanges {
+        &self.exchanges
     }
 
     pub(crate) fn queues(&self) -> &Queues {
@@ -176,6 +187,7 @@ impl Integrations {
             environment: &self.environment,
             identity,
             depths: &self.depths,
+            exchanges: &self.exchanges,
             outside: &self.outside,
             assumed,
             is_about: false,

@@ -4,6 +4,7 @@ use windlass_value::{Arn, Payload, Text, Value, uuid_v4};
 use windlass_workflow::{Identity, TaskCall};
 
 use super::depth::Depths;
+use super::exchange::Exchanges;
 use super::outside::Outside;
 use crate::environment::Environment;
 
@@ -23,6 +24,8 @@ pub(super) struct TaskCaller<'a> {
     pub(super) environment: &'a Environment,
     pub(super) identity: &'a Identity,
     pub(super) depths: &'a Depths,
+    /// Who watches requests to the outside.
+    pub(super) exchanges: &'a Exchanges,
     pub(super) outside: &'a Outside,
     /// The session of the task's `Credentials`, where permissions are checked.
     pub(super) assumed: Option<&'a Principal>,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windlass_asl::{Pattern, Resource};
 use windlass_journal::TaskJob;
-use windlass_task_mock::{Answer, Call, Refusal, TestCase};
+use windlass_task_mock::{Answer, Call, Given, Refusal, TestCase, Validation};
 use windlass_value::{Payload, Text, object};
 use windlass_workflow::{Identity, MOCK_ASSERTION_FAILED, TaskCall, TaskFailure};
 
-use super::Integrations;
+use super::{Integrations, mocked_result_problem};
 
 /// Test cases kept ready; executions bring their own as text.
 const CASES_MAX: usize = 64;
@@ -79,12 +79,7 @@ impl Integrations {
         });
     }
 
-    fn given(
-        &self,
-        case: &TestCase,
-        identity: &Identity,
-        call: &TaskCall,
-    ) -> Result<windlass_task_mock::Given, Refusal> {
+    fn given(&self, case: &TestCase, identity: &Identity, call: &TaskCall) -> Result<Given, Refusal> {
         let missing = || Refusal { is_assertion: false, cause: "The mock of the state is gone.".to_owned() };
         let mocked = call.mocked.as_ref().ok_or_else(missing)?;
         let execution = object! { "Id" => &identity.arn, "Name" => &identity.name, "Input" => identity.input.value() };
@@ -98,7 +93,14 @@ impl Integrations {
             at: self.environment.now(),
             seed: self.environment.draw(u64::MAX),
         };
-        case.answer(&asked).unwrap_or_else(|| Err(missing()))
+        let given = case.answer(&asked).unwrap_or_else(|| Err(missing()))?;
+        if let Answer::Return(result) = &given.answer
+            && given.validation != Validation::None
+            && let Some(problem) = mocked_result_problem(&call.resource, result, given.validation == Validation::Strict)
+        {
+            return Err(Refusal::unfit(&call.state, &problem));
+        }
+        Ok(given)
     }
 }
 

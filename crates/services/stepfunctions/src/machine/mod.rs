@@ -19,7 +19,7 @@ pub use alias::ALIASES_MAX;
 pub(crate) use alias::{Alias, WEIGHTS_SUM, create_alias, delete_alias, describe_alias, list_aliases, update_alias};
 pub use catalog::MACHINES_CACHED_MAX;
 pub(crate) use catalog::{Machines, Target};
-pub(crate) use create::create;
+pub(crate) use create::{create, role_arn};
 pub(crate) use definition::validate;
 pub(crate) use delete::{delete, resume};
 pub(crate) use describe::{describe, describe_definition};

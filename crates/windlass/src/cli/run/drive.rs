@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 use windlass_asl::{Machine, Pattern, Resource};
-use windlass_task_mock::{Answer, Call, Refusal};
+use windlass_stepfunctions::mocked_result_problem;
+use windlass_task_mock::{Answer, Call, Given, Refusal, Validation};
 use windlass_value::{Payload, Text, Timestamp, object};
 use windlass_workflow::{
     Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Limits, MOCK_ASSERTION_FAILED, TaskCall,
@@ -239,7 +240,7 @@ impl Run<'_> {
             failure: TaskFailure::Run,
         };
         let mut begin = vec![EventKind::TaskStarted { task, worker: None }];
-        let given = match self.mocks.answer(&asked)? {
+        let given = match self.mocks.answer(&asked)?.and_then(|given| checked(given, call)) {
             Ok(given) => given,
             Err(Refusal { is_assertion, cause }) => {
                 let error = if is_assertion { MOCK_ASSERTION_FAILED } else { "States.Runtime" };
@@ -259,6 +260,18 @@ impl Run<'_> {
     fn next_seed(&mut self) -> u64 {
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.seed
+    }
+}
+
+/// Holds a result to its API, as far as the mock asks for it.
+fn checked(given: Given, call: &TaskCall) -> Result<Given, Refusal> {
+    let is_strict = given.validation == Validation::Strict;
+    match &given.answer {
+        Answer::Return(result) if given.validation != Validation::None => {
+            let problem = mocked_result_problem(&call.resource, result, is_strict);
+            problem.map_or(Ok(given), |problem| Err(Refusal::unfit(&call.state, &problem)))
+        }
+        _ => Ok(given),
     }
 }
 
