@@ -327,6 +327,7 @@ fn new_execution(name: &str, definition: Arc<JournalDefinition>, clock: &Virtual
         definition,
         qualifiers: Qualifiers::default(),
         details: Object::new(),
+        concurrency: None,
     })
 }
 

@@ -314,6 +314,11 @@ impl Execution {
         self.status == Status::Running
     }
 
+    /// Whether it has entered its first state, or is about to.
+    pub fn has_begun(&self) -> bool {
+        self.next_frame > 0
+    }
+
     /// Hands over what changed since the last call.
     pub fn take_changes(&mut self) -> Changes {
         std::mem::take(&mut self.changes)

@@ -129,6 +129,7 @@ fn take_step(
 impl Turn<'_> {
     fn take(&mut self, event: EventKind) {
         match event {
+            EventKind::Accept => self.accept(),
             EventKind::Start => self.begin(),
             EventKind::Continue => {}
             EventKind::TaskStarted { task, worker } => self.task_started(task, worker),
@@ -141,7 +142,7 @@ impl Turn<'_> {
         }
     }
 
-    fn begin(&mut self) {
+    fn accept(&mut self) {
         if self.execution.next_event_id != 1 {
             return;
         }
@@ -150,6 +151,14 @@ impl Turn<'_> {
             input: identity.input.clone(),
             role_arn: identity.role_arn.clone(),
         });
+    }
+
+    fn begin(&mut self) {
+        if self.execution.has_begun() {
+            return;
+        }
+        self.accept();
+        let identity = self.execution.identity.clone();
         let express = identity.express.then_some(self.world.limits.express_seconds_max);
         let timeout = self.program.timeout_seconds.into_iter().chain(express).min();
         if let Some(seconds) = timeout {

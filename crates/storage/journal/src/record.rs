@@ -4,6 +4,7 @@ use windlass_store::{ColumnValue, Key, Row};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
+use crate::concurrency::Ticket;
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
@@ -45,6 +46,8 @@ pub struct Record {
     /// Further members that its starter keeps with it, as JSON text of an object.
     pub details: Text,
     pub(crate) output: Option<Place>,
+    /// Its place in the line of its key.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +68,8 @@ struct Stored {
     details: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<Ticket>,
 }
 
 const FORMAT: u32 = 1;
@@ -72,7 +77,7 @@ const FORMAT: u32 = 1;
 impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
-        let NewExecution { identity, definition, qualifiers, details } = new;
+        let NewExecution { identity, definition, qualifiers, details, concurrency: _ } = new;
         let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
         Record {
             arn: identity.arn.clone(),
@@ -92,6 +97,7 @@ impl Record {
             mocks: identity.mocks.clone(),
             details,
             output: None,
+            ticket: None,
         }
     }
 
@@ -154,6 +160,7 @@ impl Record {
             output: self.output,
             details: self.details.to_string(),
             mocks: self.mocks.as_ref().map(|mocks| mocks.to_string()),
+            ticket: self.ticket.clone(),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -194,6 +201,7 @@ impl Record {
             details: stored.details.into(),
             mocks: stored.mocks.map(Into::into),
             output: stored.output,
+            ticket: stored.ticket,
         })
     }
 

@@ -12,6 +12,7 @@ use windlass_workflow::{
     TaskPhase, TimerId, TimerKind, World, step_within,
 };
 
+use crate::concurrency::batch_ticket;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
@@ -117,6 +118,8 @@ impl Journal {
         let mut offered = Vec::new();
         let mut submitted: Vec<(TaskId, Payload)> = Vec::new();
         let mut applied_any = false;
+        // Whether the execution was taken, or began.
+        let mut runs: Option<bool> = None;
         let mut budget = Budget::default();
 
         let run = |live: &mut Live,
@@ -160,6 +163,9 @@ impl Journal {
                 if let EventKind::TimerFired { timer } = &kind {
                     live.timer_rows.remove(timer);
                     batch.delete(&TIMERS, timer_key(&row, *timer));
+                }
+                if matches!(kind, EventKind::Accept | EventKind::Start) {
+                    runs = Some(matches!(kind, EventKind::Start));
                 }
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
@@ -230,6 +236,11 @@ impl Journal {
                 if live.snapshot_turn > 0 {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
+            }
+            if let Some(ticket) = &live.record.ticket
+                && (finished.is_some() || runs.is_some())
+            {
+                batch_ticket(&live.record, ticket, runs.filter(|_| finished.is_none()), &mut batch)?;
             }
             live.turn += 1;
             let snapshot = finished.is_none() && self.snapshot_due(live, parks);
@@ -600,7 +611,8 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
                     _ => false,
                 })
         }
-        EventKind::Start => execution.next_event_id == 1,
+        EventKind::Accept => execution.next_event_id == 1,
+        EventKind::Start => execution.is_running() && !execution.has_begun(),
         EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => execution.is_running(),
     }
 }
@@ -608,6 +620,7 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
 /// An event in words, for people who read a stored turn.
 fn describe(kind: &EventKind) -> String {
     match kind {
+        EventKind::Accept => "accept".into(),
         EventKind::Start => "start".into(),
         EventKind::Continue => "continue".into(),
         EventKind::TaskStarted { task, .. } => format!("task {task} started"),

@@ -3,7 +3,7 @@ use windlass_protocol::{Fault, Reply};
 use windlass_value::{JsonError, Object, Payload, Text, Value};
 use windlass_workflow::{Identity, Status, epoch_seconds};
 
-use super::details;
+use super::{concurrency, details};
 use crate::arn;
 use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
@@ -51,6 +51,12 @@ pub(crate) async fn start(
         Err(error @ StartError::TooManyOpen(_)) => {
             let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
             return Err(Fault::new("ExecutionLimitExceeded", text).explained(error.to_string()));
+        }
+        // It is not started: that one stands for it.
+        Err(StartError::Stands(record)) => *record,
+        Err(StartError::ConcurrencyReached) => {
+            let text = "Execution Limit Exceeded: 'The maximum number of running executions for this concurrency key has been reached'";
+            return Err(Fault::new("ExecutionLimitExceeded", text));
         }
         Err(StartError::DiskFull(explanation)) => return Err(unavailable(explanation)),
         Err(StartError::Unavailable(error)) => return Err(of_journal(&error)),
@@ -132,7 +138,9 @@ pub(super) fn new_execution(
         version_arn: target.version.as_ref().map(|version| version.arn()),
         alias_arn: target.alias_arn.clone(),
     };
-    Ok(NewExecution { identity, definition: machine.definition.clone(), qualifiers, details })
+    let definition = machine.definition.clone();
+    let concurrency = concurrency::limit_of(&definition.program, &identity, environment)?;
+    Ok(NewExecution { identity, definition, qualifiers, details, concurrency })
 }
 
 pub(crate) fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {

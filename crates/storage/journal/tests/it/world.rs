@@ -195,6 +195,7 @@ pub(crate) fn new_execution(now: Timestamp, name: &str, definition: &str, input:
         definition: Arc::new(JournalDefinition::new(definition, Arc::new(program))),
         qualifiers: Qualifiers::default(),
         details: Object::new(),
+        concurrency: None,
     }
 }
 
