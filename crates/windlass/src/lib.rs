@@ -34,6 +34,7 @@ pub mod meters;
 mod object;
 mod open_files;
 mod outgoing_settings;
+mod own_api;
 mod own_endpoints;
 mod reception;
 mod request_id;

@@ -46,16 +46,18 @@ impl Calls {
     pub fn iter(&self) -> impl Iterator<Item = (FrameId, &Text, u32)> {
         self.0.iter().map(|((frame, state), count)| (*frame, state, *count))
     }
-
-    /// An iteration is over: nobody asks for its calls any more.
-    pub fn forget(&mut self, frame: FrameId) {
-        if !self.0.is_empty() && frame != FrameId::ROOT {
-            self.0.retain(|(counted, _), _| *counted != frame);
-        }
-    }
 }
 
 impl Execution {
+    /// Of iterations that are over nobody asks for their calls any more.
+    pub(crate) fn forget_calls(&mut self) {
+        if self.calls.0.is_empty() {
+            return;
+        }
+        let frames = &self.frames;
+        self.calls.0.retain(|(frame, _), _| *frame == FrameId::ROOT || frames.contains_key(frame));
+    }
+
     /// The next call of a state; `None` where there are no mocks.
     pub(crate) fn mocked_call(&self, frame: FrameId, state: &Text) -> Option<MockedCall> {
         let mocks = self.identity.mocks.clone()?;

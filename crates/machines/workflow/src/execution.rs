@@ -115,7 +115,8 @@ pub struct Execution {
     pub cause: Option<Text>,
     /// When it closed.
     pub stopped_at: Option<Timestamp>,
-    /// The running frames.
+    /// The running frames. Of an execution that closed without success, those
+    /// that were not done, halted: what a redrive takes up.
     pub frames: BTreeMap<FrameId, Frame>,
     /// Next frame id.
     pub next_frame: u64,
@@ -127,10 +128,21 @@ pub struct Execution {
     pub timeout: Option<TimerId>,
     /// Calls of each state so far; empty without mocks.
     pub calls: Calls,
+    /// How often it was redriven, and when last.
+    pub redrives: Redrives,
     /// Frames that have a state to enter, in order. Derived: phase `Enter`.
     pub(crate) ready: VecDeque<FrameId>,
     /// What changed since the last [`Execution::take_changes`].
     pub(crate) changes: Changes,
+}
+
+/// How often an execution was brought back after it had closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redrives {
+    /// How often.
+    pub count: u32,
+    /// When last.
+    pub at: Option<Timestamp>,
 }
 
 /// One machine at work: the root, a Parallel branch or a Map iteration.
@@ -264,8 +276,10 @@ impl Frame {
     pub(crate) fn has_work(&self) -> bool {
         match &self.phase {
             Phase::Enter | Phase::Work => true,
-            // Its turn had no room for more iterations.
-            Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
+            // Its turn had no room for more iterations; or a redrive found all of them
+            // done, and nobody else would end the Map.
+            Phase::Map(run) => run.running == 0 || (run.running < run.concurrency_max && run.next_index < run.length),
+            Phase::Parallel(run) => run.running == 0,
             _ => false,
         }
     }
@@ -304,6 +318,7 @@ impl Execution {
             next_timer: 1,
             timeout: None,
             calls: Calls::default(),
+            redrives: Redrives::default(),
             ready: VecDeque::new(),
             changes: Changes::default(),
         }

@@ -28,6 +28,7 @@ impl Turn<'_> {
         let Some(state) = self.state(id) else { return };
         self.note(id, &"Error", || error_output(&error));
         if self.retry(id, state, &error) {
+            self.set_aside.clear();
             return;
         }
         match state.kind {
@@ -45,8 +46,9 @@ impl Turn<'_> {
         let caught = self
             .leave_with_error(id, state, index, catcher, &error)
             .and_then(|leaving| self.exit_to(id, state, leaving, Some(catcher.next.clone())));
-        if let Err(failure) = caught {
-            self.catch_failed(id, failure);
+        match caught {
+            Ok(()) => self.set_aside.clear(),
+            Err(failure) => self.catch_failed(id, failure),
         }
     }
 

@@ -4,6 +4,7 @@ use windlass_asl::Machine;
 use windlass_value::Text;
 
 use crate::budget::Budget;
+use crate::capture::Capture;
 use crate::effect::{Effect, TaskCall, TimerKind};
 use crate::event::{Event, EventKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId};
@@ -51,7 +52,7 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
-    take_step(program, execution, event, world, history, budget, Watch::default())
+    take_step(program, execution, event, world, history, budget, Watch::default()).0
 }
 
 /// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
@@ -65,8 +66,8 @@ pub fn step_traced(
     budget: &mut Budget,
     trace: &Trace,
 ) -> Vec<Effect> {
-    let watch = Watch { trace: Some(trace), probe: None };
-    take_step(program, execution, event, world, history, budget, watch)
+    let watch = Watch { trace: Some(trace), ..Watch::default() };
+    take_step(program, execution, event, world, history, budget, watch).0
 }
 
 /// As [`step_traced`], for one state by itself: see [`Probe`].
@@ -79,18 +80,22 @@ pub fn step_probed(
     budget: &mut Budget,
     probe: &Probe,
 ) -> Vec<Effect> {
-    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe) };
-    take_step(program, execution, event, world, history, budget, watch)
+    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe), ..Watch::default() };
+    take_step(program, execution, event, world, history, budget, watch).0
 }
 
 /// Who looks on.
 #[derive(Clone, Copy, Default)]
-struct Watch<'a> {
-    trace: Option<&'a Trace>,
-    probe: Option<&'a Probe>,
+pub(crate) struct Watch<'a> {
+    pub(crate) trace: Option<&'a Trace>,
+    pub(crate) probe: Option<&'a Probe>,
+    /// The event whose moment is wanted.
+    pub(crate) capture_at: Option<u64>,
 }
 
-fn take_step(
+/// The step of which the functions above are made; also answers the execution as
+/// it stood before the event `capture_at`, if that enters a state.
+pub(crate) fn take_step(
     program: &Machine,
     execution: &mut Execution,
     event: &Event,
@@ -98,9 +103,13 @@ fn take_step(
     history: &mut History,
     budget: &mut Budget,
     watch: Watch<'_>,
-) -> Vec<Effect> {
-    if !execution.is_running() {
-        return Vec::new();
+) -> (Vec<Effect>, Option<Capture>) {
+    let takes = match event.kind {
+        EventKind::Redrive { .. } => execution.is_redrivable(),
+        _ => execution.is_running(),
+    };
+    if !takes {
+        return (Vec::new(), None);
     }
     let mut turn = Turn {
         program,
@@ -113,6 +122,9 @@ fn take_step(
         budget,
         variables_bytes: BTreeMap::new(),
         history_full: false,
+        set_aside: Vec::new(),
+        capture_at: watch.capture_at,
+        captured: None,
         trace: watch.trace,
         probe: watch.probe,
     };
@@ -123,7 +135,9 @@ fn take_step(
         EventKind::TaskStarted { .. } => turn.pause(),
         _ => turn.run(),
     }
-    turn.effects
+    let (effects, captured) = (turn.effects, turn.captured);
+    execution.forget_calls();
+    (effects, captured)
 }
 
 impl Turn<'_> {
@@ -138,6 +152,8 @@ impl Turn<'_> {
             EventKind::TaskFailed { task, error, cause, failure } => self.task_failed(task, error, cause, failure),
             EventKind::TimerFired { timer } => self.timer_fired(timer),
             EventKind::Stop { error, cause } => self.stop(error, cause),
+            EventKind::Redrive { from } => self.redrive(from),
+            EventKind::Fork { from } => self.fork_off(from),
             EventKind::Fail { error, cause } => self.fail_execution(FrameId::ROOT, Some(error), Some(cause)),
         }
     }
@@ -159,14 +175,19 @@ impl Turn<'_> {
         }
         self.accept();
         let identity = self.execution.identity.clone();
-        let express = identity.express.then_some(self.world.limits.express_seconds_max);
+        self.set_time_out();
+        // Recorded: the first Entered event chains to nothing, not to ExecutionStarted.
+        self.spawn(None, 0, self.program.start_at.clone(), identity.input.clone(), 0);
+    }
+
+    /// Sets the execution's own time-out, from now.
+    pub(crate) fn set_time_out(&mut self) {
+        let express = self.execution.identity.express.then_some(self.world.limits.express_seconds_max);
         let timeout = self.program.timeout_seconds.into_iter().chain(express).min();
         if let Some(seconds) = timeout {
             let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
             self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));
         }
-        // Recorded: the first Entered event chains to nothing, not to ExecutionStarted.
-        self.spawn(None, 0, self.program.start_at.clone(), identity.input.clone(), 0);
     }
 
     fn run(&mut self) {
@@ -181,7 +202,8 @@ impl Turn<'_> {
             match self.frame(id).map(|frame| &frame.phase) {
                 Some(Phase::Enter) => self.enter(id),
                 Some(Phase::Work) => self.work(id),
-                Some(Phase::Map(_)) => self.start_more_iterations(id),
+                Some(Phase::Map(_)) => self.go_on_with_iterations(id),
+                Some(Phase::Parallel(run)) if run.running == 0 => self.parallel_succeeded(id),
                 _ => {}
             }
         }

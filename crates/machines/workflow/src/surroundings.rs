@@ -66,14 +66,18 @@ impl View<'_> {
             return context.into();
         }
         let identity = &self.execution.identity;
-        let mut execution = Object::with_capacity(6);
+        let mut execution = Object::with_capacity(7);
         execution.insert("Id", &identity.arn);
         execution.insert("Input", identity.input.value());
         execution.insert("StartTime", identity.started_at.to_rfc3339());
         execution.insert("Name", &identity.name);
         execution.insert("RoleArn", &identity.role_arn);
         if !identity.express {
-            execution.insert("RedriveCount", 0);
+            let redrives = self.execution.redrives;
+            execution.insert("RedriveCount", redrives.count);
+            if let Some(at) = redrives.at {
+                execution.insert("RedriveTime", at.to_rfc3339());
+            }
         }
         let mut context = Object::with_capacity(5);
         context.insert("Execution", execution);

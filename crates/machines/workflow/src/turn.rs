@@ -5,11 +5,13 @@ use windlass_asl::{Failure, Machine, State, StateKind};
 use windlass_value::{Payload, Text, Timestamp, Value};
 
 use crate::budget::Budget;
+use crate::capture::Capture;
 use crate::effect::{Effect, TimerKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerId};
 use crate::history::{Details, EventType, History, HistoryEvent};
 use crate::probe::Probe;
 use crate::random::Random;
+use crate::redrive::SetAside;
 use crate::step::World;
 use crate::trace::Trace;
 
@@ -27,6 +29,11 @@ pub(crate) struct Turn<'a> {
     pub(crate) variables_bytes: BTreeMap<FrameId, usize>,
     /// The history is full: nothing more is written but the failure.
     pub(crate) history_full: bool,
+    /// What containers held whose failure is on its way up, the innermost first.
+    pub(crate) set_aside: Vec<SetAside>,
+    /// The Entered event before which the execution is to be captured.
+    pub(crate) capture_at: Option<u64>,
+    pub(crate) captured: Option<Capture>,
     /// Who watches what is evaluated.
     pub(crate) trace: Option<&'a Trace>,
     /// Set where one state runs by itself.
@@ -103,6 +110,7 @@ impl<'a> Turn<'a> {
     /// Writes an event of a frame and moves the frame's chain to it.
     pub(crate) fn emit(&mut self, id: FrameId, event_type: EventType, details: impl FnOnce() -> Details) -> u64 {
         let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
+        self.capture(id);
         let event_id = self.write(previous, event_type, details);
         if let Some(frame) = self.execution.frames.get_mut(&id) {
             frame.previous_event_id = event_id;
@@ -225,10 +233,7 @@ impl<'a> Turn<'a> {
         // Branches and iterations that began go with the state, or a retry
         // would find them still running.
         if self.frame(id).is_some_and(|frame| matches!(frame.phase, Phase::Parallel(_) | Phase::Map(_))) {
-            self.release(id);
-            if let Some(frame) = self.frame_mut(id) {
-                frame.phase = Phase::Work;
-            }
+            self.set_container_aside(id);
         }
         if failure.error == "States.QueryEvaluationError" {
             let Some(frame) = self.frame(id) else { return };
@@ -246,6 +251,7 @@ impl<'a> Turn<'a> {
                 location: failure.location.as_deref().map(Into::into),
                 state,
             };
+            self.capture(id);
             let event_id = self.write(previous, EventType::EvaluationFailed, details);
             if let Some(frame) = self.frame_mut(id) {
                 frame.previous_event_id = event_id;
@@ -278,16 +284,24 @@ impl<'a> Turn<'a> {
         self.close(Status::Failed);
     }
 
-    /// Closes the execution: every timer and task is cancelled, every frame gone.
+    /// Closes the execution: every timer and task is cancelled. Frames go, but
+    /// where a redrive may come they stay as they stopped.
     pub(crate) fn close(&mut self, status: Status) {
         for timer in self.execution.timers() {
             self.effects.push(Effect::CancelTimer(timer));
         }
-        for (id, frame) in std::mem::take(&mut self.execution.frames) {
+        for frame in self.execution.frames.values() {
             if let Phase::Task(run) = &frame.phase {
                 self.effects.push(Effect::CancelTask(run.task));
             }
-            self.execution.changes.remove(id);
+        }
+        if status == Status::Succeeded || self.execution.identity.express {
+            for id in std::mem::take(&mut self.execution.frames).into_keys() {
+                self.execution.changes.remove(id);
+            }
+        } else {
+            self.put_back();
+            self.execution.halt();
         }
         self.execution.ready.clear();
         self.execution.timeout = None;
@@ -320,7 +334,6 @@ impl<'a> Turn<'a> {
 
     pub(crate) fn remove(&mut self, id: FrameId) {
         if self.execution.frames.remove(&id).is_some() {
-            self.execution.calls.forget(id);
             self.execution.changes.remove(id);
         }
     }

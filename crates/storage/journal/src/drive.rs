@@ -41,8 +41,8 @@ impl Journal {
             self.0.turns.fetch_add(1, Ordering::Relaxed);
             if finished {
                 self.0.closed.fetch_add(1, Ordering::Relaxed);
-                if let Some(ticket) = &live.record.ticket {
-                    self.left(&live.record, ticket);
+                if let Some(ticket) = turn.left.take() {
+                    self.left(&live.record, &ticket);
                 }
             }
         }

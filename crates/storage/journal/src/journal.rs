@@ -167,7 +167,8 @@ impl Journal {
         &self.0.config
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    /// The quotas that executions run under.
+    pub fn limits(&self) -> &Limits {
         &self.0.config.limits
     }
 

@@ -165,7 +165,7 @@ impl Journal {
     /// The slot of an execution that is to start, or the record of one that did.
     /// Somebody else may hold the slot: to start it too, or to find that a late
     /// event has nobody to go to.
-    async fn claim(&self, key: &ExecutionKey) -> Result<Result<Arc<Slot>, Record>, JournalError> {
+    pub(crate) async fn claim(&self, key: &ExecutionKey) -> Result<Result<Arc<Slot>, Record>, JournalError> {
         const LOOKS_MAX: usize = 1_000;
         for _ in 0..LOOKS_MAX {
             if let Some(slot) = self.0.slots.claim(key.uid()) {

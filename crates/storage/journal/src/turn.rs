@@ -12,7 +12,7 @@ use windlass_workflow::{
     TaskPhase, TimerId, TimerKind, World, step_within,
 };
 
-use crate::concurrency::batch_ticket;
+use crate::concurrency::{Ticket, batch_ticket};
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
@@ -37,6 +37,8 @@ pub(crate) struct Turn {
     /// What the turn's budget left no room for, in order: for the next one.
     pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
+    /// The ticket of an execution that it closes.
+    pub(crate) left: Option<Ticket>,
 }
 
 /// A task to take up after a restart.
@@ -135,9 +137,13 @@ impl Journal {
             writer.events(&history.take());
         };
 
-        let mut deliveries = deliveries.into_iter().enumerate();
+        // Each event that is applied has a seed of its own, which its place among
+        // the turn's inputs tells whoever makes the turn once more.
+        let mut serial = 0;
+        let mut reopened = false;
+        let mut deliveries = deliveries.into_iter();
         while !budget.is_spent(self.limits())
-            && let Some((serial, Delivery { what, reply })) = deliveries.next()
+            && let Some(Delivery { what, reply }) = deliveries.next()
         {
             let kind = match what {
                 What::Event(kind) => kind,
@@ -146,6 +152,7 @@ impl Journal {
                         self.recover_task(live, task, &mut offered, &mut |live, kind| {
                             writer.input(describe(&kind));
                             run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                            serial += 1;
                             applied_any = true;
                         })?;
                         touched.push(task);
@@ -170,7 +177,12 @@ impl Journal {
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
+                if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
+                    reopened = true;
+                    from.iter().for_each(|point| writer.restart(point));
+                }
                 run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                serial += 1;
             } else if let EventKind::TimerFired { timer } = &kind {
                 // A row that outlived its wait: nobody will ever want it.
                 live.timer_rows.remove(timer);
@@ -181,7 +193,7 @@ impl Journal {
             }
         }
 
-        let rest: Vec<Delivery> = deliveries.map(|(_, delivery)| delivery).collect();
+        let rest: Vec<Delivery> = deliveries.collect();
 
         // A call that can be sent at once is stored as started together with
         // its schedule: one sync less for every task.
@@ -228,19 +240,22 @@ impl Journal {
             }
         }
         let parks = finished.is_none() && !continues && may_park(live);
+        // Its record goes without: redriven, it is no part of the line any more.
+        let left = live.record.ticket.take_if(|_| applied_any && finished.is_some());
         if applied_any {
-            if finished.is_some() {
+            if finished.is_some() || reopened {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
                 live.record.update(&live.execution, output);
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
-                if live.snapshot_turn > 0 {
+                // What may be redriven keeps its snapshot, or a redrive would read all turns.
+                if live.snapshot_turn > 0 && finished == Some(Status::Succeeded) {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
             }
-            if let Some(ticket) = &live.record.ticket
-                && (finished.is_some() || runs.is_some())
+            if let Some(ticket) = live.record.ticket.as_ref().or(left.as_ref())
+                && (left.is_some() || runs.is_some())
             {
-                batch_ticket(&live.record, ticket, runs.filter(|_| finished.is_none()), &mut batch)?;
+                batch_ticket(&live.record, ticket, runs.filter(|_| left.is_none()), &mut batch)?;
             }
             live.turn += 1;
             let snapshot = finished.is_none() && self.snapshot_due(live, parks);
@@ -266,7 +281,7 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished })
+        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished, left })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -613,7 +628,10 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
         }
         EventKind::Accept => execution.next_event_id == 1,
         EventKind::Start => execution.is_running() && !execution.has_begun(),
-        EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => execution.is_running(),
+        EventKind::Redrive { .. } => execution.is_redrivable(),
+        EventKind::Fork { .. } | EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => {
+            execution.is_running()
+        }
     }
 }
 
@@ -628,6 +646,8 @@ fn describe(kind: &EventKind) -> String {
         EventKind::TaskSucceeded { task, .. } => format!("task {task} succeeded"),
         EventKind::TaskFailed { task, .. } => format!("task {task} failed"),
         EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
+        EventKind::Redrive { .. } => "redrive".into(),
+        EventKind::Fork { .. } => "fork".into(),
         EventKind::Stop { .. } => "stop".into(),
         EventKind::Fail { .. } => "fail".into(),
     }

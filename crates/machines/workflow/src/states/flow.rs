@@ -15,9 +15,7 @@ impl Turn<'_> {
     /// What evaluations of a frame see; `None` when the frame is gone.
     pub(crate) fn view(&self, id: FrameId) -> Option<View<'_>> {
         let frame = self.frame(id)?;
-        let retries = self.state(id).is_some_and(|state| {
-            matches!(state.kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_))
-        });
+        let retries = self.state(id).is_some_and(has_retries);
         Some(View {
             execution: self.execution,
             frame,
@@ -85,6 +83,11 @@ impl Turn<'_> {
         let scope = Scope::new(effective.value(), view);
         view.stage(&"Parameters", output(state.parameters.as_ref(), &scope, "Parameters", &effective))
     }
+}
+
+/// Whether a state's context has a `RetryCount`.
+pub(crate) fn has_retries(state: &State) -> bool {
+    matches!(state.kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_))
 }
 
 /// The frame is gone: cannot happen within a turn, and changes nothing if it does.

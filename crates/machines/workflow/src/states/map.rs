@@ -73,16 +73,20 @@ impl Turn<'_> {
                 self.execution.changes.progress.insert(id);
             }
             let name = state.name.clone();
+            self.capture(id);
             let started = self.write(previous, EventType::MapIterationStarted, || Details::Iteration { name, index });
             self.spawn(Some(id), index, map.processor.start_at.clone(), input, started);
         }
     }
 
-    /// Starts the iterations for which the last turn had no room.
-    pub(crate) fn start_more_iterations(&mut self, id: FrameId) {
-        let Some(state) = self.state(id) else { return };
+    /// Starts the iterations for which the last turn had no room, or ends the
+    /// Map if a redrive found all of them done.
+    pub(crate) fn go_on_with_iterations(&mut self, id: FrameId) {
+        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
         let StateKind::Map(map) = &state.kind else { return };
-        if let Err(failure) = self.start_iterations(id, state, map) {
+        let done = matches!(&frame.phase, Phase::Map(run) if run.running == 0 && run.next_index >= run.length);
+        let went = if done { self.map_succeeded(id) } else { self.start_iterations(id, state, map) };
+        if let Err(failure) = went {
             self.evaluation_failed(id, failure);
         }
     }

@@ -12,6 +12,7 @@ mod probed;
 mod task;
 mod wait;
 
+pub(crate) use flow::has_retries;
 pub use task::token_wanted;
 use windlass_asl::{Failure, QueryLanguage, State, StateKind, Transition};
 use windlass_value::{Object, Payload, Text, Value};

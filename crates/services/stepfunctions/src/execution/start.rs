@@ -48,18 +48,9 @@ pub(crate) async fn start(
             }
             *record
         }
-        Err(error @ StartError::TooManyOpen(_)) => {
-            let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
-            return Err(Fault::new("ExecutionLimitExceeded", text).explained(error.to_string()));
-        }
         // It is not started: that one stands for it.
         Err(StartError::Stands(record)) => *record,
-        Err(StartError::ConcurrencyReached) => {
-            let text = "Execution Limit Exceeded: 'The maximum number of running executions for this concurrency key has been reached'";
-            return Err(Fault::new("ExecutionLimitExceeded", text));
-        }
-        Err(StartError::DiskFull(explanation)) => return Err(unavailable(explanation)),
-        Err(StartError::Unavailable(error)) => return Err(of_journal(&error)),
+        Err(error) => return Err(start_fault(error)),
     };
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
@@ -85,6 +76,25 @@ async fn mocks_of(mocks: &MockConfig, named: &Named, case: Option<&str>) -> Resu
     let read = tokio::task::spawn_blocking(move || mocks.case(&machine, &case)).await;
     let case = read.map_err(|error| Fault::internal(error.to_string()))??;
     Ok(Some(case.text().clone()))
+}
+
+/// Why an execution was not started.
+pub(super) fn start_fault(error: StartError) -> Fault {
+    match error {
+        StartError::Exists(record) => execution_already_exists(&record.arn),
+        error @ StartError::TooManyOpen(_) => {
+            let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
+            Fault::new("ExecutionLimitExceeded", text).explained(error.to_string())
+        }
+        // Who asks for no limit is never stood for.
+        StartError::Stands(record) => execution_already_exists(&record.arn),
+        StartError::ConcurrencyReached => {
+            let text = "Execution Limit Exceeded: 'The maximum number of running executions for this concurrency key has been reached'";
+            Fault::new("ExecutionLimitExceeded", text)
+        }
+        StartError::DiskFull(explanation) => unavailable(explanation),
+        StartError::Unavailable(error) => of_journal(&error),
+    }
 }
 
 /// What an ARN runs, if executions may start on it. Each start draws anew which

@@ -54,7 +54,7 @@ impl Exchanges {
     pub(super) fn note_response(&self, execution_arn: &str, response: &Response<Bytes>) {
         if let Some(Some(noted)) = self.0.lock().get_mut(execution_arn) {
             noted.response = Some(object! {
-                "protocol" => "https",
+                "protocol" => &noted.sent["protocol"],
                 "statusCode" => response.status().as_u16().to_string(),
                 "statusMessage" => status_text(response.status()),
                 "headers" => headers(response.headers()),

@@ -20,7 +20,7 @@ pub(crate) use alias::{Alias, WEIGHTS_SUM, create_alias, delete_alias, describe_
 pub use catalog::MACHINES_CACHED_MAX;
 pub(crate) use catalog::{Machines, Target};
 pub(crate) use create::{create, role_arn};
-pub(crate) use definition::validate;
+pub(crate) use definition::{compile_standard, validate};
 pub(crate) use delete::{delete, resume};
 pub(crate) use describe::{describe, describe_definition};
 pub(crate) use list::{list, rows_by_name};

@@ -165,7 +165,7 @@ impl Run<'_> {
                 hands.tasks.clone().perform(job);
             }
             (None, None) => {
-                return Err(Fault::validation("A task has no service to call here. Specify a mock."));
+                return Err(Fault::validation("There is no service here that a task could call. Specify a mock."));
             }
         }
         Ok(())

@@ -179,7 +179,7 @@ fn ends_of_attempts(history: &[HistoryEvent]) -> BTreeMap<u64, &HistoryEvent> {
     of_attempts
 }
 
-fn check_history(history: &[HistoryEvent], status: Status) {
+pub(crate) fn check_history(history: &[HistoryEvent], status: Status) {
     for (index, event) in history.iter().enumerate() {
         assert_eq!(event.id, index as u64 + 1, "the history has a gap");
         assert!(event.previous_event_id < event.id);
