@@ -1,5 +1,6 @@
 use windlass_journal::{Journal, NewExecution, Qualifiers, StartError};
 use windlass_protocol::{Fault, Reply};
+use windlass_task_mock::TestCase;
 use windlass_value::{JsonError, Object, Payload, Text, Value};
 use windlass_workflow::{Identity, Status, epoch_seconds};
 
@@ -26,9 +27,10 @@ pub(crate) async fn start(
 ) -> Result<Reply, Fault> {
     let (arn, case) = split_case(request.required("stateMachineArn")?);
     let named = Named::parse(arn, request.call)?;
-    let mocks = mocks_of(mocks, &named, case).await?;
+    let case = case_of(mocks, &named, case).await?;
     let _lock = machines.lock_shared(&named.name).await;
     let target = runnable(machines, &named, environment)?;
+    let mocks = case.map(|case| answers_of(&case, &target));
     let new = new_execution(&target, mocks, environment, request)?;
     let mocks = new.identity.mocks.clone();
     let input = new.identity.input.clone();
@@ -66,16 +68,25 @@ fn split_case(arn: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The answers of a test case, as the execution keeps them; a bare `#` has none.
-async fn mocks_of(mocks: &MockConfig, named: &Named, case: Option<&str>) -> Result<Option<Text>, Fault> {
+/// The test case that a start names; a bare `#` names none.
+async fn case_of(mocks: &MockConfig, named: &Named, case: Option<&str>) -> Result<Option<TestCase>, Fault> {
     let Some(case) = case else { return Ok(None) };
     if case.is_empty() && mocks.is_on() {
         return Ok(None);
     }
     let (mocks, machine, case) = (mocks.clone(), named.name.clone(), case.to_owned());
     let read = tokio::task::spawn_blocking(move || mocks.case(&machine, &case)).await;
-    let case = read.map_err(|error| Fault::internal(error.to_string()))??;
-    Ok(Some(case.text().clone()))
+    read.map_err(|error| Fault::internal(error.to_string()))?.map(Some)
+}
+
+/// The answers of a test case, as the execution keeps them.
+fn answers_of(case: &TestCase, target: &Target) -> Text {
+    let machine = target.as_run();
+    // A misspelt name would make a real call where none is expected.
+    for state in case.states().filter(|state| machine.definition.program.find(state).is_none()) {
+        tracing::warn!(machine = %machine.name, case = case.name(), %state, "a test case names a state that the machine does not have");
+    }
+    case.text().clone()
 }
 
 /// Why an execution was not started.
