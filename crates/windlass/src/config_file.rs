@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::backend::BackendSection;
 use crate::outgoing_settings::OutgoingSection;
 use crate::smtp_settings::SmtpSection;
+use crate::tracing_settings::TracingSection;
 use crate::webhook_settings::WebhookSection;
 
 /// The configuration file as it is written. Every key may be absent; a key
@@ -30,8 +31,6 @@ pub(crate) struct ConfigFile {
     #[serde(default)]
     pub(crate) executions: ExecutionsSection,
     #[serde(default)]
-    pub(crate) stepfunctions: StepFunctionsSection,
-    #[serde(default)]
     pub(crate) lambda: LambdaSection,
     #[serde(default)]
     pub(crate) credentials: Vec<CredentialSection>,
@@ -42,6 +41,10 @@ pub(crate) struct ConfigFile {
     pub(crate) smtp: Option<SmtpSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
+    #[serde(default)]
+    pub(crate) stepfunctions: StepFunctionsSection,
+    #[serde(default)]
+    pub(crate) tracing: TracingSection,
 }
 
 /// `[tls]`
@@ -74,6 +77,9 @@ pub(crate) struct ExecutionsSection {
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFunctionsSection {
     pub(crate) mock_config: Option<PathBuf>,
+    pub(crate) express_retention: Option<usize>,
+    pub(crate) express_retention_hours: Option<u32>,
+    pub(crate) express_events: Option<bool>,
 }
 
 /// `[lambda]`

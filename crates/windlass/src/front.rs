@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
 use windlass_iam::Authorization;
-use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode};
+use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode, trace_of};
 use windlass_value::{Text, Value};
 
 use crate::access_log::{Access, AccessLog};
@@ -271,7 +271,7 @@ pub(crate) fn outside_call(
         deadline: None,
         cancellation_id: None,
         idempotency_key: None,
-        trace: parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from),
+        trace: trace_of(|name| parts.headers.get(name)?.to_str().ok()).map(Text::from),
         depth: 0,
         request_id: record.request_id.clone(),
     }

@@ -14,6 +14,7 @@ use crate::machine::{self, Machines};
 use crate::mock_config::MockConfig;
 use crate::page::Pages;
 use crate::request::Request;
+use crate::telemetry::{self, Telemetry};
 use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
@@ -28,6 +29,7 @@ pub struct StepFunctions {
     pages: Pages,
     dispatcher: Dispatcher,
     mocks: MockConfig,
+    telemetry: Option<Telemetry>,
     hands: Hands,
 }
 
@@ -59,6 +61,7 @@ impl StepFunctions {
                 depths: integrations.depths().clone(),
                 exchanges: integrations.exchanges().clone(),
             },
+            telemetry: None,
         })
     }
 
@@ -66,6 +69,16 @@ impl StepFunctions {
     #[must_use]
     pub fn with_mocks(self, mocks: MockConfig) -> StepFunctions {
         StepFunctions { mocks, ..self }
+    }
+
+    /// The same, with the list of Express executions that our own API shows.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: Telemetry) -> StepFunctions {
+        StepFunctions { telemetry: Some(telemetry), ..self }
+    }
+
+    fn telemetry(&self) -> Result<&Telemetry, Fault> {
+        self.telemetry.as_ref().ok_or_else(|| Fault::not_built("the list of Express executions"))
     }
 
     /// Takes up what a restart cut off: deletions of state machines whose
@@ -89,6 +102,7 @@ impl StepFunctions {
             dispatcher,
             mocks,
             hands,
+            ..
         } = self;
         let request = Request::new(call);
         match &*call.operation {
@@ -115,6 +129,8 @@ impl StepFunctions {
             "windlass:RedriveExecution" => execution::redrive_from(machines, journal, environment, request).await,
             "windlass:ForkExecution" => execution::fork(machines, journal, environment, request).await,
             "windlass:DescribeMoment" => execution::moment(journal, request).await,
+            "windlass:ListExpressExecutions" => telemetry::list_express(self.telemetry()?, pages, request),
+            "windlass:DescribeExpressExecution" => telemetry::describe_express(self.telemetry()?, request),
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),

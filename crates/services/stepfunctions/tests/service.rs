@@ -9,6 +9,7 @@
 
 mod integrations;
 mod mocks;
+mod telemetry;
 mod world;
 
 use std::collections::HashMap;

@@ -20,6 +20,7 @@ use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
 use crate::live::Live;
 use crate::load::{Folded, PayloadReader};
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::redrive::execution_before;
 use crate::replay::{ReplayError, Replayed, restart_point};
@@ -123,9 +124,15 @@ impl Journal {
         let edits = point.input.is_some() || point.variables.is_some();
         let from =
             edits.then(|| RestartPoint { frame, state: state.clone(), input: point.input, variables: point.variables });
+        let watch = self.watch(Subject {
+            identity: &copied.execution.identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let mut live = Box::new(Live {
             key: key.clone(),
             record,
+            watch,
             definition: new.definition.clone(),
             execution: copied.execution,
             turn: copied.cut.0,

@@ -159,6 +159,7 @@ fn event_of(
         }
     };
     match input {
+        "accept" => return Ok(EventKind::Accept),
         "start" => return Ok(EventKind::Start),
         "continue" => return Ok(EventKind::Continue),
         "redrive" => return Ok(EventKind::Redrive { from: restart }),

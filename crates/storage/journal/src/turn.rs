@@ -8,14 +8,15 @@ use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Budget, CallOfIteration, Effect, Event, EventKind, FrameId, History, MockedCall, Phase, Status, TaskCall, TaskId,
-    TaskPhase, TimerId, TimerKind, World, step_within,
+    Budget, CallOfIteration, Effect, Event, EventKind, FrameId, History, HistoryEvent, MockedCall, Phase, Status,
+    TaskCall, TaskId, TaskPhase, TimerId, TimerKind, World, step_within,
 };
 
 use crate::concurrency::{Ticket, batch_ticket};
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
+use crate::observer::{Observed, Prepared};
 use crate::slot::{Applied, Delivery, What};
 use crate::stored::{Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
@@ -39,6 +40,10 @@ pub(crate) struct Turn {
     pub(crate) finished: Option<Status>,
     /// The ticket of an execution that it closes.
     pub(crate) left: Option<Ticket>,
+    /// Its events, if somebody watches the execution, and what was prepared for them.
+    watched: Vec<HistoryEvent>,
+    prepared: Option<Prepared>,
+    begins: bool,
 }
 
 /// A task to take up after a restart.
@@ -108,6 +113,7 @@ impl Journal {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
         let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
+        let mut watched: Vec<HistoryEvent> = Vec::new();
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
@@ -124,23 +130,28 @@ impl Journal {
         let mut runs: Option<bool> = None;
         let mut budget = Budget::default();
 
-        let run = |live: &mut Live,
-                   writer: &mut TurnWriter,
-                   effects: &mut Vec<Effect>,
-                   budget: &mut Budget,
-                   serial: usize,
-                   kind: EventKind| {
+        let mut run = |live: &mut Live,
+                       writer: &mut TurnWriter,
+                       effects: &mut Vec<Effect>,
+                       budget: &mut Budget,
+                       serial: usize,
+                       kind: EventKind| {
             let mut history = History::On(Vec::new());
             let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
             let program = &definition.program;
             effects.extend(step_within(program, &mut live.execution, &event, &world, &mut history, budget));
-            writer.events(&history.take());
+            let events = history.take();
+            writer.events(&events);
+            if live.watch.is_some() {
+                watched.extend(events);
+            }
         };
 
         // Each event that is applied has a seed of its own, which its place among
         // the turn's inputs tells whoever makes the turn once more.
         let mut serial = 0;
         let mut reopened = false;
+        let mut begins = false;
         let mut deliveries = deliveries.into_iter();
         while !budget.is_spent(self.limits())
             && let Some(Delivery { what, reply }) = deliveries.next()
@@ -177,6 +188,12 @@ impl Journal {
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
+                // One that is taken to begin later counts as begun from then on.
+                begins |= match kind {
+                    EventKind::Start => live.execution.next_event_id == 1,
+                    EventKind::Accept | EventKind::Fork { .. } => true,
+                    _ => false,
+                };
                 if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
                     reopened = true;
                     from.iter().for_each(|point| writer.restart(point));
@@ -281,7 +298,12 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished, left })
+        let prepared = live
+            .watch
+            .as_ref()
+            .filter(|_| begins || !watched.is_empty())
+            .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched, begins), &mut batch));
+        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished, left, watched, prepared, begins })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -391,7 +413,7 @@ impl Journal {
         turn: Turn,
         outcome: Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let Turn { replies, effects, admitted, offered, .. } = turn;
+        let Turn { replies, effects, admitted, offered, watched, prepared, begins, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
                 let _ = reply.send(Err(error.clone()));
@@ -400,6 +422,9 @@ impl Journal {
         }
         for (reply, applied) in replies {
             let _ = reply.send(Ok(applied));
+        }
+        if let Some(watch) = live.watch.as_ref().filter(|_| begins || !watched.is_empty()) {
+            watch.committed(Observed::new(&live.execution, &watched, begins), prepared);
         }
         let mut admitted: std::collections::HashMap<TaskId, Permit> = admitted.into_iter().collect();
         let now = self.clock().now();

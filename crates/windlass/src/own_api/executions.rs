@@ -13,6 +13,16 @@ pub(super) async fn describe(ask: Ask<'_>) -> Result<Value, Fault> {
     ask.call("windlass:DescribeExecution", ask.input.clone()).await
 }
 
+/// The last Express executions.
+pub(super) async fn express(ask: Ask<'_>) -> Result<Value, Fault> {
+    ask.call("windlass:ListExpressExecutions", ask.input.clone()).await
+}
+
+/// One of them, with its events as far as they are kept.
+pub(super) async fn describe_express(ask: Ask<'_>) -> Result<Value, Fault> {
+    ask.call("windlass:DescribeExpressExecution", ask.input.clone()).await
+}
+
 /// What the state of an event saw and evaluated.
 pub(super) async fn moment(ask: Ask<'_>) -> Result<Value, Fault> {
     ask.call("windlass:DescribeMoment", ask.input.clone()).await

@@ -46,6 +46,16 @@ const ENDPOINTS: &[Endpoint] = &[
         run: |ask| Box::pin(executions::redrive(ask)),
     },
     Endpoint {
+        path: "executions/express",
+        operation: ("states", "windlass:ListExpressExecutions"),
+        run: |ask| Box::pin(executions::express(ask)),
+    },
+    Endpoint {
+        path: "executions/express/describe",
+        operation: ("states", "windlass:DescribeExpressExecution"),
+        run: |ask| Box::pin(executions::describe_express(ask)),
+    },
+    Endpoint {
         path: "executions/fork",
         operation: ("states", "windlass:ForkExecution"),
         run: |ask| Box::pin(executions::fork(ask)),

@@ -49,6 +49,7 @@ pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use self::test_case::TestCases;
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
+use crate::telemetry::Traces;
 
 /// Calls to services under way at once; further ones wait their turn.
 pub const OUTGOING_CALLS_MAX: usize = 1_000;
@@ -81,6 +82,7 @@ pub struct Integrations {
     closings: Closings,
     outside: Outside,
     cases: TestCases,
+    traces: Traces,
 }
 
 impl Integrations {
@@ -100,6 +102,7 @@ impl Integrations {
             closings: Closings::default(),
             outside: Outside::default(),
             cases: TestCases::default(),
+            traces: Traces::default(),
         }
     }
 
@@ -111,6 +114,11 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    /// Which executions calls carry the trace of.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     pub(crate) fn exchanges(&self) -> &Exchanges {
@@ -189,6 +197,7 @@ impl Integrations {
             depths: &self.depths,
             exchanges: &self.exchanges,
             outside: &self.outside,
+            traces: &self.traces,
             assumed,
             is_about: false,
         }
