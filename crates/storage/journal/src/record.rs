@@ -4,6 +4,7 @@ use windlass_store::{ColumnValue, Key, Row};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
+use crate::concurrency::Ticket;
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
@@ -40,6 +41,8 @@ pub struct Record {
     pub cause: Option<Text>,
     /// Whether there is an output.
     pub has_output: bool,
+    /// What answers its tasks in place of services.
+    pub mocks: Option<Text>,
     /// How often it was redriven.
     pub redrive_count: u32,
     /// When it was redriven last.
@@ -53,6 +56,8 @@ pub struct Record {
     /// Further members that its starter keeps with it, as JSON text of an object.
     pub details: Text,
     pub(crate) output: Option<Place>,
+    /// Its place in the line of its key.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Redrives whose tokens are remembered.
@@ -98,6 +103,10 @@ struct Stored {
     pasts: Vec<Past>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<Ticket>,
 }
 
 const FORMAT: u32 = 1;
@@ -105,7 +114,7 @@ const FORMAT: u32 = 1;
 impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
-        let NewExecution { identity, definition, qualifiers, details } = new;
+        let NewExecution { identity, definition, qualifiers, details, concurrency: _ } = new;
         let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
         Record {
             arn: identity.arn.clone(),
@@ -122,6 +131,7 @@ impl Record {
             error: None,
             cause: None,
             has_output: false,
+            mocks: identity.mocks.clone(),
             redrive_count: 0,
             redriven_at: None,
             pasts: Vec::new(),
@@ -129,6 +139,7 @@ impl Record {
             redrive_token: None,
             details,
             output: None,
+            ticket: None,
         }
     }
 
@@ -196,6 +207,7 @@ impl Record {
             started_at: self.started_at,
             input,
             express: false,
+            mocks: self.mocks.clone(),
         })
     }
 
@@ -232,6 +244,8 @@ impl Record {
                 tokens: self.redrive_tokens.iter().map(|(token, at)| (token.to_string(), at.as_ms())).collect(),
             }),
             details: self.details.to_string(),
+            mocks: self.mocks.as_ref().map(|mocks| mocks.to_string()),
+            ticket: self.ticket.clone(),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -277,7 +291,9 @@ impl Record {
             }),
             redrive_token: None,
             details: stored.details.into(),
+            mocks: stored.mocks.map(Into::into),
             output: stored.output,
+            ticket: stored.ticket,
         })
     }
 

@@ -51,8 +51,11 @@ pub(crate) static OUTBOX: Table = Table { name: "outbox", columns: &[text("kind"
 /// started with.
 pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[], indexes: &[] };
 
+/// The places of executions whose machines limit how many run at once.
+pub(crate) static TICKETS: Table = Table { name: "concurrency_tickets", columns: &[text("arn")], indexes: &[] };
+
 /// Facts of the store itself, such as the key that seals task tokens.
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
 /// All tables of this crate.
-pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS];
+pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS, &TICKETS];
