@@ -379,10 +379,12 @@ fn new_execution(name: &str, definition: Arc<JournalDefinition>, clock: &Virtual
             started_at: clock.now(),
             input,
             express: false,
+            mocks: None,
         },
         definition,
         qualifiers: Qualifiers::default(),
         details: Object::new(),
+        concurrency: None,
     })
 }
 

@@ -14,6 +14,7 @@ mod fault;
 mod integration;
 mod machine;
 mod map_run;
+mod mock_config;
 mod name;
 mod page;
 mod request;
@@ -26,8 +27,9 @@ mod test_state;
 
 pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
 pub use environment::Environment;
-pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner};
+pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner, mocked_result_problem};
 pub use machine::{ALIASES_MAX, MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES, VERSIONS_MAX};
+pub use mock_config::MockConfig;
 pub use page::FACTS;
 pub use service::StepFunctions;
 pub use tag::TAGS_MAX;

@@ -12,6 +12,7 @@ use crate::execution;
 use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
 use crate::map_run;
+use crate::mock_config::MockConfig;
 use crate::page::Pages;
 use crate::request::Request;
 use crate::telemetry::{self, Telemetry};
@@ -28,6 +29,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    mocks: MockConfig,
     telemetry: Option<Telemetry>,
     hands: Hands,
 }
@@ -54,6 +56,7 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            mocks: MockConfig::default(),
             hands: Hands {
                 tasks: integrations.clone(),
                 depths: integrations.depths().clone(),
@@ -61,6 +64,12 @@ impl StepFunctions {
             },
             telemetry: None,
         })
+    }
+
+    /// The same, with a mock file for starts that name a test case.
+    #[must_use]
+    pub fn with_mocks(self, mocks: MockConfig) -> StepFunctions {
+        StepFunctions { mocks, ..self }
     }
 
     /// The same, with the list of Express executions that our own API shows.
@@ -84,7 +93,17 @@ impl StepFunctions {
 
     async fn answer(&self, call: &Call) -> Outcome {
         let StepFunctions {
-            machines, activities, queues, depths, journal, environment, pages, dispatcher, hands, ..
+            machines,
+            activities,
+            queues,
+            depths,
+            journal,
+            environment,
+            pages,
+            dispatcher,
+            mocks,
+            hands,
+            ..
         } = self;
         let request = Request::new(call);
         match &*call.operation {
@@ -102,7 +121,7 @@ impl StepFunctions {
             "DeleteStateMachineAlias" => machine::delete_alias(machines, request).await,
             "DescribeStateMachineAlias" => machine::describe_alias(machines, request).await,
             "ListStateMachineAliases" => machine::list_aliases(machines, pages, request).await,
-            "StartExecution" => execution::start(machines, journal, environment, request).await,
+            "StartExecution" => execution::start(machines, journal, environment, mocks, request).await,
             "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
             "DescribeExecution" => execution::describe(machines, journal, environment, request).await,

@@ -8,6 +8,7 @@
 //! types of its events.
 
 mod integrations;
+mod mocks;
 mod telemetry;
 mod world;
 
@@ -431,4 +432,17 @@ async fn a_test_of_one_state_ends_after_five_minutes() {
     }
 }
 
-files!(state_machines, executions, express, activities, tags, tasks, test_state, logging, pages, versions, not_built);
+files!(
+    concurrency,
+    state_machines,
+    executions,
+    express,
+    activities,
+    tags,
+    tasks,
+    test_state,
+    logging,
+    pages,
+    versions,
+    not_built
+);

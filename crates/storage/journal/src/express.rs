@@ -58,6 +58,8 @@ struct StoredStart {
     input: String,
     definition: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     version_arn: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias_arn: Option<String>,
@@ -70,7 +72,7 @@ impl Journal {
     /// are kept and answered.
     pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
         let started_at = new.identity.started_at;
-        let NewExecution { identity, definition, qualifiers, details } = new;
+        let NewExecution { identity, definition, qualifiers, details, concurrency: _ } = new;
         let identity = Arc::new(identity);
         let details = Kept::Object(&details);
         let watch = self.watch(Subject { identity: &identity, qualifiers: &qualifiers, details });
@@ -106,6 +108,7 @@ impl Journal {
             started_at: record.started_at.as_ms(),
             input: new.identity.input.text().to_string(),
             definition: record.definition_hash.to_string(),
+            mocks: record.mocks.as_ref().map(|mocks| mocks.to_string()),
             version_arn: record.qualifiers.version_arn.as_deref().map(str::to_owned),
             alias_arn: record.qualifiers.alias_arn.as_deref().map(str::to_owned),
             details: record.details.to_string(),
@@ -179,6 +182,7 @@ impl Journal {
                 started_at: Timestamp(stored.started_at),
                 input,
                 express: true,
+                mocks: stored.mocks.map(Into::into),
             };
             let qualifiers = Qualifiers {
                 version_arn: stored.version_arn.map(Into::into),

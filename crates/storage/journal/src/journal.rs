@@ -8,6 +8,7 @@ use windlass_value::{Object, Payload, Text};
 use windlass_workflow::{Identity, Limits, TaskId};
 
 use crate::clock::Clock;
+use crate::concurrency::{ConcurrencyLimit, Lines};
 use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::heartbeats::Heartbeats;
@@ -71,6 +72,8 @@ pub struct NewExecution {
     pub qualifiers: Qualifiers,
     /// Kept in its record for whoever started it.
     pub details: Object,
+    /// How many of its kind run at once; `None`: any number.
+    pub concurrency: Option<ConcurrencyLimit>,
 }
 
 /// Counters for metrics.
@@ -86,6 +89,8 @@ pub struct JournalStats {
     pub closed: u64,
     /// Turns made durable.
     pub turns: u64,
+    /// Executions that wait for others of their key.
+    pub waiting: usize,
 }
 
 /// Executions on a store. A handle; clones share it.
@@ -103,6 +108,7 @@ pub(crate) struct Inner {
     pub(crate) timers: Timers,
     pub(crate) heartbeats: Heartbeats,
     pub(crate) map_runs: MapRuns,
+    pub(crate) lines: Lines,
     pub(crate) definitions: Mutex<HashMap<Text, Arc<JournalDefinition>>>,
     pub(crate) stored_definitions: Mutex<HashSet<Text>>,
     /// When this journal took up what an earlier one left.
@@ -140,6 +146,7 @@ impl Journal {
             heartbeats: Heartbeats::default(),
             map_runs: MapRuns::new(config.open_map_runs_max),
             config,
+            lines: Lines::default(),
             definitions: Mutex::default(),
             stored_definitions: Mutex::default(),
             recovered_at: AtomicI64::new(i64::MIN),
@@ -189,6 +196,10 @@ impl Journal {
         &self.0.timers
     }
 
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.0.lines
+    }
+
     pub(crate) fn heartbeats(&self) -> &Heartbeats {
         &self.0.heartbeats
     }
@@ -217,6 +228,7 @@ impl Journal {
             started: self.0.started.load(Ordering::Relaxed),
             closed: self.0.closed.load(Ordering::Relaxed),
             turns: self.0.turns.load(Ordering::Relaxed),
+            waiting: self.0.lines.waiting(),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod clock;
+mod concurrency;
 mod definition;
 mod drive;
 mod error;
@@ -41,6 +42,7 @@ mod waiting;
 
 pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
+pub use concurrency::{ConcurrencyLimit, WAITING_MAX};
 pub use definition::JournalDefinition;
 pub use error::{JournalError, StartError, TokenError};
 pub use express::ExpressOutcome;

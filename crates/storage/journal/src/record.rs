@@ -4,6 +4,7 @@ use windlass_store::{ColumnValue, Key, Row};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
+use crate::concurrency::Ticket;
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
@@ -41,6 +42,8 @@ pub struct Record {
     pub cause: Option<Text>,
     /// Whether there is an output.
     pub has_output: bool,
+    /// What answers its tasks in place of services.
+    pub mocks: Option<Text>,
     /// How often it was redriven.
     pub redrive_count: u32,
     /// When it was redriven last.
@@ -56,6 +59,8 @@ pub struct Record {
     /// The child of a Map Run it is.
     pub child_of: Option<ChildOf>,
     pub(crate) output: Option<Place>,
+    /// Its place in the line of its key.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Redrives whose tokens are remembered.
@@ -104,6 +109,10 @@ struct Stored {
     /// Items of a Map Run's child.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     items: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<Ticket>,
 }
 
 const FORMAT: u32 = 1;
@@ -111,7 +120,7 @@ const FORMAT: u32 = 1;
 impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
-        let NewExecution { identity, definition, qualifiers, details } = new;
+        let NewExecution { identity, definition, qualifiers, details, concurrency: _ } = new;
         let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
         Record {
             arn: identity.arn.clone(),
@@ -128,6 +137,7 @@ impl Record {
             error: None,
             cause: None,
             has_output: false,
+            mocks: identity.mocks.clone(),
             redrive_count: 0,
             redriven_at: None,
             pasts: Vec::new(),
@@ -136,6 +146,7 @@ impl Record {
             details,
             child_of: None,
             output: None,
+            ticket: None,
         }
     }
 
@@ -203,6 +214,7 @@ impl Record {
             started_at: self.started_at,
             input,
             express: false,
+            mocks: self.mocks.clone(),
         })
     }
 
@@ -245,6 +257,8 @@ impl Record {
             }),
             details: self.details.to_string(),
             items: self.child_of.as_ref().map(|child| child.items),
+            mocks: self.mocks.as_ref().map(|mocks| mocks.to_string()),
+            ticket: self.ticket.clone(),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -295,7 +309,9 @@ impl Record {
                 index: index.unsigned_abs(),
                 items: stored.items.unwrap_or(1),
             }),
+            mocks: stored.mocks.map(Into::into),
             output: stored.output,
+            ticket: stored.ticket,
         })
     }
 

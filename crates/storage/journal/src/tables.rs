@@ -86,9 +86,22 @@ pub(crate) static MAP_RUN_CHILDREN: Table = Table {
 /// started with.
 pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[], indexes: &[] };
 
+/// The places of executions whose machines limit how many run at once.
+pub(crate) static TICKETS: Table = Table { name: "concurrency_tickets", columns: &[text("arn")], indexes: &[] };
+
 /// Facts of the store itself, such as the key that seals task tokens.
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
 /// All tables of this crate.
-pub static TABLES: &[&Table] =
-    &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &MAP_RUNS, &MAP_RUN_PLANS, &MAP_RUN_CHILDREN, &DEFINITIONS, &FACTS];
+pub static TABLES: &[&Table] = &[
+    &EXECUTIONS,
+    &SNAPSHOTS,
+    &TIMERS,
+    &OUTBOX,
+    &MAP_RUNS,
+    &MAP_RUN_PLANS,
+    &MAP_RUN_CHILDREN,
+    &DEFINITIONS,
+    &FACTS,
+    &TICKETS,
+];

@@ -50,6 +50,7 @@ pub(crate) fn identity(input: Payload) -> Identity {
         started_at: START,
         input,
         express: false,
+        mocks: None,
     }
 }
 

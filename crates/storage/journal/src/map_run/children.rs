@@ -54,7 +54,7 @@ pub(super) async fn start_standard(
 ) {
     let index = child_of.index;
     let mut pauses = Pauses::new();
-    let NewExecution { identity, definition, qualifiers, details } = new;
+    let NewExecution { identity, definition, qualifiers, details, .. } = new;
     loop {
         if stopping.load(Ordering::Acquire) {
             let _ = handle.told.send(Told::NotStarted { index });
@@ -67,6 +67,7 @@ pub(super) async fn start_standard(
             definition: definition.clone(),
             qualifiers: qualifiers.clone(),
             details: details.clone(),
+            concurrency: None,
         };
         match journal.start_child(new, child_of.clone()).await {
             // An earlier run of the server started it: its end is or will be told.

@@ -491,6 +491,8 @@ impl Driver {
             definition: self.spec.child_definition.clone(),
             qualifiers: Qualifiers::default(),
             details: Object::new(),
+            // The Map Run bounds how many run.
+            concurrency: None,
         };
         let child_of = self.spec.child_of(index, child.items);
         tokio::spawn(async move { start_standard(journal, new, child_of, stopping, handle).await });

@@ -60,6 +60,7 @@ impl Spec {
             started_at,
             input,
             express: self.plan.express,
+            mocks: self.origin.mocks.as_deref().map(Into::into),
         }
     }
 }

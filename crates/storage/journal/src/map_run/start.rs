@@ -64,6 +64,7 @@ impl Journal {
             definition: live.definition.hash.to_string(),
             task: (plan.task.frame.0, plan.task.event_id),
             started_at: self.clock().now().as_ms(),
+            mocks: identity.mocks.as_ref().map(|mocks| mocks.to_string()),
         };
         let state = MapRunState::new(plan.settings);
         let spec = self.spec(origin, plan.clone(), live.definition.clone())?;
