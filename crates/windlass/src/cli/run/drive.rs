@@ -178,7 +178,7 @@ impl Run<'_> {
                     | Effect::AbortMapRun { .. }
                     | Effect::RedriveMapRun { .. }
                     | Effect::Finished(_) => {}
-                    Effect::StartMapRun(plan) => pending.push_back(EventKind::MapRunFailed {
+                    Effect::StartMapRun(plan) => pending.at_once.push_back(EventKind::MapRunFailed {
                         task: plan.task,
                         error: Some("States.Runtime".into()),
                         cause: Some(
