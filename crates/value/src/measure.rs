@@ -10,7 +10,7 @@ use crate::write;
 /// What is still to be counted of a container.
 enum Rest<'a> {
     Items(std::slice::Iter<'a, Value>),
-    Members(indexmap::map::Iter<'a, Text, Value>),
+    Members(std::slice::Iter<'a, (Text, Value)>),
 }
 
 /// See [`Value::text_len_within`]. Every value costs a byte at least, so the

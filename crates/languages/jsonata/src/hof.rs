@@ -9,15 +9,16 @@ use crate::item::{Array, Item, Members};
 use crate::number::Num;
 
 /// Calls back with as many of value, index and whole as the function wants.
-fn callback(
-    evaluator: &mut Evaluator<'_>,
-    function: &Rc<Function>,
-    value: Item,
-    key: Item,
-    whole: &Item,
-) -> Outcome<Item> {
-    let mut arguments = vec![value];
+fn callback<'v>(
+    evaluator: &mut Evaluator<'v>,
+    function: &Function<'v>,
+    value: Item<'v>,
+    key: Item<'v>,
+    whole: &Item<'v>,
+) -> Outcome<Item<'v>> {
+    let mut arguments = evaluator.spare_list();
     let arity = function.arity();
+    arguments.push(value);
     if arity >= 2 {
         arguments.push(key);
     }
@@ -27,15 +28,15 @@ fn callback(
     evaluator.apply(function, arguments, &Item::Undefined, None)
 }
 
-fn list_and_function(arguments: &mut Arguments) -> Option<(Array, Rc<Function>)> {
+fn list_and_function<'v>(arguments: &mut Arguments<'v>) -> Option<(Array<'v>, Rc<Function<'v>>)> {
     match (arguments.take(0), arguments.take(1)) {
         (Item::Array(array), Item::Function(function)) => Some((array, function)),
         _ => None,
     }
 }
 
-pub(crate) fn map(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some((array, function)) = list_and_function(&mut arguments) else { return Ok(Item::Undefined) };
+pub(crate) fn map<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some((array, function)) = list_and_function(arguments) else { return Ok(Item::Undefined) };
     let whole = Item::Array(array.clone());
     let mut results = Vec::new();
     for (index, item) in array.iter().enumerate() {
@@ -47,8 +48,8 @@ pub(crate) fn map(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Ou
     evaluator.sequence(results)
 }
 
-pub(crate) fn filter(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some((array, function)) = list_and_function(&mut arguments) else { return Ok(Item::Undefined) };
+pub(crate) fn filter<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some((array, function)) = list_and_function(arguments) else { return Ok(Item::Undefined) };
     let whole = Item::Array(array.clone());
     let mut results = Vec::new();
     for (index, item) in array.iter().enumerate() {
@@ -59,7 +60,7 @@ pub(crate) fn filter(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     evaluator.sequence(results)
 }
 
-pub(crate) fn single(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn single<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
     let function = match arguments.take(1) {
         Item::Function(function) => Some(function),
@@ -84,8 +85,8 @@ pub(crate) fn single(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     }
 }
 
-pub(crate) fn reduce(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some((array, function)) = list_and_function(&mut arguments) else { return Ok(Item::Undefined) };
+pub(crate) fn reduce<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some((array, function)) = list_and_function(arguments) else { return Ok(Item::Undefined) };
     let arity = function.arity();
     if arity < 2 {
         let message = "The second argument of reduce function must be a function with at least two arguments";
@@ -99,7 +100,8 @@ pub(crate) fn reduce(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     }
     let whole = Item::Array(array.clone());
     for (index, item) in array.iter().enumerate().skip(start) {
-        let mut given = vec![result, item];
+        let mut given = evaluator.spare_list();
+        given.extend([result, item]);
         if arity >= 3 {
             given.push(Item::int(index));
         }
@@ -111,7 +113,7 @@ pub(crate) fn reduce(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     Ok(result)
 }
 
-pub(crate) fn sift(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn sift<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let whole = arguments.take(0);
     let (Item::Object(record), Item::Function(function)) = (&whole, arguments.take(1)) else {
         return Ok(Item::Undefined);
@@ -119,7 +121,7 @@ pub(crate) fn sift(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> O
     let mut members = Members::default();
     for (key, value) in record.iter() {
         if callback(evaluator, &function, value.clone(), Item::String(key.clone()), &whole)?.truth() {
-            members.insert(key, value);
+            members.push(key, value);
         }
     }
     if members.is_empty() {
@@ -128,7 +130,7 @@ pub(crate) fn sift(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> O
     evaluator.record(members)
 }
 
-pub(crate) fn each(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn each<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let whole = arguments.take(0);
     let (Item::Object(record), Item::Function(function)) = (&whole, arguments.take(1)) else {
         return Ok(Item::Undefined);
@@ -143,14 +145,14 @@ pub(crate) fn each(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> O
     evaluator.sequence(results)
 }
 
-pub(crate) fn sort(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn sort<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
     if array.len() <= 1 {
         return Ok(Item::Array(array));
     }
     let rounds = (usize::BITS - array.len().leading_zeros()) as usize;
     evaluator.spend(array.len().saturating_mul(rounds))?;
-    let mut items = array.to_vec();
+    let mut items = array.into_vec();
     let sorted = match arguments.take(1) {
         Item::Function(function) => merge_sort(evaluator, items, &function)?,
         _ => {
@@ -171,7 +173,11 @@ pub(crate) fn sort(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> O
 }
 
 /// Stable; the comparator answers whether its arguments are to be swapped.
-fn merge_sort(evaluator: &mut Evaluator<'_>, mut items: Vec<Item>, comparator: &Rc<Function>) -> Outcome<Vec<Item>> {
+fn merge_sort<'v>(
+    evaluator: &mut Evaluator<'v>,
+    mut items: Vec<Item<'v>>,
+    comparator: &Rc<Function<'v>>,
+) -> Outcome<Vec<Item<'v>>> {
     if items.len() <= 1 {
         return Ok(items);
     }
@@ -181,7 +187,9 @@ fn merge_sort(evaluator: &mut Evaluator<'_>, mut items: Vec<Item>, comparator: &
     let mut merged = Vec::with_capacity(left.len() + right.len());
     let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
     while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-        let swap = evaluator.apply(comparator, vec![a.clone(), b.clone()], &Item::Undefined, None)?.truth();
+        let mut given = evaluator.spare_list();
+        given.extend([a.clone(), b.clone()]);
+        let swap = evaluator.apply(comparator, given, &Item::Undefined, None)?.truth();
         merged.extend(if swap { right.next() } else { left.next() });
     }
     merged.extend(left);

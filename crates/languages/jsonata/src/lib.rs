@@ -18,6 +18,7 @@ mod item;
 mod limits;
 mod lower;
 mod matches;
+mod members;
 mod number;
 mod numerics;
 mod objects;

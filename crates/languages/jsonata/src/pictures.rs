@@ -32,7 +32,7 @@ fn charge(evaluator: &mut Evaluator<'_>, bytes: usize) -> Outcome<()> {
     if bytes > PICTURE_BYTES_MAX { evaluator.check_text(usize::MAX) } else { Ok(()) }
 }
 
-pub(crate) fn format_number(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn format_number<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Number(value) = arguments.take(0) else { return Ok(Item::Undefined) };
     let Item::String(picture) = arguments.take(1) else { return Ok(Item::Undefined) };
     let mut symbols = Symbols::default();
@@ -52,7 +52,7 @@ pub(crate) fn format_number(evaluator: &mut Evaluator<'_>, mut arguments: Argume
     }
 }
 
-pub(crate) fn format_integer(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn format_integer<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Number(value) = arguments.take(0) else { return Ok(Item::Undefined) };
     let Item::String(picture) = arguments.take(1) else { return Ok(Item::Undefined) };
     charge(evaluator, picture.len())?;
@@ -65,7 +65,7 @@ pub(crate) fn format_integer(evaluator: &mut Evaluator<'_>, mut arguments: Argum
     evaluator.text(out)
 }
 
-pub(crate) fn parse_integer(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn parse_integer<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::String(text) = arguments.take(0) else { return Ok(Item::Undefined) };
     let Item::String(picture) = arguments.take(1) else { return Ok(Item::Undefined) };
     charge(evaluator, picture.len() + text.len())?;
@@ -88,7 +88,12 @@ fn zone_offset(zone: &str) -> Outcome<i64> {
     }
 }
 
-fn format_millis(evaluator: &mut Evaluator<'_>, millis: Item, picture: Item, zone: Item) -> Outcome<Item> {
+fn format_millis<'v>(
+    evaluator: &mut Evaluator<'v>,
+    millis: Item<'v>,
+    picture: Item<'v>,
+    zone: Item<'v>,
+) -> Outcome<Item<'v>> {
     let Item::Number(value) = &millis else { return Ok(Item::Undefined) };
     let instant = value.truncated();
     if value.as_f64().is_nan() || instant.unsigned_abs() > MILLIS_MAX as u64 {
@@ -113,22 +118,22 @@ fn format_millis(evaluator: &mut Evaluator<'_>, millis: Item, picture: Item, zon
     evaluator.text(out)
 }
 
-pub(crate) fn from_millis(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn from_millis<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let (millis, picture, zone) = (arguments.take(0), arguments.take(1), arguments.take(2));
     format_millis(evaluator, millis, picture, zone)
 }
 
-pub(crate) fn now(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn now<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let millis = Item::Number(Num::Int(evaluator.world.now.as_ms()));
     let (picture, zone) = (arguments.take(0), arguments.take(1));
     format_millis(evaluator, millis, picture, zone)
 }
 
-pub(crate) fn millis(evaluator: &mut Evaluator<'_>, _: Arguments) -> Outcome<Item> {
+pub(crate) fn millis<'v>(evaluator: &mut Evaluator<'v>, _: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(Item::Number(Num::Int(evaluator.world.now.as_ms())))
 }
 
-pub(crate) fn to_millis(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn to_millis<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::String(text) = arguments.take(0) else { return Ok(Item::Undefined) };
     let Item::String(picture) = arguments.take(1) else {
         evaluator.spend(1)?;
