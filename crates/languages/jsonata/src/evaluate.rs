@@ -295,6 +295,11 @@ impl<'v> Evaluator<'v> {
         Ok(())
     }
 
+    /// How much deeper evaluation may go.
+    pub(crate) fn levels_left(&self) -> usize {
+        self.limits.depth_max.saturating_sub(self.depth)
+    }
+
     /// Counts a node evaluated without a call, so many levels down.
     #[inline]
     pub(crate) fn enter_levels(&mut self, levels: usize) -> Outcome<()> {
@@ -393,7 +398,14 @@ impl<'v> Evaluator<'v> {
                 let function = Function::Transform { transform, frame: frame.clone() };
                 Ok(Item::Function(Rc::new(function)))
             }
-            Kind::Block(parts) => {
+            Kind::Block(parts, false) => {
+                let mut result = Item::Undefined;
+                for part in parts {
+                    result = self.evaluate(part, input, frame)?;
+                }
+                Ok(result)
+            }
+            Kind::Block(parts, true) => {
                 let inner = self.frame(frame);
                 let mut result = Item::Undefined;
                 for part in parts {
@@ -418,7 +430,8 @@ impl<'v> Evaluator<'v> {
         }
     }
 
-    fn variable(
+    #[inline]
+    pub(crate) fn variable(
         &self,
         symbol: &Symbol,
         builtin: Option<&'static Builtin>,

@@ -7,6 +7,8 @@ use crate::evaluate::{Evaluator, Outcome, compare_text, fail};
 use crate::functions::Function;
 use crate::item::{Array, Item, Members};
 use crate::number::Num;
+use crate::syntax::Operator;
+use crate::tree::{Kind, Lambda, Node};
 
 /// Calls back with as many of value, index and whole as the function wants.
 fn callback<'v>(
@@ -152,15 +154,19 @@ pub(crate) fn sort<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<
     }
     let rounds = (usize::BITS - array.len().leading_zeros()) as usize;
     evaluator.spend(array.len().saturating_mul(rounds))?;
-    let mut items = array.into_vec();
+    let items = array.into_vec();
     let sorted = match arguments.take(1) {
-        Item::Function(function) => merge_sort(evaluator, items, &function)?,
+        Item::Function(function) => match sorted_by_key(evaluator, &function, &items)? {
+            Some(sorted) => sorted,
+            None => merge_sort(evaluator, items, &function)?,
+        },
         _ => {
             let letter = items[0].letter();
             if !matches!(letter, 'n' | 's') || items.iter().any(|item| item.letter() != letter) {
                 let message = "The single argument form of the sort function can only be applied to an array of strings or an array of numbers.  Use the second argument to specify a comparison function";
                 return fail("D3070", message);
             }
+            let mut items = items;
             items.sort_by(|a, b| match (a, b) {
                 (Item::Number(a), Item::Number(b)) => Num::compare(*a, *b).unwrap_or(std::cmp::Ordering::Equal),
                 (Item::String(a), Item::String(b)) => compare_text(a, b),
@@ -170,6 +176,83 @@ pub(crate) fn sort<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<
         }
     };
     evaluator.list(sorted)
+}
+
+/// Sorts by keys where the comparator compares the same fields of its two
+/// arguments, `$a.price > $b.price`, and the fields are numbers only, or texts
+/// only: then the order is the same and every key is read once.
+fn sorted_by_key<'v>(
+    evaluator: &mut Evaluator<'v>,
+    comparator: &Function<'v>,
+    items: &[Item<'v>],
+) -> Outcome<Option<Vec<Item<'v>>>> {
+    let Function::Lambda { lambda, .. } = comparator else { return Ok(None) };
+    let Some((fields, descending)) = compared_fields(lambda) else { return Ok(None) };
+    // As deep as the call would go: the body, its operands, their steps.
+    if evaluator.levels_left() < 3 {
+        return Ok(None);
+    }
+    evaluator.spend(items.len() * (fields.len() + 1))?;
+    let mut keys = Vec::with_capacity(items.len());
+    for item in items {
+        let mut key = item.clone();
+        for field in fields.iter().filter_map(|step| match &step.kind {
+            Kind::Name(name) => Some(name),
+            _ => None,
+        }) {
+            let Item::Object(record) = &key else { return Ok(None) };
+            key = record.get(field).unwrap_or(Item::Undefined);
+        }
+        keys.push(key);
+    }
+    let is_number = |key: &Item<'v>| matches!(key, Item::Number(value) if !value.as_f64().is_nan());
+    if !keys.iter().all(is_number) && !keys.iter().all(|key| matches!(key, Item::String(_))) {
+        return Ok(None);
+    }
+    let mut order: Vec<u32> = (0..items.len() as u32).collect();
+    order.sort_by(|a, b| {
+        let order = match (&keys[*a as usize], &keys[*b as usize]) {
+            (Item::Number(a), Item::Number(b)) => Num::compare(*a, *b).unwrap_or(std::cmp::Ordering::Equal),
+            (Item::String(a), Item::String(b)) => compare_text(a, b),
+            _ => std::cmp::Ordering::Equal,
+        };
+        if descending { order.reverse() } else { order }
+    });
+    Ok(Some(order.into_iter().filter_map(|at| items.get(at as usize).cloned()).collect()))
+}
+
+/// The fields a comparator reads of both its arguments, and whether the greater
+/// comes first.
+fn compared_fields(lambda: &Lambda) -> Option<(&[Node], bool)> {
+    let [first, second] = lambda.parameters.as_slice() else { return None };
+    if lambda.signature.is_some() || first.id == second.id || lambda.body.extra.is_some() {
+        return None;
+    }
+    let Kind::Binary(operator @ (Operator::Greater | Operator::Less), left, right) = &lambda.body.kind else {
+        return None;
+    };
+    let (left_symbol, left_fields) = fields_of(left)?;
+    let (right_symbol, right_fields) = fields_of(right)?;
+    let name = |step: &Node| match &step.kind {
+        Kind::Name(name) => Some(name.clone()),
+        _ => None,
+    };
+    let same = left_fields.iter().map(name).eq(right_fields.iter().map(name));
+    let is_swapped = match (left_symbol == first.id, right_symbol == second.id) {
+        (true, true) => false,
+        _ if left_symbol == second.id && right_symbol == first.id => true,
+        _ => return None,
+    };
+    // The comparator says whether its first argument comes after the second.
+    same.then_some((left_fields, (*operator == Operator::Less) != is_swapped))
+}
+
+fn fields_of(node: &Node) -> Option<(u32, &[Node])> {
+    let Kind::Path { steps, keep_singleton: false } = &node.kind else { return None };
+    let (first, fields) = steps.split_first()?;
+    let Kind::Variable(symbol, _) = &first.kind else { return None };
+    let is_field = |step: &Node| matches!(step.kind, Kind::Name(_)) && step.is_plain() && !step.tuple;
+    (node.is_plain() && first.is_plain() && !first.tuple && fields.iter().all(is_field)).then_some((symbol.id, fields))
 }
 
 /// Stable; the comparator answers whether its arguments are to be swapped.

@@ -440,23 +440,19 @@ fn is_spelled(value: &Value) -> bool {
     match value {
         Value::Number(Number::Int(_)) => true,
         Value::Number(Number::Float(value)) => value.fract() != 0.0,
-        Value::Number(Number::Literal(text)) => is_plain_decimal(text),
+        Value::Number(Number::Decimal(digits, scale)) => is_plain_decimal(*digits, *scale),
+        Value::Number(Number::Literal(_)) => false,
         Value::Array(items) => items.iter().all(is_spelled),
         Value::Object(object) => object.values().all(is_spelled),
         _ => true,
     }
 }
 
-/// A decimal between a thousandth and ten million, of at most 15 digits and
-/// without a zero too many: a double's shortest spelling is the same.
-fn is_plain_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let Some((whole, fraction)) = digits.split_once('.') else { return false };
-    whole.len() <= 7
-        && digits.len() <= 16
-        && !fraction.ends_with('0')
-        && !(whole == "0" && fraction.starts_with("00"))
-        && fraction.bytes().all(|digit| digit.is_ascii_digit())
+/// A decimal between a thousandth and ten million without a zero too many: a
+/// double's shortest spelling is the same.
+fn is_plain_decimal(digits: i64, scale: u8) -> bool {
+    let power = 10i64.pow(u32::from(scale));
+    digits % 10 != 0 && digits.abs() < power.saturating_mul(10_000_000) && digits.abs() >= power / 1000 && scale > 0
 }
 
 /// A scope of variables.

@@ -14,7 +14,7 @@ use crate::tree::{Call, Extra, Kind, Lambda, Node, Pattern, Program, Stage, Symb
 pub(crate) fn lower(tree: Syntax) -> Result<Program, CompileError> {
     // The first three have fixed numbers: `$`, `$$` and a tuple's own item.
     let symbols = ["", "$", "@"].map(Text::from).to_vec();
-    let mut lowering = Lowering { slots: Vec::new(), is_bound: vec![false; symbols.len()], symbols, patterns: 0 };
+    let mut lowering = Lowering { slots: Vec::new(), is_bound: vec![false; symbols.len()], symbols, patterns: 0, binds: 0 };
     let root = lowering.node(tree)?;
     if matches!(root.node.kind, Kind::Parent(_)) || !root.seeking.is_empty() {
         return Err(no_parent(root.node.position));
@@ -48,6 +48,8 @@ struct Lowering {
     /// Whether the expression itself binds the symbol somewhere.
     is_bound: Vec<bool>,
     patterns: usize,
+    /// How many `:=` there were.
+    binds: usize,
 }
 
 fn plain(kind: Kind, position: usize) -> Node {
@@ -195,6 +197,7 @@ impl Lowering {
             }
             Form::Bind(name, value) => {
                 let value = self.child(*value, &mut seeking)?;
+                self.binds += 1;
                 plain(Kind::Bind(self.bound(name), Box::new(value)), position)
             }
             Form::Apply(left, right) => {
@@ -263,12 +266,13 @@ impl Lowering {
                 plain(Kind::Transform(Box::new(Transform { pattern, update, delete })), position)
             }
             Form::Block(parts) => {
+                let binds = self.binds;
                 let parts = self.children(parts, &mut seeking)?;
                 let constructs = parts.iter().any(|part| {
                     part.constructs_array
                         || matches!(&part.kind, Kind::Path { steps, .. } if steps.first().is_some_and(|s| s.constructs_array))
                 });
-                let mut node = plain(Kind::Block(parts), position);
+                let mut node = plain(Kind::Block(parts, self.binds > binds), position);
                 node.constructs_array = constructs;
                 node
             }
@@ -451,7 +455,7 @@ impl Lowering {
                 }
             }
             Kind::Parent(_) => self.slots[slot].level += 1,
-            Kind::Block(parts) => {
+            Kind::Block(parts, _) => {
                 if let Some(last) = parts.last_mut() {
                     node.tuple = true;
                     self.seek(last, slot)?;
@@ -495,7 +499,7 @@ fn ends_in_call(body: &Node) -> bool {
         Kind::Condition { then, otherwise, .. } => {
             ends_in_call(then) || otherwise.as_ref().is_some_and(|node| ends_in_call(node))
         }
-        Kind::Block(parts) => parts.last().is_some_and(ends_in_call),
+        Kind::Block(parts, _) => parts.last().is_some_and(ends_in_call),
         _ => false,
     }
 }

@@ -92,7 +92,7 @@ impl Walk {
             }
             Kind::Negate(operand) => self.node(operand, has_context),
             Kind::Array(items) => items.iter().for_each(|item| self.node(item, has_context)),
-            Kind::Block(parts) => {
+            Kind::Block(parts, _) => {
                 parts.iter().for_each(|part| self.node(part, has_context));
                 self.bound.truncate(depth);
             }

@@ -1,7 +1,5 @@
 //! Functions on strings.
 
-use std::fmt::Write;
-
 use base64::Engine;
 
 use crate::builtins::Arguments;
@@ -30,6 +28,11 @@ pub(crate) fn unit_offset(text: &str, byte: usize) -> usize {
 
 pub(crate) fn write_json_string(text: &str, out: &mut String) {
     out.push('"');
+    if !text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -59,7 +62,7 @@ fn write_json(item: &Item<'_>, pretty: bool, level: usize, out: &mut String) {
         Item::Undefined | Item::Null => out.push_str("null"),
         Item::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Item::Number(value) if !value.as_f64().is_finite() => out.push_str("null"),
-        Item::Number(value) => out.push_str(&value.to_text()),
+        Item::Number(value) => value.write_to(out),
         Item::String(text) => write_json_string(text, out),
         Item::Function(_) => out.push_str("\"\""),
         Item::Array(array) if array.len() == 0 => out.push_str("[]"),
@@ -113,9 +116,7 @@ impl<'v> Evaluator<'v> {
                 self.check_text(out.len() + text.len())?;
                 out.push_str(text);
             }
-            Item::Number(Num::Int(value)) => {
-                let _ = write!(out, "{value}");
-            }
+            Item::Number(value) if value.as_f64().is_finite() => value.write_to(out),
             Item::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             _ => {
                 let text = self.json_text(item, false)?;

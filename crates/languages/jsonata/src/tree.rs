@@ -129,7 +129,8 @@ pub(crate) enum Kind {
     Coalesce(Box<Node>, Box<Node>),
     Default(Box<Node>, Box<Node>),
     Transform(Box<Transform>),
-    Block(Vec<Node>),
+    /// The parts, and whether something inside binds a variable.
+    Block(Vec<Node>, bool),
 }
 
 /// A regular expression; compiled where it is first used.

@@ -293,7 +293,7 @@ impl<'v> Evaluator<'v> {
                 self.depth -= 1;
                 result
             }
-            Kind::Block(parts) => {
+            Kind::Block(parts, _) => {
                 self.enter()?;
                 let inner = self.frame(frame);
                 let Some((last, first)) = parts.split_last() else {

@@ -20,6 +20,17 @@ enum Current<'v> {
     Whole(Item<'v>),
 }
 
+impl Current<'_> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Current::One(_) => false,
+            Current::Many(items) => items.is_empty(),
+            Current::Array(array) => array.len() == 0,
+            Current::Whole(item) => item.is_undefined(),
+        }
+    }
+}
+
 fn add<'v>(value: Item<'v>, results: &mut Vec<Item<'v>>, has_lists: &mut bool) {
     match &value {
         Item::Undefined => return,
@@ -38,26 +49,43 @@ impl<'v> Evaluator<'v> {
         input: &Item<'v>,
         frame: &Rc<Frame<'v>>,
     ) -> Outcome<Item<'v>> {
-        if let [step] = steps
-            && let Kind::Name(name) = &step.kind
-            && let Item::Object(record) = input
-            && !keep_singleton
-            && step.is_plain()
-            && node.extra.is_none()
-        {
-            self.enter_levels(1)?;
-            return Ok(record.get(name).unwrap_or(Item::Undefined));
-        }
         if steps.iter().any(|step| step.tuple) {
             return self.tuple_path(node, steps, keep_singleton, input, frame);
         }
-        let mut current = match (input, steps.first()) {
-            (Item::Array(array), Some(first)) if !matches!(first.kind, Kind::Variable(..)) => {
+        // The fields of one object after another need no list of items.
+        let mut done = 0;
+        let mut item = None;
+        if let Some(first) = steps.first()
+            && let Kind::Variable(symbol, builtin) = &first.kind
+            && first.is_plain()
+        {
+            self.enter_levels(1)?;
+            item = Some(self.variable(symbol, *builtin, input, frame));
+            done = 1;
+        }
+        while let Some(step) = steps.get(done)
+            && let Kind::Name(name) = &step.kind
+            && step.is_plain()
+            && let Item::Object(record) = item.as_ref().unwrap_or(input)
+        {
+            self.enter_levels(1)?;
+            item = Some(record.get(name).unwrap_or(Item::Undefined));
+            done += 1;
+        }
+        let is_simple = !keep_singleton && node.group().is_none();
+        let mut current = match (item, input) {
+            (Some(item), _) if done == steps.len() && is_simple && !matches!(item, Item::Array(_)) => return Ok(item),
+            (Some(Item::Undefined), _) if is_simple => return Ok(Item::Undefined),
+            (Some(item), _) => self.settled(item, done == steps.len())?,
+            (None, Item::Array(array)) if !matches!(steps.first().map(|step| &step.kind), Some(Kind::Variable(..))) => {
                 Current::Array(array.clone())
             }
-            _ => Current::One(input.clone()),
+            (None, _) => Current::One(input.clone()),
         };
-        for (index, step) in steps.iter().enumerate() {
+        for (index, step) in steps.iter().enumerate().skip(done) {
+            if index == done && done > 0 && current.is_empty() {
+                break;
+            }
             let is_last = index + 1 == steps.len();
             current = if index == 0 && step.constructs_array {
                 let wrapped = self.stream(current)?;
@@ -68,18 +96,15 @@ impl<'v> Evaluator<'v> {
             } else {
                 self.step(step, current, frame, is_last)?
             };
-            match &current {
-                Current::Whole(Item::Undefined) => break,
-                Current::Array(array) if array.len() == 0 => break,
-                Current::Many(items) if items.is_empty() => break,
-                _ => {}
+            if current.is_empty() {
+                break;
             }
         }
         let mut result = match current {
             // What is left as it is where nothing has to be noted on it.
-            Current::Many(items) if !keep_singleton && node.group().is_none() => return self.reduced(items),
+            Current::Many(items) if is_simple => return self.reduced(items),
             Current::Many(items) => self.sequence(items)?,
-            Current::One(item) if !keep_singleton && node.group().is_none() => return Ok(item),
+            Current::One(item) if is_simple => return Ok(item),
             Current::One(item) => self.sequence(vec![item])?,
             Current::Array(array) => Item::Array(array),
             Current::Whole(item) => item,
@@ -140,21 +165,7 @@ impl<'v> Evaluator<'v> {
             Current::Whole(_) => return Ok(Current::Whole(Item::Undefined)),
             Current::One(item) => {
                 let value = self.step_value(step, &item, frame)?;
-                return Ok(match value {
-                    Item::Undefined => Current::Many(Vec::new()),
-                    Item::Array(array) if is_last && !array.is(SEQUENCE) => Current::Array(array),
-                    Item::Array(array) if array.is(CONSTRUCTED) => Current::One(Item::Array(array)),
-                    Item::Array(array) if is_last => {
-                        self.spend(array.len())?;
-                        Current::Many(array.into_vec())
-                    }
-                    Item::Array(array) if array.len() == 0 => Current::Many(Vec::new()),
-                    Item::Array(array) => {
-                        self.spend(array.len())?;
-                        Current::Array(array)
-                    }
-                    value => Current::One(value),
-                });
+                return self.settled(value, is_last);
             }
             Current::Array(Array { items: Items::Host(items), .. }) => {
                 results.reserve(items.len());
@@ -200,6 +211,25 @@ impl<'v> Evaluator<'v> {
             results = flat;
         }
         Ok(Current::Many(results))
+    }
+
+    /// What a step's value for the only item makes of the path.
+    fn settled(&mut self, value: Item<'v>, is_last: bool) -> Outcome<Current<'v>> {
+        Ok(match value {
+            Item::Undefined => Current::Many(Vec::new()),
+            Item::Array(array) if is_last && !array.is(SEQUENCE) => Current::Array(array),
+            Item::Array(array) if array.is(CONSTRUCTED) => Current::One(Item::Array(array)),
+            Item::Array(array) if array.len() == 0 => Current::Many(Vec::new()),
+            Item::Array(array) if is_last => {
+                self.spend(array.len())?;
+                Current::Many(array.into_vec())
+            }
+            Item::Array(array) => {
+                self.spend(array.len())?;
+                Current::Array(array)
+            }
+            value => Current::One(value),
+        })
     }
 
     /// A step's value for one item, after the step's filters.
