@@ -43,6 +43,7 @@ impl Object {
         });
     }
 
+    #[inline]
     fn place(&self, key: &str) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(key).copied(),
@@ -50,7 +51,18 @@ impl Object {
         }
     }
 
+    /// The member of that name and its position. Looks at the position `near`
+    /// first: many objects have the same members in the same order.
+    #[inline]
+    pub fn get_near(&self, key: &str, near: usize) -> Option<(usize, &Value)> {
+        match self.entries.get(near) {
+            Some((known, value)) if **known == *key => Some((near, value)),
+            _ => self.place(key).and_then(|place| self.entries.get(place).map(|(_, value)| (place, value))),
+        }
+    }
+
     /// The member of that name.
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.place(key).and_then(|place| self.entries.get(place)).map(|(_, value)| value)
     }

@@ -239,7 +239,36 @@ fn row(line: &Line, length: Duration, is_small: bool) -> [f64; 3] {
     ratios
 }
 
+/// `BENCH_ONLY=evaluate,name`, or `text`, `compile`, `peer`, `peer-text`: a
+/// thousand rounds of a line of one document, ten of many items.
+fn only(side: &str) {
+    let (side, name) = side.split_once(',').expect("a side and a name");
+    let count = std::env::var("BENCH_ITEMS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    let line = SMALL.iter().find(|(known, _)| *known == name).map(|(name, source)| Line::new(name, source, &small()));
+    let line = line.unwrap_or_else(|| {
+        let (name, source) = MANY.iter().find(|(known, _)| *known == name).expect("a line's name");
+        Line::new(name, source, &many(count))
+    });
+    let rounds = std::env::var("BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    let bindings = line.bindings();
+    let input = JValue::from_json_str(&line.text).expect("a document is JSON");
+    for _ in 0..rounds {
+        match side {
+            "evaluate" => drop(black_box(line.our_value(black_box(&bindings)))),
+            "text" => drop(black_box(line.our_text())),
+            "compile" => drop(black_box(Expression::compile(black_box(&line.source)))),
+            "peer" => drop(black_box(line.theirs.evaluate(black_box(&input)))),
+            "peer-compile" => drop(black_box(jsonata_core::Expression::compile(black_box(&line.peer_source)))),
+            _ => drop(black_box(line.their_text())),
+        }
+    }
+}
+
 fn main() {
+    // For a profiler: one side of one line and nothing else.
+    if let Ok(side) = std::env::var("BENCH_ONLY") {
+        return only(&side);
+    }
     let seconds = std::env::var("BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0.3);
     let length = Duration::from_secs_f64(seconds);
     let picks: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();

@@ -17,7 +17,7 @@ use crate::item::{
 };
 use crate::limits::Limits;
 use crate::random::Random;
-use crate::tree::{CONTEXT, INPUT, Kind, Node, Program, Stage, Symbol};
+use crate::tree::{CONTEXT, Field, INPUT, Kind, Node, Program, Stage, Symbol};
 use crate::world::World;
 
 /// Errors are rare and large: boxed, so that results stay small.
@@ -54,6 +54,9 @@ pub(crate) fn run<'v>(
     world: &'v World,
     limits: &'v Limits,
 ) -> (Result<Option<Value>, EvaluationError>, u64) {
+    if let Some(answer) = fields_only(program, bindings, limits) {
+        return answer;
+    }
     let mut globals = vec![Item::Undefined; program.symbols.len()];
     for (name, value) in bindings {
         if let Some(symbol) = program.symbol(name) {
@@ -94,6 +97,34 @@ pub(crate) fn run<'v>(
         frame.parent.take();
     }
     (answer, limits.fuel_max - evaluator.fuel)
+}
+
+/// The answer of an expression that reads a member of a variable and does
+/// nothing else, `$states.input.order.id`, as most are in a state machine.
+/// `None` where the general way must be gone.
+fn fields_only(
+    program: &Program,
+    bindings: &[(&str, Value)],
+    limits: &Limits,
+) -> Option<(Result<Option<Value>, EvaluationError>, u64)> {
+    let Kind::Path { steps, keep_singleton: false } = &program.root.kind else { return None };
+    let (first, fields) = steps.split_first()?;
+    let Kind::Variable(symbol, _) = &first.kind else { return None };
+    let fuel = steps.len() as u64 + 1;
+    let is_plain = |node: &Node| node.is_plain() && !node.tuple;
+    if !is_plain(&program.root) || !is_plain(first) || limits.depth_max < 2 || limits.fuel_max < fuel {
+        return None;
+    }
+    let (_, mut value) = bindings.iter().rev().find(|(name, _)| *name == &*symbol.text).map(|(name, value)| (name, value))?;
+    for step in fields {
+        let Kind::Name(field) = &step.kind else { return None };
+        let Value::Object(object) = value else { return None };
+        value = crate::item::host_field(object, field).filter(|_| is_plain(step))?;
+    }
+    match value {
+        Value::Array(_) => None,
+        value => Some((Ok(Item::from_value(value).to_value()), fuel)),
+    }
 }
 
 pub(crate) struct Evaluator<'v> {
@@ -312,6 +343,7 @@ impl<'v> Evaluator<'v> {
 
     /// Predicates and grouping on a node that is no step, then the sequence
     /// becomes what it stands for.
+    #[inline(never)]
     fn finish(&mut self, node: &'v Node, mut item: Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
         for stage in node.predicates() {
             if let Stage::Filter(predicate) = stage {
@@ -344,7 +376,7 @@ impl<'v> Evaluator<'v> {
             Kind::Number(value) => Ok(Item::Number(*value)),
             Kind::String(text) => Ok(Item::String(Str::Host(text))),
             Kind::Regex(pattern) => self.regex(pattern).map(Item::Function),
-            Kind::Name(name) => self.field(input, name),
+            Kind::Name(field) => self.field(input, field),
             Kind::Variable(symbol, builtin) => Ok(self.variable(symbol, *builtin, input, frame)),
             Kind::Wildcard => self.wildcard(input),
             Kind::Descendant => self.descendants(input),
@@ -451,14 +483,14 @@ impl<'v> Evaluator<'v> {
     }
 
     /// A field of an object, or of each object in an array.
-    pub(crate) fn field(&mut self, input: &Item<'v>, name: &str) -> Outcome<Item<'v>> {
+    pub(crate) fn field(&mut self, input: &Item<'v>, field: &Field) -> Outcome<Item<'v>> {
         match input {
-            Item::Object(record) => Ok(record.get(name).unwrap_or(Item::Undefined)),
+            Item::Object(record) => Ok(record.field(field)),
             Item::Array(array) => {
                 self.spend(array.len())?;
                 let mut found = Vec::new();
                 for item in array.iter() {
-                    match self.field(&item, name)? {
+                    match self.field(&item, field)? {
                         Item::Undefined => {}
                         Item::Array(inner) => found.extend(inner.iter()),
                         other => found.push(other),
@@ -470,6 +502,7 @@ impl<'v> Evaluator<'v> {
         }
     }
 
+    #[inline(never)]
     fn wildcard(&mut self, input: &Item<'v>) -> Outcome<Item<'v>> {
         let unwrapped = match input {
             Item::Array(array) if array.is(WRAPS_INPUT) => array.get(0).unwrap_or(Item::Undefined),
@@ -507,6 +540,7 @@ impl<'v> Evaluator<'v> {
         }
     }
 
+    #[inline(never)]
     fn descendants(&mut self, input: &Item<'v>) -> Outcome<Item<'v>> {
         if input.is_undefined() {
             return Ok(Item::Undefined);
@@ -534,6 +568,7 @@ impl<'v> Evaluator<'v> {
         })
     }
 
+    #[inline(never)]
     fn construct_array(
         &mut self,
         node: &'v Node,
@@ -558,6 +593,7 @@ impl<'v> Evaluator<'v> {
     }
 
     /// An object of literal names, each another.
+    #[inline(never)]
     fn construct_object(
         &mut self,
         pairs: &'v [(Node, Node)],

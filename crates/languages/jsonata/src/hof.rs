@@ -197,11 +197,11 @@ fn sorted_by_key<'v>(
     for item in items {
         let mut key = item.clone();
         for field in fields.iter().filter_map(|step| match &step.kind {
-            Kind::Name(name) => Some(name),
+            Kind::Name(field) => Some(field),
             _ => None,
         }) {
             let Item::Object(record) = &key else { return Ok(None) };
-            key = record.get(field).unwrap_or(Item::Undefined);
+            key = record.field(field);
         }
         keys.push(key);
     }
@@ -234,7 +234,7 @@ fn compared_fields(lambda: &Lambda) -> Option<(&[Node], bool)> {
     let (left_symbol, left_fields) = fields_of(left)?;
     let (right_symbol, right_fields) = fields_of(right)?;
     let name = |step: &Node| match &step.kind {
-        Kind::Name(name) => Some(name.clone()),
+        Kind::Name(field) => Some(field.name.clone()),
         _ => None,
     };
     let same = left_fields.iter().map(name).eq(right_fields.iter().map(name));

@@ -5,12 +5,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use windlass_value::{Number, Object, Text, Value};
 
 use crate::functions::Function;
 use crate::number::Num;
-use crate::tree::SELF;
+use crate::tree::{Field, SELF};
 
 pub(crate) use crate::members::Members;
 
@@ -211,6 +212,15 @@ impl<'v> Record<'v> {
         }
     }
 
+    /// As `get`; looks first where the last object had the field.
+    #[inline]
+    pub(crate) fn field(&self, field: &Field) -> Item<'v> {
+        match self {
+            Record::Host(object) => host_field(object, field).map_or(Item::Undefined, Item::from_value),
+            Record::Own(record) => record.members.get(&field.name).cloned().unwrap_or(Item::Undefined),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Record::Host(object) => object.len(),
@@ -237,6 +247,17 @@ impl<'v> Record<'v> {
             Record::Own(record) => record.measure,
         }
     }
+}
+
+/// A field of an object from outside.
+#[inline]
+pub(crate) fn host_field<'v>(object: &'v Object, field: &Field) -> Option<&'v Value> {
+    let near = field.near.load(Ordering::Relaxed) as usize;
+    let (place, value) = object.get_near(&field.name, near)?;
+    if place != near {
+        field.near.store(place as u32, Ordering::Relaxed);
+    }
+    Some(value)
 }
 
 fn object_bytes(object: &Object) -> usize {

@@ -9,7 +9,7 @@ use crate::error::CompileError;
 use crate::signature::Signature;
 use crate::syntax::{Form, Syntax};
 use crate::token::error;
-use crate::tree::{Call, Extra, Kind, Lambda, Node, Pattern, Program, Stage, Symbol, Transform};
+use crate::tree::{Call, Extra, Field, Kind, Lambda, Node, Pattern, Program, Stage, Symbol, Transform};
 
 pub(crate) fn lower(tree: Syntax) -> Result<Program, CompileError> {
     // The first three have fixed numbers: `$`, `$$` and a tuple's own item.
@@ -138,7 +138,7 @@ impl Lowering {
             Form::Descendant => plain(Kind::Descendant, position),
             Form::Placeholder => plain(Kind::Placeholder, position),
             Form::Name(name) => {
-                let mut step = plain(Kind::Name(name), position);
+                let mut step = plain(Kind::Name(Field::new(name)), position);
                 step.keep_array = keep_array;
                 plain(Kind::Path { steps: vec![step], keep_singleton: keep_array }, position)
             }
@@ -332,7 +332,7 @@ impl Lowering {
                 Kind::Bool(value) => value.to_string(),
                 Kind::Null => "null".to_owned(),
                 Kind::String(text) => {
-                    step.kind = Kind::Name(text.clone());
+                    step.kind = Kind::Name(Field::new(text.clone()));
                     continue;
                 }
                 _ => continue,

@@ -106,6 +106,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn is(&self, operator: &str) -> bool {
         matches!(&self.token, Token::Operator(found) if *found == operator)
     }

@@ -60,7 +60,7 @@ impl Walk {
         let depth = self.bound.len();
         match &node.kind {
             Kind::Variable(symbol, builtin) => self.variable(symbol, builtin.is_some(), has_context),
-            Kind::Name(name) if !has_context => self.refuse(name),
+            Kind::Name(field) if !has_context => self.refuse(&field.name),
             Kind::Path { steps, .. } => {
                 for (index, step) in steps.iter().enumerate() {
                     if let (Kind::Variable(symbol, _), Some(Node { kind: Kind::Name(member), .. })) =
@@ -68,7 +68,7 @@ impl Walk {
                         && &*symbol.text == "states"
                         && !self.bound.contains(&symbol.id)
                     {
-                        add(&mut self.found.states_members, member);
+                        add(&mut self.found.states_members, &member.name);
                     }
                     self.node(step, has_context || index > 0);
                     self.bound.extend(step.focus().into_iter().chain(step.index()).map(|symbol| symbol.id));

@@ -2,6 +2,8 @@
 //! ancestors (`%`) resolved to the steps they name, variables numbered, tail
 //! calls marked.
 
+use std::sync::atomic::AtomicU32;
+
 use windlass_value::Text;
 
 use crate::builtins::Builtin;
@@ -100,7 +102,7 @@ pub(crate) enum Kind {
     String(Text),
     Regex(Box<Pattern>),
     /// A field, as a step.
-    Name(Text),
+    Name(Field),
     Variable(Symbol, Option<&'static Builtin>),
     Wildcard,
     Descendant,
@@ -131,6 +133,20 @@ pub(crate) enum Kind {
     Transform(Box<Transform>),
     /// The parts, and whether something inside binds a variable.
     Block(Vec<Node>, bool),
+}
+
+/// A field's name, and where an object had it last.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Text,
+    /// A hint and no more: it changes the time an answer takes, not the answer.
+    pub(crate) near: AtomicU32,
+}
+
+impl Field {
+    pub(crate) fn new(name: Text) -> Field {
+        Field { name, near: AtomicU32::new(0) }
+    }
 }
 
 /// A regular expression; compiled where it is first used.

@@ -20,6 +20,7 @@ pub(super) enum Ending<'v> {
 }
 
 impl<'v> Evaluator<'v> {
+    #[inline(never)]
     pub(super) fn application(
         &mut self,
         left: &'v Node,
@@ -102,6 +103,7 @@ impl<'v> Evaluator<'v> {
         fail("T1006", "Attempted to invoke a non-function")
     }
 
+    #[inline(never)]
     pub(super) fn call(
         &mut self,
         call: &'v Call,
@@ -121,6 +123,7 @@ impl<'v> Evaluator<'v> {
         self.apply(&function, arguments, input, Some(procedure_name(&call.procedure)))
     }
 
+    #[inline(never)]
     pub(super) fn partial(
         &mut self,
         call: &'v Call,
@@ -203,6 +206,7 @@ impl<'v> Evaluator<'v> {
         }
     }
 
+    #[inline(never)]
     fn apply_lambda(
         &mut self,
         lambda: &'v Lambda,
@@ -316,7 +320,7 @@ impl<'v> Evaluator<'v> {
 fn procedure_name(node: &Node) -> &str {
     match &node.kind {
         Kind::Variable(symbol, _) => &symbol.text,
-        Kind::Name(name) => name,
+        Kind::Name(field) => &field.name,
         Kind::Path { steps, .. } => steps.first().map_or("", procedure_name),
         _ => "",
     }

@@ -10,6 +10,7 @@ use crate::token::quoted;
 use crate::tree::{Kind, Node};
 
 impl<'v> Evaluator<'v> {
+    #[inline(never)]
     pub(super) fn binary(
         &mut self,
         operator: Operator,

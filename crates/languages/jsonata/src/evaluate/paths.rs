@@ -41,6 +41,7 @@ fn add<'v>(value: Item<'v>, results: &mut Vec<Item<'v>>, has_lists: &mut bool) {
 }
 
 impl<'v> Evaluator<'v> {
+    #[inline(never)]
     pub(super) fn path(
         &mut self,
         node: &'v Node,
@@ -64,12 +65,12 @@ impl<'v> Evaluator<'v> {
             done = 1;
         }
         while let Some(step) = steps.get(done)
-            && let Kind::Name(name) = &step.kind
+            && let Kind::Name(field) = &step.kind
             && step.is_plain()
             && let Item::Object(record) = item.as_ref().unwrap_or(input)
         {
             self.enter_levels(1)?;
-            item = Some(record.get(name).unwrap_or(Item::Undefined));
+            item = Some(record.field(field));
             done += 1;
         }
         let is_simple = !keep_singleton && node.group().is_none();
@@ -143,6 +144,7 @@ impl<'v> Evaluator<'v> {
     }
 
     /// One step over the items so far.
+    #[inline(never)]
     fn step(
         &mut self,
         step: &'v Node,
@@ -214,6 +216,7 @@ impl<'v> Evaluator<'v> {
     }
 
     /// What a step's value for the only item makes of the path.
+    #[inline(never)]
     fn settled(&mut self, value: Item<'v>, is_last: bool) -> Outcome<Current<'v>> {
         Ok(match value {
             Item::Undefined => Current::Many(Vec::new()),
@@ -236,9 +239,9 @@ impl<'v> Evaluator<'v> {
     #[inline]
     fn step_value(&mut self, step: &'v Node, item: &Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
         let mut value = match (&step.kind, item) {
-            (Kind::Name(name), Item::Object(record)) if !step.keep_array => {
+            (Kind::Name(field), Item::Object(record)) if !step.keep_array => {
                 self.enter_levels(1)?;
-                record.get(name).unwrap_or(Item::Undefined)
+                record.field(field)
             }
             _ => self.evaluate(step, item, frame)?,
         };
@@ -251,6 +254,7 @@ impl<'v> Evaluator<'v> {
     }
 
     /// A path whose items carry what was bound on the way.
+    #[inline(never)]
     fn tuple_path(
         &mut self,
         node: &'v Node,
@@ -339,6 +343,7 @@ impl<'v> Evaluator<'v> {
         inner
     }
 
+    #[inline(never)]
     pub(super) fn tuple_step(
         &mut self,
         step: &'v Node,
@@ -413,6 +418,7 @@ impl<'v> Evaluator<'v> {
         self.stages(step.stages(), stream, frame)
     }
 
+    #[inline(never)]
     pub(super) fn filter(
         &mut self,
         predicate: &'v Node,
@@ -497,6 +503,7 @@ impl<'v> Evaluator<'v> {
     }
 
     /// `{key: value}` over an item or each item of an array.
+    #[inline(never)]
     pub(super) fn group(&mut self, pairs: &'v [(Node, Node)], input: Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
         struct Group<'v> {
             data: Vec<Item<'v>>,
@@ -594,6 +601,7 @@ impl<'v> Evaluator<'v> {
         Ok(Item::Tuple(Rc::new(result)))
     }
 
+    #[inline(never)]
     pub(super) fn sort(
         &mut self,
         terms: &'v [(bool, Node)],
