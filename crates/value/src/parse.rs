@@ -286,8 +286,9 @@ impl<'a> Parser<'a> {
         }
         let bytes = name.as_bytes();
         let mix = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
-        let place = (bytes.len() * 7 + mix(bytes.first()) * 31 + mix(bytes.get(bytes.len() / 2)) * 5 + mix(bytes.last()))
-            % NAMES_MAX;
+        let place =
+            (bytes.len() * 7 + mix(bytes.first()) * 31 + mix(bytes.get(bytes.len() / 2)) * 5 + mix(bytes.last()))
+                % NAMES_MAX;
         match &mut self.names[place] {
             Some(known) if **known == *name => known.clone(),
             known => known.insert(name.into()).clone(),
@@ -389,7 +390,11 @@ impl<'a> Parser<'a> {
                     );
                     return Err(self.error(message, self.at, 1));
                 }
-                Some(_) => self.at += 1,
+                Some(_) => {
+                    let rest = self.bytes.get(self.at..).unwrap_or_default();
+                    let is_end = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+                    self.at += rest.iter().position(is_end).unwrap_or(rest.len());
+                }
             }
         }
     }

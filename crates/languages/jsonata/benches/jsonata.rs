@@ -25,14 +25,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SMALL: &[(&str, &str)] = &[
     ("field", "$states.input.customer.address.city"),
     ("arithmetic", "($states.input.total + 12.5) * 2 - $states.input.total / 4 % 3"),
-    ("comparison and condition", "$states.input.total > 100 and $states.input.customer.tier = 'gold' ? 'fast' : 'slow'"),
+    (
+        "comparison and condition",
+        "$states.input.total > 100 and $states.input.customer.tier = 'gold' ? 'fast' : 'slow'",
+    ),
     ("text joined", "'Order ' & $states.input.orderId & ' for ' & $states.input.customer.name & '.'"),
     (
         "object built",
         "{'id': $states.input.orderId, 'name': $states.input.customer.name, 'city': $states.input.customer.address.city, 'total': $states.input.total * 1.2, 'tags': [$states.input.customer.tier, 'new']}",
     ),
     ("block of variables", "($a := $states.input.total; $b := $a * 2; $c := $a + $b; $c > 10 ? $c : $a)"),
-    ("text functions", "$uppercase($substringBefore($states.input.orderId, '-')) & $length($states.input.customer.name)"),
+    (
+        "text functions",
+        "$uppercase($substringBefore($states.input.orderId, '-')) & $length($states.input.customer.name)",
+    ),
     ("$merge of two", "$merge([$states.input.customer, {'status': 'done', 'count': 3}])"),
     ("regular expression: $replace", "$replace($states.input.note, /[0-9]+/, '#')"),
     ("regular expression: $contains", "$contains($states.input.customer.email, /^[a-z.]+@[a-z]+\\.com$/)"),
@@ -44,7 +50,10 @@ const SMALL: &[(&str, &str)] = &[
     ("$toMillis by picture", "$toMillis('2026-11-22 10:30:00', '[Y0001]-[M01]-[D01] [H01]:[m01]:[s01]')"),
     ("$toMillis, ISO", "$toMillis('2026-11-22T10:30:00Z')"),
     ("function called by itself, 20 deep", "($f := function($n) { $n < 2 ? 1 : $n * $f($n - 1) }; $f(20))"),
-    ("function called in a loop, 1,000 times", "($f := function($n, $sum) { $n = 0 ? $sum : $f($n - 1, $sum + $n) }; $f(1000, 0))"),
+    (
+        "function called in a loop, 1,000 times",
+        "($f := function($n, $sum) { $n = 0 ? $sum : $f($n - 1, $sum + $n) }; $f(1000, 0))",
+    ),
 ];
 
 /// Lines over 10, 1,000 and 100,000 items.
@@ -158,7 +167,9 @@ impl Line {
         let ours = windlass_value::parse(&self.our_text()).ok();
         let theirs = windlass_value::parse(&self.their_text()).ok();
         if ours != theirs {
-            let shown = |value: &Option<Value>| value.as_ref().map_or(String::new(), Value::to_text).chars().take(120).collect::<String>();
+            let shown = |value: &Option<Value>| {
+                value.as_ref().map_or(String::new(), Value::to_text).chars().take(120).collect::<String>()
+            };
             println!("NOT EQUAL {}: {} / {}", self.name, shown(&ours), shown(&theirs));
         }
     }
@@ -274,7 +285,9 @@ fn main() {
     let picks: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let is_picked = |name: &str| picks.is_empty() || picks.iter().any(|pick| name.contains(pick.as_str()));
     println!("µs of one evaluation, value to value; then from JSON text to JSON text; then of compiling\n");
-    println!("| expression | ours | jsonata-core | ratio | text: ours | jsonata-core | ratio | compile: ours | jsonata-core | ratio |");
+    println!(
+        "| expression | ours | jsonata-core | ratio | text: ours | jsonata-core | ratio | compile: ours | jsonata-core | ratio |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let document = small();
     for (name, source) in SMALL.iter().filter(|(name, _)| is_picked(name)) {

@@ -14,11 +14,7 @@ pub(crate) fn count<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) ->
 }
 
 /// Two values as one array; nothing added to a value leaves it as it is.
-pub(crate) fn join_items<'v>(
-    evaluator: &mut Evaluator<'v>,
-    first: Item<'v>,
-    second: Item<'v>,
-) -> Outcome<Item<'v>> {
+pub(crate) fn join_items<'v>(evaluator: &mut Evaluator<'v>, first: Item<'v>, second: Item<'v>) -> Outcome<Item<'v>> {
     if first.is_undefined() {
         return Ok(second);
     }
@@ -87,11 +83,25 @@ pub(crate) fn shuffle<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Argumen
     evaluator.list(items)
 }
 
+/// Items up to here are compared with each other; more are hashed.
+const COMPARED_MAX: usize = 16;
+
 pub(crate) fn distinct<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let item = arguments.take(0);
     let Item::Array(array) = &item else { return Ok(item) };
     if array.len() <= 1 {
         return Ok(item);
+    }
+    if array.len() <= COMPARED_MAX {
+        let mut kept: Vec<Item<'v>> = Vec::with_capacity(array.len());
+        for item in array.iter() {
+            evaluator.spend(1 + kept.len())?;
+            if !kept.iter().any(|known| known.equals(&item)) {
+                kept.push(item);
+            }
+        }
+        let flags = array.flags & SEQUENCE;
+        return Ok(Item::Array(evaluator.array(kept)?.marked(flags)));
     }
     let mut kept: Vec<Item<'v>> = Vec::new();
     // Numbers and strings by hash; only the rest is compared one by one.

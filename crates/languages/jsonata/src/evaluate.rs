@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, EvaluationError};
 use crate::functions::Function;
 use crate::item::{
     Array, CONSTRUCTED, Frame, HEIGHT_MAX, Item, KEEP_SINGLETON, Measure, Members, Record, SEQUENCE, Str, TUPLE_STREAM,
-    WRAPS_INPUT,
+    WRAPS_INPUT, host_field,
 };
 use crate::limits::Limits;
 use crate::random::Random;
@@ -39,10 +39,6 @@ const STACK_MESSAGE: &str =
 const MEMORY_MESSAGE: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 const FUEL_MESSAGE: &str = "Expression evaluation timeout: Check for infinite loop";
 
-/// The native stack is looked at once in so many levels; the red zone holds
-/// as many.
-const LEVELS_A_CHECK: usize = 4;
-
 /// Frames and lists kept for the next call.
 const SPARE_MAX: usize = 32;
 
@@ -57,14 +53,14 @@ pub(crate) fn run<'v>(
     if let Some(answer) = fields_only(program, bindings, limits) {
         return answer;
     }
-    let mut globals = vec![Item::Undefined; program.symbols.len()];
+    let mut globals = Globals::new(program.symbols.len());
     for (name, value) in bindings {
         if let Some(symbol) = program.symbol(name) {
-            globals[symbol as usize] = Item::from_value(value);
+            globals.set(symbol, Item::from_value(value));
         }
     }
     let mut input = context.map_or(Item::Undefined, Item::from_value);
-    globals[INPUT as usize] = input.clone();
+    globals.set(INPUT, input.clone());
     if let Item::Array(_) = &input {
         input = Item::Array(Array::new(vec![input], Measure { bytes: 0, height: 1 }).marked(SEQUENCE | WRAPS_INPUT));
     }
@@ -115,7 +111,8 @@ fn fields_only(
     if !is_plain(&program.root) || !is_plain(first) || limits.depth_max < 2 || limits.fuel_max < fuel {
         return None;
     }
-    let (_, mut value) = bindings.iter().rev().find(|(name, _)| *name == &*symbol.text).map(|(name, value)| (name, value))?;
+    let (_, mut value) =
+        bindings.iter().rev().find(|(name, _)| *name == &*symbol.text).map(|(name, value)| (name, value))?;
     for step in fields {
         let Kind::Name(field) = &step.kind else { return None };
         let Value::Object(object) = value else { return None };
@@ -127,6 +124,38 @@ fn fields_only(
     }
 }
 
+/// Symbols kept without an allocation.
+const GLOBALS_FEW: usize = 8;
+
+/// The values of variables from outside, by symbol.
+struct Globals<'v> {
+    few: [Item<'v>; GLOBALS_FEW],
+    more: Vec<Item<'v>>,
+}
+
+impl<'v> Globals<'v> {
+    fn new(count: usize) -> Globals<'v> {
+        let more = vec![Item::Undefined; count.saturating_sub(GLOBALS_FEW)];
+        Globals { few: [const { Item::Undefined }; GLOBALS_FEW], more }
+    }
+
+    fn set(&mut self, symbol: u32, item: Item<'v>) {
+        let symbol = symbol as usize;
+        let place =
+            if symbol < GLOBALS_FEW { self.few.get_mut(symbol) } else { self.more.get_mut(symbol - GLOBALS_FEW) };
+        if let Some(place) = place {
+            *place = item;
+        }
+    }
+
+    #[inline]
+    fn get(&self, symbol: u32) -> &Item<'v> {
+        let symbol = symbol as usize;
+        let place = if symbol < GLOBALS_FEW { self.few.get(symbol) } else { self.more.get(symbol - GLOBALS_FEW) };
+        place.unwrap_or(&Item::Undefined)
+    }
+}
+
 pub(crate) struct Evaluator<'v> {
     pub(crate) program: &'v Program,
     pub(crate) limits: &'v Limits,
@@ -135,7 +164,7 @@ pub(crate) struct Evaluator<'v> {
     fuel: u64,
     pub(crate) random: Random,
     /// What came in under the program's variables.
-    globals: Vec<Item<'v>>,
+    globals: Globals<'v>,
     /// Frames that closures hold, emptied at the end.
     captured: Vec<Rc<Frame<'v>>>,
     /// The regular expressions used so far, by their place in the program.
@@ -299,8 +328,31 @@ impl<'v> Evaluator<'v> {
     }
 
     pub(crate) fn evaluate(&mut self, node: &'v Node, input: &Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
+        // Literals and fields of the context are most of the leaves: no calls for them.
+        match &node.kind {
+            Kind::Number(value) if node.extra.is_none() => {
+                self.enter_levels(1)?;
+                return Ok(Item::Number(*value));
+            }
+            Kind::String(text) if node.extra.is_none() => {
+                self.enter_levels(1)?;
+                return Ok(Item::String(Str::Host(text)));
+            }
+            Kind::Path { steps, keep_singleton: false } if node.is_plain() => {
+                if let [step] = steps.as_slice()
+                    && let (Kind::Name(field), Item::Object(Record::Host(object))) = (&step.kind, input)
+                    && step.is_plain()
+                    && !step.tuple
+                {
+                    self.spend(1)?;
+                    self.enter_levels(2)?;
+                    return Ok(host_field(object, field).map_or(Item::Undefined, Item::from_value));
+                }
+            }
+            _ => {}
+        }
         self.enter()?;
-        let result = if self.depth.is_multiple_of(LEVELS_A_CHECK) {
+        let result = if self.depth.is_multiple_of(crate::LEVELS_A_CHECK) {
             stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.finished(node, input, frame))
         } else {
             self.finished(node, input, frame)
@@ -456,9 +508,9 @@ impl<'v> Evaluator<'v> {
         {
             return Some(item);
         }
-        match self.globals.get(symbol as usize) {
-            None | Some(Item::Undefined) => None,
-            Some(item) => Some(item.clone()),
+        match self.globals.get(symbol) {
+            Item::Undefined => None,
+            item => Some(item.clone()),
         }
     }
 

@@ -14,7 +14,8 @@ use crate::tree::{Call, Extra, Field, Kind, Lambda, Node, Pattern, Program, Stag
 pub(crate) fn lower(tree: Syntax) -> Result<Program, CompileError> {
     // The first three have fixed numbers: `$`, `$$` and a tuple's own item.
     let symbols = ["", "$", "@"].map(Text::from).to_vec();
-    let mut lowering = Lowering { slots: Vec::new(), is_bound: vec![false; symbols.len()], symbols, patterns: 0, binds: 0 };
+    let mut lowering =
+        Lowering { slots: Vec::new(), is_bound: vec![false; symbols.len()], symbols, patterns: 0, binds: 0, depth: 0 };
     let root = lowering.node(tree)?;
     if matches!(root.node.kind, Kind::Parent(_)) || !root.seeking.is_empty() {
         return Err(no_parent(root.node.position));
@@ -50,6 +51,8 @@ struct Lowering {
     patterns: usize,
     /// How many `:=` there were.
     binds: usize,
+    /// Levels of the tree gone down.
+    depth: usize,
 }
 
 fn plain(kind: Kind, position: usize) -> Node {
@@ -115,7 +118,14 @@ impl Lowering {
     }
 
     fn node(&mut self, syntax: Syntax) -> Result<Lowered, CompileError> {
-        stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.node_on_stack(syntax))
+        self.depth += 1;
+        let result = if self.depth.is_multiple_of(crate::LEVELS_A_CHECK) {
+            stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.node_on_stack(syntax))
+        } else {
+            self.node_on_stack(syntax)
+        };
+        self.depth -= 1;
+        result
     }
 
     fn node_on_stack(&mut self, syntax: Syntax) -> Result<Lowered, CompileError> {

@@ -186,7 +186,12 @@ impl<'v> Evaluator<'v> {
     }
 
     /// What a regular expression answers when it is called as a function.
-    pub(crate) fn match_object(&mut self, pattern: &Rc<regex::Regex>, text: &Str<'v>, from: usize) -> Outcome<Item<'v>> {
+    pub(crate) fn match_object(
+        &mut self,
+        pattern: &Rc<regex::Regex>,
+        text: &Str<'v>,
+        from: usize,
+    ) -> Outcome<Item<'v>> {
         let Some(mut found) = find(self, pattern, text, from)? else { return Ok(Item::Undefined) };
         found.start = unit_offset(text, found.bytes.0);
         found.end = unit_offset(text, found.bytes.1);

@@ -243,8 +243,7 @@ impl<'v> Evaluator<'v> {
         self.spend(1)?;
         stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || match item {
             Item::Array(array) => {
-                let items =
-                    array.iter().map(|item| self.with_changes(&item, changes)).collect::<Outcome<Vec<_>>>()?;
+                let items = array.iter().map(|item| self.with_changes(&item, changes)).collect::<Outcome<Vec<_>>>()?;
                 self.list(items)
             }
             Item::Object(Record::Own(own)) => {

@@ -141,8 +141,9 @@ pub(crate) fn to_millis<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Argum
             Some(millis) => Ok(Item::Number(Num::Int(millis))),
             None => {
                 let shown = quoted(&text);
-                let message =
-                    format!("The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {shown}");
+                let message = format!(
+                    "The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {shown}"
+                );
                 fail("D3110", message)
             }
         };

@@ -104,7 +104,8 @@ impl Signature {
                 }
                 '<' => {
                     let end = closing(&letters, at, '<', '>');
-                    let Some(parameter) = parameters.last_mut().filter(|last| last.is_array || last.letters == Letters::of("f"))
+                    let Some(parameter) =
+                        parameters.last_mut().filter(|last| last.is_array || last.letters == Letters::of("f"))
                     else {
                         let message = "Type parameters can only be applied to functions and arrays";
                         return Err(error("S0401", message, position));

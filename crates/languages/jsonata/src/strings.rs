@@ -454,7 +454,10 @@ fn encode<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>, plai
     evaluator.text(out)
 }
 
-pub(crate) fn encode_url_component<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+pub(crate) fn encode_url_component<'v>(
+    evaluator: &mut Evaluator<'v>,
+    arguments: &mut Arguments<'v>,
+) -> Outcome<Item<'v>> {
     encode(evaluator, arguments, "-_.!~*'()")
 }
 
@@ -462,7 +465,12 @@ pub(crate) fn encode_url<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Argu
     encode(evaluator, arguments, "-_.!~*'();/?:@&=+$,#")
 }
 
-fn decode<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>, kept: &str, name: &str) -> Outcome<Item<'v>> {
+fn decode<'v>(
+    evaluator: &mut Evaluator<'v>,
+    arguments: &mut Arguments<'v>,
+    kept: &str,
+    name: &str,
+) -> Outcome<Item<'v>> {
     let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -493,7 +501,10 @@ fn malformed<T>(name: &str, text: &str) -> Outcome<T> {
     fail("D3140", format!("Malformed URL passed to ${name}(): {shown}"))
 }
 
-pub(crate) fn decode_url_component<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+pub(crate) fn decode_url_component<'v>(
+    evaluator: &mut Evaluator<'v>,
+    arguments: &mut Arguments<'v>,
+) -> Outcome<Item<'v>> {
     decode(evaluator, arguments, "", "decodeUrlComponent")
 }
 

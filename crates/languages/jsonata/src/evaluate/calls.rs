@@ -68,7 +68,7 @@ impl<'v> Evaluator<'v> {
             Kind::Variable(symbol, Some(builtin))
                 if node.extra.is_none()
                     && !self.program.is_bound[symbol.id as usize]
-                    && self.globals[symbol.id as usize].is_undefined() =>
+                    && self.globals.get(symbol.id).is_undefined() =>
             {
                 Some(builtin)
             }
@@ -124,12 +124,7 @@ impl<'v> Evaluator<'v> {
     }
 
     #[inline(never)]
-    pub(super) fn partial(
-        &mut self,
-        call: &'v Call,
-        input: &Item<'v>,
-        frame: &Rc<Frame<'v>>,
-    ) -> Outcome<Item<'v>> {
+    pub(super) fn partial(&mut self, call: &'v Call, input: &Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
         let mut given = Vec::with_capacity(call.arguments.len());
         let mut height = 0;
         for node in &call.arguments {
@@ -261,7 +256,12 @@ impl<'v> Evaluator<'v> {
     }
 
     /// The scope of a function's body: its parameters.
-    fn enter_lambda(&mut self, lambda: &'v Lambda, closure: &Rc<Frame<'v>>, mut arguments: Vec<Item<'v>>) -> Rc<Frame<'v>> {
+    fn enter_lambda(
+        &mut self,
+        lambda: &'v Lambda,
+        closure: &Rc<Frame<'v>>,
+        mut arguments: Vec<Item<'v>>,
+    ) -> Rc<Frame<'v>> {
         let inner = self.frame(closure);
         {
             let mut variables = inner.variables.borrow_mut();
@@ -281,9 +281,7 @@ impl<'v> Evaluator<'v> {
             return self.evaluate(node, input, frame).map(Ending::Value);
         }
         match &node.kind {
-            Kind::Call(call) if !call.partial => {
-                Ok(Ending::Call { call, input: input.clone(), frame: frame.clone() })
-            }
+            Kind::Call(call) if !call.partial => Ok(Ending::Call { call, input: input.clone(), frame: frame.clone() }),
             Kind::Condition { condition, then, otherwise } => {
                 self.enter()?;
                 let result = if self.evaluate(condition, input, frame)?.truth() {

@@ -139,6 +139,12 @@ impl<'v> Evaluator<'v> {
         {
             return Ok(Item::Number(Num::Int(value)));
         }
+        if let (Item::Number(a), Item::Number(b)) = (left, right) {
+            let (a, b) = (a.as_f64(), b.as_f64());
+            if a.is_finite() && b.is_finite() {
+                return Ok(Item::Number(Num::from_f64(computed(operator, a, b))));
+            }
+        }
         let symbol = operator.symbol();
         let operand = |item: &Item<'v>, side: &str, code: &str| match item {
             Item::Undefined => Ok(None),
@@ -152,14 +158,7 @@ impl<'v> Evaluator<'v> {
         let right = operand(right, "right", "T2002")?;
         let (Some(left), Some(right)) = (left, right) else { return Ok(Item::Undefined) };
         let (a, b) = (left.as_f64(), right.as_f64());
-        let value = match operator {
-            Operator::Add => a + b,
-            Operator::Subtract => a - b,
-            Operator::Multiply => a * b,
-            Operator::Divide => a / b,
-            _ => a % b,
-        };
-        Ok(Item::Number(Num::from_f64(value)))
+        Ok(Item::Number(Num::from_f64(computed(operator, a, b))))
     }
 
     pub(super) fn range(&mut self, left: &Item<'v>, right: &Item<'v>) -> Outcome<Item<'v>> {
@@ -184,6 +183,16 @@ impl<'v> Evaluator<'v> {
         }
         self.check_bytes(size as usize * 8)?;
         self.sequence((left..=right).map(|value| Item::Number(Num::Int(value))).collect())
+    }
+}
+
+fn computed(operator: Operator, a: f64, b: f64) -> f64 {
+    match operator {
+        Operator::Add => a + b,
+        Operator::Subtract => a - b,
+        Operator::Multiply => a * b,
+        Operator::Divide => a / b,
+        _ => a % b,
     }
 }
 

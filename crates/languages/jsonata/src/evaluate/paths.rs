@@ -3,8 +3,11 @@
 use std::rc::Rc;
 
 use super::{Evaluator, Outcome, compare_text, fail};
+use windlass_value::{Object, Value};
+
 use crate::item::{
-    Array, CONSTRUCTED, Frame, Item, Items, KEEP_SINGLETON, Measure, Members, SEQUENCE, Str, TUPLE_STREAM, Tuple,
+    Array, CONSTRUCTED, Frame, Item, Items, KEEP_SINGLETON, Measure, Members, Record, SEQUENCE, Str, TUPLE_STREAM,
+    Tuple, host_field,
 };
 use crate::number::Num;
 use crate::token::quoted;
@@ -64,14 +67,38 @@ impl<'v> Evaluator<'v> {
             item = Some(self.variable(symbol, *builtin, input, frame));
             done = 1;
         }
-        while let Some(step) = steps.get(done)
-            && let Kind::Name(field) = &step.kind
-            && step.is_plain()
-            && let Item::Object(record) = item.as_ref().unwrap_or(input)
-        {
-            self.enter_levels(1)?;
-            item = Some(record.field(field));
-            done += 1;
+        if let Item::Object(Record::Host(object)) = item.as_ref().unwrap_or(input) {
+            let mut object: &'v Object = object;
+            while let Some(step) = steps.get(done)
+                && let Kind::Name(field) = &step.kind
+                && step.is_plain()
+            {
+                self.enter_levels(1)?;
+                done += 1;
+                match host_field(object, field) {
+                    Some(Value::Object(inner)) if done < steps.len() => {
+                        object = inner;
+                        // The general way goes on from here, if the next step is no field.
+                        if !matches!(steps[done].kind, Kind::Name(_)) || !steps[done].is_plain() {
+                            item = Some(Item::Object(Record::Host(inner)));
+                        }
+                    }
+                    found => {
+                        item = Some(found.map_or(Item::Undefined, Item::from_value));
+                        break;
+                    }
+                }
+            }
+        } else {
+            while let Some(step) = steps.get(done)
+                && let Kind::Name(field) = &step.kind
+                && step.is_plain()
+                && let Item::Object(record) = item.as_ref().unwrap_or(input)
+            {
+                self.enter_levels(1)?;
+                item = Some(record.field(field));
+                done += 1;
+            }
         }
         let is_simple = !keep_singleton && node.group().is_none();
         let mut current = match (item, input) {
@@ -315,7 +342,12 @@ impl<'v> Evaluator<'v> {
         Ok(result)
     }
 
-    pub(super) fn stages(&mut self, stages: &'v [Stage], mut result: Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
+    pub(super) fn stages(
+        &mut self,
+        stages: &'v [Stage],
+        mut result: Item<'v>,
+        frame: &Rc<Frame<'v>>,
+    ) -> Outcome<Item<'v>> {
         for stage in stages {
             match stage {
                 Stage::Filter(predicate) => result = self.filter(predicate, result, frame)?,
@@ -373,9 +405,7 @@ impl<'v> Evaluator<'v> {
         let inputs: Vec<Item<'v>> = match tuples {
             Some(Item::Array(stream)) => stream.to_vec(),
             _ => match input {
-                Item::Array(array) => {
-                    array.iter().map(|item| Item::Tuple(Rc::new(vec![(SELF, item)]))).collect()
-                }
+                Item::Array(array) => array.iter().map(|item| Item::Tuple(Rc::new(vec![(SELF, item)]))).collect(),
                 _ => Vec::new(),
             },
         };
@@ -419,12 +449,7 @@ impl<'v> Evaluator<'v> {
     }
 
     #[inline(never)]
-    pub(super) fn filter(
-        &mut self,
-        predicate: &'v Node,
-        input: Item<'v>,
-        frame: &Rc<Frame<'v>>,
-    ) -> Outcome<Item<'v>> {
+    pub(super) fn filter(&mut self, predicate: &'v Node, input: Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
         let array = match input {
             Item::Array(array) => array,
             Item::Undefined => return Ok(Item::Array(Array::new(Vec::new(), Measure::default()).marked(SEQUENCE))),
@@ -504,7 +529,12 @@ impl<'v> Evaluator<'v> {
 
     /// `{key: value}` over an item or each item of an array.
     #[inline(never)]
-    pub(super) fn group(&mut self, pairs: &'v [(Node, Node)], input: Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
+    pub(super) fn group(
+        &mut self,
+        pairs: &'v [(Node, Node)],
+        input: Item<'v>,
+        frame: &Rc<Frame<'v>>,
+    ) -> Outcome<Item<'v>> {
         struct Group<'v> {
             data: Vec<Item<'v>>,
             pair: usize,

@@ -60,7 +60,9 @@ pub(super) fn name_error<T>(letter: char) -> Outcome<T> {
     let shown = quoted(letter.encode_utf8(&mut [0; 4]));
     fail(
         "D3133",
-        format!("The 'name' modifier can only be applied to months and days in the date/time picture string, not {shown}"),
+        format!(
+            "The 'name' modifier can only be applied to months and days in the date/time picture string, not {shown}"
+        ),
     )
 }
 

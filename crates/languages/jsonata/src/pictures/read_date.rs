@@ -89,8 +89,9 @@ impl Search<'_> {
         for end in ends(part, self.text, at) {
             evaluator.spend(1)?;
             self.spans.push((at, end));
-            let found =
-                stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.go(evaluator, index + 1, end))?;
+            let found = stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || {
+                self.go(evaluator, index + 1, end)
+            })?;
             if found {
                 return Ok(true);
             }
@@ -104,7 +105,8 @@ impl Search<'_> {
 /// Where a part that begins at `at` may end, longest first.
 fn ends(part: &Part, text: &str, at: usize) -> Vec<usize> {
     let rest = &text[at..];
-    let run = |start: usize, fits: fn(&u8) -> bool| start + text.as_bytes()[start..].iter().take_while(|b| fits(b)).count();
+    let run =
+        |start: usize, fits: fn(&u8) -> bool| start + text.as_bytes()[start..].iter().take_while(|b| fits(b)).count();
     match part {
         Part::Literal(literal) => match rest.get(..literal.len()) {
             Some(head) if head.eq_ignore_ascii_case(literal) => vec![at + literal.len()],
@@ -123,7 +125,8 @@ fn ends(part: &Part, text: &str, at: usize) -> Vec<usize> {
                 return Vec::new();
             }
             let mut digits = start + 1;
-            let separator = integer.as_ref().and_then(|picture| picture.digits()).and_then(|digits| digits.regular_separator());
+            let separator =
+                integer.as_ref().and_then(|picture| picture.digits()).and_then(|digits| digits.regular_separator());
             if let Some(separator) = separator {
                 let hours = run(digits, u8::is_ascii_digit);
                 if hours == digits || !text[hours..].starts_with(separator) {
@@ -144,7 +147,8 @@ fn offset(component: &Component, text: &str) -> Option<i64> {
     let text = text.get(if component.letter == 'z' { 3 } else { 0 }..)?;
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let text = text.get(1..)?;
-    let separator = component.integer.as_ref().and_then(|picture| picture.digits()).and_then(|digits| digits.regular_separator());
+    let separator =
+        component.integer.as_ref().and_then(|picture| picture.digits()).and_then(|digits| digits.regular_separator());
     let (hours, minutes) = match separator {
         Some(separator) => text.split_once(separator)?,
         None if text.len() <= 2 => (text, "0"),

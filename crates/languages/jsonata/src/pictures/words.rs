@@ -1,12 +1,48 @@
 //! Numbers as English words, Roman numerals and letters, both ways.
 
 const UNITS: [&str; 20] = [
-    "Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve",
-    "Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen",
+    "Zero",
+    "One",
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+    "Eleven",
+    "Twelve",
+    "Thirteen",
+    "Fourteen",
+    "Fifteen",
+    "Sixteen",
+    "Seventeen",
+    "Eighteen",
+    "Nineteen",
 ];
 const ORDINALS: [&str; 20] = [
-    "Zeroth", "First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth", "Eleventh",
-    "Twelfth", "Thirteenth", "Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth",
+    "Zeroth",
+    "First",
+    "Second",
+    "Third",
+    "Fourth",
+    "Fifth",
+    "Sixth",
+    "Seventh",
+    "Eighth",
+    "Ninth",
+    "Tenth",
+    "Eleventh",
+    "Twelfth",
+    "Thirteenth",
+    "Fourteenth",
+    "Fifteenth",
+    "Sixteenth",
+    "Seventeenth",
+    "Eighteenth",
+    "Nineteenth",
 ];
 const TENS: [&str; 8] = ["Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety"];
 const MAGNITUDES: [&str; 4] = ["Thousand", "Million", "Billion", "Trillion"];
@@ -112,7 +148,8 @@ pub(super) fn word_ends(text: &str, start: usize) -> Vec<usize> {
                 *place = true;
             }
         };
-        let follows = |word: &str| rest[at..].get(..word.len()).is_some_and(|ahead| ahead.eq_ignore_ascii_case(word.as_bytes()));
+        let follows =
+            |word: &str| rest[at..].get(..word.len()).is_some_and(|ahead| ahead.eq_ignore_ascii_case(word.as_bytes()));
         for word in UNITS.iter().chain(&ORDINALS).chain(&JOINTS) {
             if follows(word) {
                 step(word.len());
@@ -122,7 +159,10 @@ pub(super) fn word_ends(text: &str, start: usize) -> Vec<usize> {
             let stem = &word[..word.len() - 1];
             if follows(stem) {
                 for ending in ["y", "ieth"] {
-                    if rest[at + stem.len()..].get(..ending.len()).is_some_and(|ahead| ahead.eq_ignore_ascii_case(ending.as_bytes())) {
+                    if rest[at + stem.len()..]
+                        .get(..ending.len())
+                        .is_some_and(|ahead| ahead.eq_ignore_ascii_case(ending.as_bytes()))
+                    {
                         step(stem.len() + ending.len());
                     }
                 }
