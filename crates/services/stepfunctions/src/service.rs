@@ -13,6 +13,8 @@ use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
 use crate::page::Pages;
 use crate::request::Request;
+use crate::telemetry::{self, Telemetry};
+use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
 /// The service `states`.
@@ -25,6 +27,8 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    telemetry: Option<Telemetry>,
+    hands: Hands,
 }
 
 impl StepFunctions {
@@ -36,7 +40,7 @@ impl StepFunctions {
     pub fn open(
         store: &Store,
         journal: Journal,
-        integrations: &Integrations,
+        integrations: &Arc<Integrations>,
         dispatcher: Dispatcher,
         environment: Environment,
     ) -> Result<StepFunctions, Fault> {
@@ -49,7 +53,23 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            hands: Hands {
+                tasks: integrations.clone(),
+                depths: integrations.depths().clone(),
+                exchanges: integrations.exchanges().clone(),
+            },
+            telemetry: None,
         })
+    }
+
+    /// The same, with the list of Express executions that our own API shows.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: Telemetry) -> StepFunctions {
+        StepFunctions { telemetry: Some(telemetry), ..self }
+    }
+
+    fn telemetry(&self) -> Result<&Telemetry, Fault> {
+        self.telemetry.as_ref().ok_or_else(|| Fault::not_built("the list of Express executions"))
     }
 
     /// Takes up what a restart cut off: deletions of state machines whose
@@ -62,7 +82,9 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
+        let StepFunctions {
+            machines, activities, queues, depths, journal, environment, pages, dispatcher, hands, ..
+        } = self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -82,10 +104,18 @@ impl StepFunctions {
             "StartExecution" => execution::start(machines, journal, environment, request).await,
             "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
-            "DescribeExecution" => execution::describe(journal, request),
+            "DescribeExecution" => execution::describe(machines, journal, environment, request).await,
+            "RedriveExecution" => execution::redrive(machines, journal, environment, request).await,
+            "windlass:DescribeExecution" => execution::describe_more(machines, journal, environment, request).await,
+            "windlass:RedriveExecution" => execution::redrive_from(machines, journal, environment, request).await,
+            "windlass:ForkExecution" => execution::fork(machines, journal, environment, request).await,
+            "windlass:DescribeMoment" => execution::moment(journal, request).await,
+            "windlass:ListExpressExecutions" => telemetry::list_express(self.telemetry()?, pages, request),
+            "windlass:DescribeExpressExecution" => telemetry::describe_express(self.telemetry()?, request),
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),
+            "TestState" => test_state::test_state(environment, Some(hands), request).await,
             "CreateActivity" => activity::create(activities, environment, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),

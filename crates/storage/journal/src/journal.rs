@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use windlass_store::{Batch, Key, Store};
@@ -12,6 +12,7 @@ use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::heartbeats::Heartbeats;
 use crate::key::ExecutionKey;
+use crate::observer::{Observer, Subject, Watch};
 use crate::record::Record;
 use crate::slot::Slots;
 use crate::stored::Place;
@@ -90,6 +91,7 @@ pub struct Journal(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) tasks: Arc<dyn Tasks>,
+    observer: OnceLock<Arc<dyn Observer>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: JournalConfig,
     pub(crate) token_key: TokenKey,
@@ -125,6 +127,7 @@ impl Journal {
         Ok(Journal(Arc::new(Inner {
             store,
             tasks,
+            observer: OnceLock::new(),
             clock,
             config,
             token_key,
@@ -144,6 +147,17 @@ impl Journal {
         })))
     }
 
+    /// Has every execution that comes into memory from now on observed. Call before
+    /// [`Journal::recover`]; a second observer is refused with false.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> bool {
+        self.0.observer.set(observer).is_ok()
+    }
+
+    /// Who watches an execution.
+    pub(crate) fn watch(&self, subject: Subject<'_>) -> Option<Arc<dyn Watch>> {
+        self.0.observer.get()?.watch(subject)
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
     }
@@ -160,7 +174,8 @@ impl Journal {
         &self.0.config
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    /// The quotas that executions run under.
+    pub fn limits(&self) -> &Limits {
         &self.0.config.limits
     }
 

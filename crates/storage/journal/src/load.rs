@@ -1,16 +1,17 @@
 //! Executions from storage to memory: the snapshot, the deltas after it, and
 //! the payloads the frames refer to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use windlass_value::Payload;
-use windlass_workflow::{Phase, TaskId};
+use windlass_workflow::{Execution, Phase, Status, TaskId};
 
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::stored::{Place, StoredExecution, StoredTurn, read_payload};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS};
@@ -19,72 +20,100 @@ use crate::turn::{continue_key, needs_row};
 /// Turns read at once.
 const PAGE_TURNS: usize = 64;
 
+/// An execution's frames as of some turn, with payloads still by place.
+pub(crate) struct Folded {
+    pub(crate) stored: StoredExecution,
+    pub(crate) snapshot_turn: u64,
+    pub(crate) snapshot_bytes: usize,
+    pub(crate) bytes_since_snapshot: usize,
+    /// The turns that were read for it, without their deltas.
+    pub(crate) turns: BTreeMap<u64, StoredTurn>,
+}
+
+/// Payloads of one execution, each read once.
+pub(crate) struct PayloadReader<'a> {
+    journal: &'a Journal,
+    key: &'a ExecutionKey,
+    /// For whom payloads are marked with their places.
+    owner: u128,
+    /// Payloads of this turn and later ones are not marked.
+    unmarked_from: u64,
+    turns: BTreeMap<u64, StoredTurn>,
+    known: HashMap<Place, Payload>,
+}
+
+impl<'a> PayloadReader<'a> {
+    pub(crate) fn new(
+        journal: &'a Journal,
+        key: &'a ExecutionKey,
+        turns: BTreeMap<u64, StoredTurn>,
+    ) -> PayloadReader<'a> {
+        PayloadReader { journal, key, owner: key.uid(), unmarked_from: u64::MAX, turns, known: HashMap::new() }
+    }
+
+    /// For a copy of the execution that has the same turns before `turn`: then
+    /// what those store has the same places in the copy.
+    pub(crate) fn for_copy(mut self, copy: &ExecutionKey, turn: u64) -> PayloadReader<'a> {
+        self.owner = copy.uid();
+        self.unmarked_from = turn;
+        self
+    }
+
+    pub(crate) fn read(&mut self, place: Place) -> Result<Payload, JournalError> {
+        if let Some(payload) = self.known.get(&place) {
+            return Ok(payload.clone());
+        }
+        if !self.turns.contains_key(&place.0) {
+            let entries = self.journal.store().read_stream(&self.key.row(), place.0, 1, false)?;
+            for entry in entries.into_iter().filter(|entry| entry.sequence == place.0) {
+                self.turns.insert(entry.sequence, self.journal.read_turn(self.key, entry.sequence, &entry.value)?);
+            }
+        }
+        let arn = || self.key.arn().to_string();
+        let turn = self
+            .turns
+            .get(&place.0)
+            .ok_or_else(|| JournalError::Record { arn: arn(), reason: format!("turn {} is not there", place.0) })?;
+        let payload = turn.payload(self.owner, place.1).map_err(|error| JournalError::Turn { arn: arn(), error })?;
+        let payload = if place.0 >= self.unmarked_from { payload.without_place() } else { payload };
+        self.known.insert(place, payload.clone());
+        Ok(payload)
+    }
+}
+
 impl Journal {
     /// Reads a running execution; `None` when there is none or it is closed.
     pub(crate) fn load(&self, key: &ExecutionKey) -> Result<Option<Box<Live>>, JournalError> {
-        let row_key = key.row();
-        let Some(row) = self.store().get(&EXECUTIONS, &row_key)? else { return Ok(None) };
+        let Some(row) = self.store().get(&EXECUTIONS, &key.row())? else { return Ok(None) };
         let record = Record::read(&row)?;
-        if record.status != windlass_workflow::Status::Running {
+        if record.status != Status::Running {
             return Ok(None);
         }
-        let arn = key.arn().to_string();
-        let snapshot = self.store().get(&SNAPSHOTS, &row_key)?;
-        let snapshot_bytes = snapshot.as_ref().map_or(0, |row| row.value.len());
-        let mut stored: StoredExecution = match &snapshot {
-            Some(row) => serde_json::from_slice(&row.value)
-                .map_err(|error| JournalError::Record { arn: arn.clone(), reason: error.to_string() })?,
-            None => StoredExecution::default(),
-        };
-        let snapshot_turn = stored.turn;
-        let mut bytes_since_snapshot = 0;
-        let mut turns: BTreeMap<u64, StoredTurn> = BTreeMap::new();
-        loop {
-            let page = self.store().read_stream(&row_key, stored.turn + 1, PAGE_TURNS, false)?;
-            let last = page.len() < PAGE_TURNS;
-            for entry in page {
-                bytes_since_snapshot += entry.value.len();
-                let mut turn = self.read_turn(key, entry.sequence, &entry.value)?;
-                stored.fold(entry.sequence, std::mem::take(&mut turn.delta));
-                turns.insert(entry.sequence, turn);
-            }
-            if last {
-                break;
-            }
-        }
+        self.load_as_recorded(key, record).map(Some)
+    }
+
+    /// Reads an execution as its record says it stands, closed or not.
+    pub(crate) fn load_as_recorded(&self, key: &ExecutionKey, record: Record) -> Result<Box<Live>, JournalError> {
+        let row_key = key.row();
+        let Folded { stored, snapshot_turn, snapshot_bytes, bytes_since_snapshot, turns } = self.fold(key, u64::MAX)?;
         if stored.turn == 0 {
-            return Err(JournalError::Record { arn, reason: "it has no turns".into() });
+            return Err(JournalError::Record { arn: key.arn().to_string(), reason: "it has no turns".into() });
         }
         let definition = self.definition_of(&record)?;
-        let uid = key.uid();
-        let mut known: std::collections::HashMap<Place, Payload> = std::collections::HashMap::new();
-        let mut read = |place: Place| -> Result<Payload, JournalError> {
-            if let Some(payload) = known.get(&place) {
-                return Ok(payload.clone());
-            }
-            if !turns.contains_key(&place.0) {
-                let entries = self.store().read_stream(&row_key, place.0, 1, false)?;
-                for entry in entries.into_iter().filter(|entry| entry.sequence == place.0) {
-                    turns.insert(entry.sequence, self.read_turn(key, entry.sequence, &entry.value)?);
-                }
-            }
-            let turn = turns.get(&place.0).ok_or_else(|| JournalError::Record {
-                arn: key.arn().to_string(),
-                reason: format!("turn {} is not there", place.0),
-            })?;
-            let payload =
-                turn.payload(uid, place.1).map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })?;
-            known.insert(place, payload.clone());
-            Ok(payload)
-        };
-        let identity = record.identity(read(Place(1, 0))?);
-        let execution = stored.to_live(identity, read)?;
+        let mut reader = PayloadReader::new(self, key, turns);
+        let execution = live_of(&record, &stored, &mut reader)?;
+        let watch = self.watch(Subject {
+            identity: &execution.identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let timer_rows: HashSet<_> = execution.timers().into_iter().collect();
         let continue_row = self.store().get(&OUTBOX, &continue_key(&row_key))?.is_some();
         let mut live = Box::new(Live {
             key: key.clone(),
             record,
             definition,
+            watch,
             turn: stored.turn,
             snapshot_turn,
             bytes_since_snapshot,
@@ -104,7 +133,49 @@ impl Journal {
             })
             .collect();
         live.task_rows = tasks.into_iter().filter(|task| needs_row(&live, *task)).collect();
-        Ok(Some(live))
+        Ok(live)
+    }
+
+    /// Folds the deltas up to a turn, that one included.
+    pub(crate) fn fold(&self, key: &ExecutionKey, until: u64) -> Result<Folded, JournalError> {
+        let row_key = key.row();
+        let snapshot = self.store().get(&SNAPSHOTS, &row_key)?;
+        let stored: Option<(StoredExecution, usize)> = match &snapshot {
+            Some(row) => {
+                let stored: StoredExecution = serde_json::from_slice(&row.value)
+                    .map_err(|error| JournalError::Record { arn: key.arn().to_string(), reason: error.to_string() })?;
+                Some((stored, row.value.len()))
+            }
+            None => None,
+        };
+        // A later snapshot does not tell how things stood before.
+        let (mut stored, snapshot_bytes) = stored.filter(|(stored, _)| stored.turn <= until).unwrap_or_default();
+        let snapshot_turn = stored.turn;
+        let mut bytes_since_snapshot = 0;
+        let mut turns: BTreeMap<u64, StoredTurn> = BTreeMap::new();
+        loop {
+            let page = self.store().read_stream(&row_key, stored.turn + 1, PAGE_TURNS, false)?;
+            let last = page.len() < PAGE_TURNS;
+            for entry in page {
+                if entry.sequence > until {
+                    return Ok(Folded { stored, snapshot_turn, snapshot_bytes, bytes_since_snapshot, turns });
+                }
+                bytes_since_snapshot += entry.value.len();
+                let mut turn = self.read_turn(key, entry.sequence, &entry.value)?;
+                stored.fold(entry.sequence, std::mem::take(&mut turn.delta));
+                turns.insert(entry.sequence, turn);
+            }
+            if last {
+                return Ok(Folded { stored, snapshot_turn, snapshot_bytes, bytes_since_snapshot, turns });
+            }
+        }
+    }
+
+    /// One turn of an execution; `None` where it has not come so far.
+    pub(crate) fn turn(&self, key: &ExecutionKey, turn: u64) -> Result<Option<StoredTurn>, JournalError> {
+        let entries = self.store().read_stream(&key.row(), turn, 1, false)?;
+        let entry = entries.into_iter().find(|entry| entry.sequence == turn);
+        entry.map(|entry| self.read_turn(key, entry.sequence, &entry.value)).transpose()
     }
 
     pub(crate) fn read_turn(
@@ -146,4 +217,19 @@ impl Journal {
             reason: format!("turn {turn} is not there"),
         })
     }
+}
+
+/// The live execution of frames as they are stored, in its record's status.
+pub(crate) fn live_of(
+    record: &Record,
+    stored: &StoredExecution,
+    reader: &mut PayloadReader<'_>,
+) -> Result<Execution, JournalError> {
+    let identity = record.identity(reader.read(Place(1, 0))?);
+    let mut execution = stored.to_live(identity, |place| reader.read(place))?;
+    execution.status = record.status;
+    execution.stopped_at = record.stopped_at;
+    execution.error = record.error.clone();
+    execution.cause = record.cause.clone();
+    Ok(execution)
 }

@@ -14,4 +14,4 @@ mod turn;
 pub(crate) use delta::StoredExecution;
 pub(crate) use place::Place;
 pub use turn::TurnError;
-pub(crate) use turn::{StoredTurn, TurnWriter, read_payload};
+pub(crate) use turn::{StoredRestart, StoredTurn, TurnWriter, read_payload};

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use windlass_value::{Payload, Timestamp};
-use windlass_workflow::{Changes, Execution, HistoryEvent};
+use windlass_workflow::{Changes, Execution, HistoryEvent, RestartPoint};
 
 use super::delta::Delta;
 use super::event::StoredEvent;
@@ -21,12 +21,31 @@ struct Header {
     inputs: Vec<String>,
     #[serde(rename = "ev", default)]
     events: Vec<StoredEvent>,
+    /// The state that a redrive or a fork was sent to.
+    #[serde(rename = "rp", default, skip_serializing_if = "Option::is_none")]
+    restart: Option<StoredRestart>,
     #[serde(rename = "d")]
     delta: Delta,
     /// Lengths of the payloads that follow.
     #[serde(rename = "pl", default)]
     payload_bytes: Vec<u64>,
 }
+
+/// A state that a frame was sent to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredRestart {
+    #[serde(rename = "f")]
+    pub(crate) frame: u64,
+    #[serde(rename = "s")]
+    pub(crate) state: String,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<Place>,
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) variables: Option<Place>,
+}
+
+/// Stands before the inputs of a turn that is not whole.
+const CUT: &str = "cut";
 
 /// Collects what one turn stores.
 pub(crate) struct TurnWriter {
@@ -35,15 +54,30 @@ pub(crate) struct TurnWriter {
     seed: u64,
     inputs: Vec<String>,
     events: Vec<StoredEvent>,
+    restart: Option<StoredRestart>,
 }
 
 impl TurnWriter {
     pub(crate) fn new(owner: u128, turn: u64, at: Timestamp, seed: u64) -> TurnWriter {
-        TurnWriter { payloads: PayloadWriter::new(owner, turn), at, seed, inputs: Vec::new(), events: Vec::new() }
+        let payloads = PayloadWriter::new(owner, turn);
+        TurnWriter { payloads, at, seed, inputs: Vec::new(), events: Vec::new(), restart: None }
     }
 
     pub(crate) fn input(&mut self, what: String) {
         self.inputs.push(what);
+    }
+
+    /// Marks the turn as the first part of another one; its inputs follow.
+    pub(crate) fn cut(&mut self) {
+        self.inputs.push(CUT.to_owned());
+    }
+
+    /// Keeps the state that a redrive or a fork is sent to.
+    pub(crate) fn restart(&mut self, point: &RestartPoint) {
+        let input = point.input.as_ref().map(|input| self.payloads.place(input));
+        let variables = point.variables.as_ref().map(|variables| self.payloads.place(variables));
+        let state = point.state.to_string();
+        self.restart = Some(StoredRestart { frame: point.frame.0, state, input, variables });
     }
 
     pub(crate) fn events(&mut self, events: &[HistoryEvent]) {
@@ -70,6 +104,7 @@ impl TurnWriter {
             seed: self.seed,
             inputs: self.inputs,
             events: self.events,
+            restart: self.restart,
             delta,
             payload_bytes: payloads.iter().map(|payload| payload.bytes_len() as u64).collect(),
         };
@@ -102,7 +137,11 @@ pub enum TurnError {
 pub(crate) struct StoredTurn {
     pub(crate) turn: u64,
     pub(crate) at: Timestamp,
+    pub(crate) seed: u64,
+    /// What happened, as [`TurnWriter::input`] was told.
+    inputs: Vec<String>,
     pub(crate) events: Vec<StoredEvent>,
+    pub(crate) restart: Option<StoredRestart>,
     pub(crate) delta: Delta,
     payload_spans: Vec<(usize, usize)>,
     bytes: Bytes,
@@ -176,11 +215,28 @@ impl StoredTurn {
         Ok(StoredTurn {
             turn,
             at: Timestamp(header.at),
+            seed: header.seed,
+            inputs: header.inputs,
+            restart: header.restart,
             events: header.events,
             delta: header.delta,
             payload_spans: spans(&header.payload_bytes, end, bytes)?,
             bytes: bytes.clone(),
         })
+    }
+
+    /// The inputs, and whether the turn is one that a fork cut off: then they are
+    /// those of the whole turn, and its events only the first ones.
+    pub(crate) fn inputs(&self) -> (&[String], bool) {
+        match self.inputs.split_first() {
+            Some((first, rest)) if first == CUT => (rest, true),
+            _ => (&self.inputs, false),
+        }
+    }
+
+    /// Whether it begins with that input.
+    pub(crate) fn begins_with(&self, input: &str) -> bool {
+        self.inputs().0.first().is_some_and(|first| first == input)
     }
 
     /// A payload of this turn, marked with its place.

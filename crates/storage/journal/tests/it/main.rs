@@ -3,8 +3,11 @@
 mod budget;
 mod crashes;
 mod faults;
+mod forks;
 mod golden;
 mod jobs;
+mod observer;
+mod redrives;
 mod scenarios;
 mod tasks;
 mod world;
