@@ -655,8 +655,11 @@ impl<'v> Evaluator<'v> {
         if matches!(input, Item::Array(_) | Item::Tuple(_)) {
             return self.group(pairs, input.clone(), frame);
         }
-        self.enter_levels(1)?;
-        self.spend(pairs.len())?;
+        if let Some(more) = pairs.len().checked_sub(1) {
+            // The names are nodes like others.
+            self.enter_levels(1)?;
+            self.spend(more)?;
+        }
         let mut members = Members::with_capacity(pairs.len());
         for (key, value) in pairs {
             let Kind::String(name) = &key.kind else { continue };

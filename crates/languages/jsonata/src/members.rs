@@ -12,8 +12,10 @@ const SCANNED_MAX: usize = 12;
 pub(crate) struct Members<'v> {
     entries: Vec<(Str<'v>, Item<'v>)>,
     /// Where each name is, once there are many.
-    places: Option<Box<HashMap<Str<'v>, u32, foldhash::fast::RandomState>>>,
+    places: Option<Box<Places<'v>>>,
 }
+
+type Places<'v> = HashMap<Str<'v>, u32, foldhash::fast::RandomState>;
 
 impl<'v> Members<'v> {
     pub(crate) fn with_capacity(count: usize) -> Members<'v> {

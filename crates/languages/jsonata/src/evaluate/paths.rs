@@ -504,11 +504,8 @@ impl<'v> Evaluator<'v> {
         match value {
             Item::Bool(true) => results.push(item),
             Item::Bool(false) => {}
-            Item::Number(number) => {
-                if position(number.as_f64(), length) == Some(index) {
-                    results.push(item);
-                }
-            }
+            Item::Number(number) if position(number.as_f64(), length) == Some(index) => results.push(item),
+            Item::Number(_) => {}
             Item::Array(array) if array.len() > 0 => {
                 self.spend(array.len())?;
                 let places: Option<Vec<f64>> = array.iter().map(|item| item.as_num().map(Num::as_f64)).collect();

@@ -173,7 +173,7 @@ fn named(component: &Component, text: &str) -> Outcome<Option<i64>> {
     };
     let width = component.width_max.unwrap_or(usize::MAX);
     let is_name = |name: &&str| name.get(..width.min(name.len())) == Some(text);
-    Ok(names.iter().position(|name| is_name(name)).map(|at| at as i64 + 1))
+    Ok(names.iter().position(is_name).map(|at| at as i64 + 1))
 }
 
 /// What a text says, by component letter.
