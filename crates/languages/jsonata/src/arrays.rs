@@ -101,7 +101,7 @@ pub(crate) fn distinct<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Argume
             }
         }
         let flags = array.flags & SEQUENCE;
-        return Ok(Item::Array(evaluator.array(kept)?.marked(flags)));
+        return Ok(Item::Array(evaluator.part(kept)?.marked(flags)));
     }
     let mut kept: Vec<Item<'v>> = Vec::new();
     // Numbers and strings by hash; only the rest is compared one by one.
@@ -128,5 +128,5 @@ pub(crate) fn distinct<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Argume
         }
     }
     let flags = array.flags & SEQUENCE;
-    Ok(Item::Array(evaluator.array(kept)?.marked(flags)))
+    Ok(Item::Array(evaluator.part(kept)?.marked(flags)))
 }

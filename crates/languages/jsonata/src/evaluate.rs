@@ -135,7 +135,10 @@ struct Globals<'v> {
 
 impl<'v> Globals<'v> {
     fn new(count: usize) -> Globals<'v> {
-        let more = vec![Item::Undefined; count.saturating_sub(GLOBALS_FEW)];
+        let mut more = Vec::new();
+        if count > GLOBALS_FEW {
+            more.resize(count - GLOBALS_FEW, Item::Undefined);
+        }
         Globals { few: [const { Item::Undefined }; GLOBALS_FEW], more }
     }
 
@@ -220,6 +223,14 @@ impl<'v> Evaluator<'v> {
         }
         self.check(measure)?;
         Ok(Array::new(items, measure))
+    }
+
+    /// An array of items that one array holds already, each once at most: it
+    /// is no bigger than that one and need not be measured.
+    pub(crate) fn part(&mut self, items: Vec<Item<'v>>) -> Outcome<Array<'v>> {
+        self.spend(items.len())?;
+        let height = items.iter().map(|item| item.own_height() + 1).max().unwrap_or(0);
+        Ok(Array::part(items, height))
     }
 
     pub(crate) fn list(&mut self, items: Vec<Item<'v>>) -> Outcome<Item<'v>> {

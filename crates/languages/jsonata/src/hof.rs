@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::builtins::Arguments;
 use crate::evaluate::{Evaluator, Outcome, compare_text, fail};
 use crate::functions::Function;
-use crate::item::{Array, Item, Members};
+use crate::item::{Array, Item, Members, SEQUENCE};
 use crate::number::Num;
 use crate::syntax::Operator;
 use crate::tree::{Kind, Lambda, Node};
@@ -59,7 +59,7 @@ pub(crate) fn filter<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Argument
             results.push(item);
         }
     }
-    evaluator.sequence(results)
+    Ok(Item::Array(evaluator.part(results)?.marked(SEQUENCE)))
 }
 
 pub(crate) fn single<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
@@ -175,7 +175,7 @@ pub(crate) fn sort<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<
             items
         }
     };
-    evaluator.list(sorted)
+    evaluator.part(sorted).map(Item::Array)
 }
 
 /// Sorts by keys where the comparator compares the same fields of its two

@@ -2,7 +2,7 @@
 //! its leaves; what the expression makes knows its size and height, so that no
 //! value is ever too big or too deep to walk.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -116,7 +116,9 @@ pub(crate) enum Items<'v> {
 #[derive(Debug)]
 pub(crate) struct List<'v> {
     pub(crate) items: Vec<Item<'v>>,
-    measure: Measure,
+    /// `None` where no one asked yet.
+    bytes: Cell<Option<usize>>,
+    height: u32,
 }
 
 /// Size as a tree (a number 8, a character 1) and levels.
@@ -140,7 +142,13 @@ pub(crate) struct OwnRecord<'v> {
 
 impl<'v> Array<'v> {
     pub(crate) fn new(items: Vec<Item<'v>>, measure: Measure) -> Array<'v> {
-        Array { items: Items::Own(Rc::new(List { items, measure })), flags: 0 }
+        let list = List { items, bytes: Cell::new(Some(measure.bytes)), height: measure.height };
+        Array { items: Items::Own(Rc::new(list)), flags: 0 }
+    }
+
+    /// Items of a value that exists: measured when someone asks.
+    pub(crate) fn part(items: Vec<Item<'v>>, height: u32) -> Array<'v> {
+        Array { items: Items::Own(Rc::new(List { items, bytes: Cell::new(None), height })), flags: 0 }
     }
 
     pub(crate) fn is(&self, flag: u8) -> bool {
@@ -193,8 +201,14 @@ impl<'v> Array<'v> {
             }
             // A lone item is measured when someone asks: a path makes many.
             Items::Own(list) => match list.items.as_slice() {
-                [item] => Measure { bytes: item.measure().bytes.max(1), height: list.measure.height },
-                _ => list.measure,
+                [item] => Measure { bytes: item.measure().bytes.max(1), height: list.height },
+                items => {
+                    let bytes = list.bytes.get().unwrap_or_else(|| {
+                        items.iter().fold(0, |sum: usize, item| sum.saturating_add(item.measure().bytes))
+                    });
+                    list.bytes.set(Some(bytes));
+                    Measure { bytes, height: list.height }
+                }
             },
         }
     }
@@ -414,7 +428,7 @@ impl<'v> Item<'v> {
     /// The height alone, without walking what came from outside.
     pub(crate) fn own_height(&self) -> u32 {
         match self {
-            Item::Array(Array { items: Items::Own(list), .. }) => list.measure.height,
+            Item::Array(Array { items: Items::Own(list), .. }) => list.height,
             Item::Object(Record::Own(record)) => record.measure.height,
             Item::Function(function) => function.height(),
             Item::Tuple(tuple) => tuple.iter().map(|(_, item)| item.own_height() + 1).max().unwrap_or(0),

@@ -466,12 +466,13 @@ impl<'v> Evaluator<'v> {
             };
         }
         let mut results = Vec::new();
+        let mut repeats = false;
         match &array.items {
             Items::Host(items) => {
                 for (index, value) in items.iter().enumerate() {
                     let item = Item::from_value(value);
                     let value = self.evaluate(predicate, &item, frame)?;
-                    self.pick(&value, index, length, item, &mut results)?;
+                    repeats |= self.pick(&value, index, length, item, &mut results)?;
                 }
             }
             Items::Own(list) => {
@@ -484,14 +485,16 @@ impl<'v> Evaluator<'v> {
                     } else {
                         self.evaluate(predicate, item, frame)?
                     };
-                    self.pick(&value, index, length, item.clone(), &mut results)?;
+                    repeats |= self.pick(&value, index, length, item.clone(), &mut results)?;
                 }
             }
         }
-        Ok(Item::Array(self.array(results)?.marked(flags)))
+        let made = if repeats { self.array(results)? } else { self.part(results)? };
+        Ok(Item::Array(made.marked(flags)))
     }
 
-    /// Takes an item if its predicate is true, or as often as it says its place.
+    /// Takes an item if its predicate is true, or as often as it says its place;
+    /// answers whether that was more than once.
     #[inline]
     fn pick(
         &mut self,
@@ -500,7 +503,7 @@ impl<'v> Evaluator<'v> {
         length: usize,
         item: Item<'v>,
         results: &mut Vec<Item<'v>>,
-    ) -> Outcome<()> {
+    ) -> Outcome<bool> {
         match value {
             Item::Bool(true) => results.push(item),
             Item::Bool(false) => {}
@@ -513,6 +516,7 @@ impl<'v> Evaluator<'v> {
                     Some(places) => {
                         let count = places.into_iter().filter(|place| position(*place, length) == Some(index)).count();
                         results.extend(std::iter::repeat_n(item, count));
+                        return Ok(count > 1);
                     }
                     None if value.truth() => results.push(item),
                     None => {}
@@ -521,7 +525,7 @@ impl<'v> Evaluator<'v> {
             value if value.truth() => results.push(item),
             _ => {}
         }
-        Ok(())
+        Ok(false)
     }
 
     /// `{key: value}` over an item or each item of an array.
@@ -695,7 +699,7 @@ impl<'v> Evaluator<'v> {
             std::cmp::Ordering::Equal
         });
         let sorted = order.into_iter().map(|at| array.get(at as usize).unwrap_or(Item::Undefined)).collect();
-        Ok(Item::Array(self.array(sorted)?.marked(flags)))
+        Ok(Item::Array(self.part(sorted)?.marked(flags)))
     }
 }
 
