@@ -32,8 +32,14 @@ check:
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked --log-level error check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences were not checked (cargo install --locked cargo-deny)"; fi
 
+# BENCH_PART: executions, services or jsonata; without it all of them
 bench:
+ifneq ($(BENCH_PART),jsonata)
 	cargo bench --locked -p windlass --bench server
+endif
+ifeq ($(filter executions services,$(BENCH_PART)),)
+	cargo bench --locked -p windlass-jsonata --bench jsonata
+endif
 
 bench-map:
 	cargo build --locked --release -p windlass

@@ -10,7 +10,7 @@ use crate::write;
 /// What is still to be counted of a container.
 enum Rest<'a> {
     Items(std::slice::Iter<'a, Value>),
-    Members(indexmap::map::Iter<'a, Text, Value>),
+    Members(std::slice::Iter<'a, (Text, Value)>),
 }
 
 /// See [`Value::text_len_within`]. Every value costs a byte at least, so the
@@ -78,6 +78,10 @@ fn number_len(number: &Number) -> usize {
             digits + usize::from(*value < 0)
         }
         Number::Literal(text) => text.len(),
+        Number::Decimal(value, scale) => {
+            let digits = value.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1);
+            digits.max(usize::from(*scale) + 1) + 1 + usize::from(*value < 0)
+        }
         Number::Float(_) => {
             let mut text = String::new();
             write::number(number, &mut text);

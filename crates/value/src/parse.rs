@@ -9,6 +9,12 @@ use crate::value::{Text, Value};
 /// How deep a document may nest (Jackson's own bound).
 pub const DEPTH_MAX: usize = 1000;
 
+/// Member names that are remembered while a text is read.
+const NAMES_MAX: usize = 64;
+
+/// Shorter texts hardly repeat a name.
+const NAMES_FROM_BYTES: usize = 300;
+
 /// Parses exactly one JSON value.
 ///
 /// # Errors
@@ -32,6 +38,8 @@ pub(crate) struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     build: bool,
+    /// Member names seen last, each at a place of its own.
+    names: Vec<Option<Text>>,
     pub(crate) spans: Option<SpanWriter>,
 }
 
@@ -84,7 +92,7 @@ const VALID_TOKENS: &str = "(JSON String, Number, Array, Object or token 'null',
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(text: &'a str) -> Parser<'a> {
-        Parser { text, bytes: text.as_bytes(), at: 0, build: true, spans: None }
+        Parser { text, bytes: text.as_bytes(), at: 0, build: true, names: Vec::new(), spans: None }
     }
 
     pub(crate) fn document(&mut self) -> Parsed<Value> {
@@ -253,6 +261,7 @@ impl<'a> Parser<'a> {
         }
         let key = self.string()?;
         let span = Span { start, end: self.at };
+        let name = if self.build { self.name(&key) } else { Text::default() };
         self.blanks();
         match self.peek() {
             Some(b':') => self.at += 1,
@@ -264,7 +273,26 @@ impl<'a> Parser<'a> {
             return Err(self.unclosed("Object", object_start));
         }
         let mark = self.spans.as_mut().map_or(0, |spans| spans.enter_member(&key, span));
-        Ok((if self.build { key.into() } else { Text::default() }, mark))
+        Ok((name, mark))
+    }
+
+    /// A member name; those that come again and again are shared.
+    fn name(&mut self, name: &str) -> Text {
+        if self.names.is_empty() {
+            if self.text.len() < NAMES_FROM_BYTES {
+                return name.into();
+            }
+            self.names.resize(NAMES_MAX, None);
+        }
+        let bytes = name.as_bytes();
+        let mix = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+        let place =
+            (bytes.len() * 7 + mix(bytes.first()) * 31 + mix(bytes.get(bytes.len() / 2)) * 5 + mix(bytes.last()))
+                % NAMES_MAX;
+        match &mut self.names[place] {
+            Some(known) if **known == *name => known.clone(),
+            known => known.insert(name.into()).clone(),
+        }
     }
 
     fn word(&mut self, word: &str, value: Value) -> Parsed<Value> {
@@ -319,10 +347,7 @@ impl<'a> Parser<'a> {
             return Ok(Value::Null);
         }
         let text = &self.text[start..self.at];
-        Ok(Value::Number(match (integer, text.parse::<i64>()) {
-            (true, Ok(value)) if text != "-0" => Number::Int(value),
-            _ => Number::Literal(text.into()),
-        }))
+        Ok(Value::Number(if integer { Number::from_literal(text) } else { Number::from_fractional(text) }))
     }
 
     fn digits(&mut self) {
@@ -365,7 +390,11 @@ impl<'a> Parser<'a> {
                     );
                     return Err(self.error(message, self.at, 1));
                 }
-                Some(_) => self.at += 1,
+                Some(_) => {
+                    let rest = self.bytes.get(self.at..).unwrap_or_default();
+                    let is_end = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+                    self.at += rest.iter().position(is_end).unwrap_or(rest.len());
+                }
             }
         }
     }

@@ -109,8 +109,48 @@ pub(crate) fn number(number: &Number, out: &mut String) {
             let _ = write!(out, "{value}");
         }
         Number::Literal(text) => out.push_str(text),
+        Number::Decimal(value, scale) => decimal(*value, usize::from(*scale), out),
         Number::Float(value) => java_double(*value, out),
     }
+}
+
+/// Digits with a decimal point before the last `scale` of them.
+fn decimal(value: i64, scale: usize, out: &mut String) {
+    const DIGITS_MAX: usize = 20;
+    let mut digits = [b'0'; DIGITS_MAX];
+    let mut start = DIGITS_MAX;
+    let mut rest = value.unsigned_abs();
+    while rest > 0 || start + scale >= DIGITS_MAX {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    if value < 0 {
+        out.push('-');
+    }
+    let point = DIGITS_MAX - scale;
+    let text = |range: std::ops::Range<usize>| std::str::from_utf8(&digits[range]).unwrap_or_default();
+    out.push_str(text(start..point));
+    out.push('.');
+    out.push_str(text(point..DIGITS_MAX));
+}
+
+/// The digits of a double that is a decimal of at most 15 of them, at most six
+/// after the point: they are its shortest spelling, found without search.
+fn short_decimal(value: f64) -> Option<(i64, usize)> {
+    let mut power = 1.0;
+    for scale in 0..=6 {
+        let digits = (value * power).round_ties_even();
+        if digits.abs() >= 1e15 {
+            return None;
+        }
+        if digits / power == value {
+            // A whole number shows one zero after the point.
+            return Some(if scale == 0 { (digits as i64 * 10, 1) } else { (digits as i64, scale) });
+        }
+        power *= 10.0;
+    }
+    None
 }
 
 /// `Double.toString`: plain between 10^-3 and 10^7, else `d.dddE±x`.
@@ -118,6 +158,11 @@ fn java_double(value: f64, out: &mut String) {
     use std::fmt::Write;
     let magnitude = value.abs();
     if magnitude == 0.0 || (1e-3..1e7).contains(&magnitude) {
+        if value != 0.0
+            && let Some((digits, scale)) = short_decimal(value)
+        {
+            return decimal(digits, scale, out);
+        }
         let _ = write!(out, "{value:?}");
         return;
     }

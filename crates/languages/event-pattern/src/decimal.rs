@@ -11,6 +11,8 @@ pub(crate) fn comparable(number: &Number) -> Option<f64> {
         Number::Int(value) if value.unsigned_abs() < 1 << 53 => Some(*value as f64),
         Number::Int(value) => comparable_text(&value.to_string()),
         Number::Float(value) => Some(*value),
+        // At most 15 digits: a double says them all.
+        Number::Decimal(..) => Some(number.as_f64()),
         Number::Literal(text) => comparable_text(text),
     }
 }

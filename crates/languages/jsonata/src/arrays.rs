@@ -1,10 +1,12 @@
 //! Functions on arrays.
 
+use std::collections::HashSet;
+
 use crate::builtins::Arguments;
 use crate::evaluate::{Evaluator, Outcome};
-use crate::item::{Array, Item};
+use crate::item::{Item, SEQUENCE, Str};
 
-pub(crate) fn count(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn count<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(match arguments.take(0) {
         Item::Array(array) => Item::int(array.len()),
         _ => Item::int(0),
@@ -12,7 +14,7 @@ pub(crate) fn count(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<
 }
 
 /// Two values as one array; nothing added to a value leaves it as it is.
-pub(crate) fn join_items(evaluator: &mut Evaluator<'_>, first: Item, second: Item) -> Outcome<Item> {
+pub(crate) fn join_items<'v>(evaluator: &mut Evaluator<'v>, first: Item<'v>, second: Item<'v>) -> Outcome<Item<'v>> {
     if first.is_undefined() {
         return Ok(second);
     }
@@ -22,29 +24,29 @@ pub(crate) fn join_items(evaluator: &mut Evaluator<'_>, first: Item, second: Ite
     let bytes = first.measure().bytes.saturating_add(second.measure().bytes);
     evaluator.check_bytes(bytes)?;
     let mut items = match first {
-        Item::Array(array) => array.to_vec(),
+        Item::Array(array) => array.into_vec(),
         other => vec![other],
     };
     match second {
-        Item::Array(array) => items.extend(array.iter()),
+        Item::Array(array) => items.extend(array.into_vec()),
         other => items.push(other),
     }
     let array = evaluator.array(items)?;
     Ok(Item::Array(array))
 }
 
-pub(crate) fn append(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn append<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let first = arguments.take(0);
     let second = arguments.take(1);
     join_items(evaluator, first, second)
 }
 
-pub(crate) fn zip(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
-    let arrays: Vec<Vec<Item>> = arguments
+pub(crate) fn zip<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let arrays: Vec<Vec<Item<'v>>> = arguments
         .all()
         .into_iter()
         .map(|item| match item {
-            Item::Array(array) => array.to_vec(),
+            Item::Array(array) => array.into_vec(),
             Item::Undefined => Vec::new(),
             other => vec![other],
         })
@@ -58,17 +60,17 @@ pub(crate) fn zip(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcom
     evaluator.list(rows)
 }
 
-pub(crate) fn reverse(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn reverse<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
     if array.len() <= 1 {
         return Ok(Item::Array(array));
     }
-    let mut items = array.to_vec();
+    let mut items = array.into_vec();
     items.reverse();
     evaluator.list(items)
 }
 
-pub(crate) fn shuffle(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn shuffle<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
     if array.len() <= 1 {
         return Ok(Item::Array(array));
@@ -81,21 +83,37 @@ pub(crate) fn shuffle(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -
     evaluator.list(items)
 }
 
-pub(crate) fn distinct(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+/// Items up to here are compared with each other; more are hashed.
+const COMPARED_MAX: usize = 16;
+
+pub(crate) fn distinct<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let item = arguments.take(0);
     let Item::Array(array) = &item else { return Ok(item) };
     if array.len() <= 1 {
         return Ok(item);
     }
-    let mut kept: Vec<Item> = Vec::new();
+    if array.len() <= COMPARED_MAX {
+        let mut kept: Vec<Item<'v>> = Vec::with_capacity(array.len());
+        for item in array.iter() {
+            evaluator.spend(1 + kept.len())?;
+            if !kept.iter().any(|known| known.equals(&item)) {
+                kept.push(item);
+            }
+        }
+        let flags = array.flags & SEQUENCE;
+        return Ok(Item::Array(evaluator.part(kept)?.marked(flags)));
+    }
+    let mut kept: Vec<Item<'v>> = Vec::new();
     // Numbers and strings by hash; only the rest is compared one by one.
-    let mut seen = std::collections::HashSet::new();
-    let mut others: Vec<Item> = Vec::new();
+    let mut texts: HashSet<Str<'v>, foldhash::fast::RandomState> = HashSet::default();
+    let mut numbers: HashSet<u64, foldhash::fast::RandomState> = HashSet::default();
+    let mut others: Vec<Item<'v>> = Vec::new();
     for item in array.iter() {
         evaluator.spend(1)?;
         let is_new = match &item {
-            Item::String(text) => seen.insert(format!("s{text}")),
-            Item::Number(value) => seen.insert(format!("n{}", value.as_f64())),
+            Item::String(text) => texts.insert(text.clone()),
+            // Both zeros are one number.
+            Item::Number(value) => numbers.insert((value.as_f64() + 0.0).to_bits()),
             _ => {
                 evaluator.spend(others.len())?;
                 let is_new = !others.iter().any(|known| known.equals(&item));
@@ -109,6 +127,6 @@ pub(crate) fn distinct(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) 
             kept.push(item);
         }
     }
-    let made = evaluator.array(kept)?;
-    Ok(Item::Array(Array { sequence: array.sequence, ..made }))
+    let flags = array.flags & SEQUENCE;
+    Ok(Item::Array(evaluator.part(kept)?.marked(flags)))
 }

@@ -9,7 +9,7 @@ use crate::item::Item;
 use crate::number::Num;
 use crate::random::Random;
 
-pub(crate) fn partition(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn partition<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let array = match arguments.take(0) {
         Item::Array(array) => array,
         _ => return Ok(Item::Undefined),
@@ -29,7 +29,7 @@ pub(crate) fn partition(evaluator: &mut Evaluator<'_>, mut arguments: Arguments)
     evaluator.list(chunks)
 }
 
-pub(crate) fn range(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn range<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let mut bound = |index| arguments.take(index).as_num().map(|value: Num| i128::from(value.truncated()));
     let (Some(start), Some(end), Some(step)) = (bound(0), bound(1), bound(2)) else { return Ok(Item::Undefined) };
     if step == 0 || (end - start) * step.signum() < 0 {
@@ -44,7 +44,7 @@ pub(crate) fn range(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> 
     evaluator.sequence(items)
 }
 
-pub(crate) fn hash(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn hash<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let (Item::String(text), Item::String(algorithm)) = (arguments.take(0), arguments.take(1)) else {
         return Ok(Item::Undefined);
     };
@@ -61,7 +61,7 @@ pub(crate) fn hash(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> O
     evaluator.text(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-pub(crate) fn random(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn random<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let value = match arguments.take(0) {
         Item::Number(seed) => Random::new(seed.truncated() as u64).double(),
         _ => evaluator.random.double(),
@@ -69,12 +69,12 @@ pub(crate) fn random(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     Ok(Item::Number(Num::from_f64(value)))
 }
 
-pub(crate) fn uuid(evaluator: &mut Evaluator<'_>, _: Arguments) -> Outcome<Item> {
+pub(crate) fn uuid<'v>(evaluator: &mut Evaluator<'v>, _: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let bits = evaluator.random.wide();
     evaluator.text(uuid_v4(bits))
 }
 
-pub(crate) fn parse(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn parse<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::String(text) = arguments.take(0) else { return Ok(Item::Undefined) };
     evaluator.spend(text.len() / 4)?;
     let value = windlass_value::parse(&text).ok().filter(is_finite);
@@ -82,9 +82,9 @@ pub(crate) fn parse(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> 
     if has_duplicate_keys(&text) {
         return fail("D3137", "Invalid JSON");
     }
-    let item = Item::from_value(&value);
-    evaluator.check(item.measure())?;
-    Ok(item)
+    let measure = Item::from_value(&value).measure();
+    evaluator.check(measure)?;
+    evaluator.adopt(value)
 }
 
 fn is_finite(value: &Value) -> bool {

@@ -1,34 +1,31 @@
 //! The built-in functions: their names, signatures and how they are called.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::LazyLock;
 
 use crate::evaluate::{Evaluator, Outcome, fail};
-use crate::functions::Function;
-use crate::item::Item;
-use crate::signature::Signature;
+use crate::item::{Item, WRAPS_INPUT};
+use crate::signature::{Count, Parameter, Signature};
 use crate::token::quoted;
 use crate::{arrays, aws, hof, numerics, objects, pictures, strings};
 
 /// A function's arguments, checked against its signature.
-pub(crate) struct Arguments {
-    items: Vec<Item>,
+pub(crate) struct Arguments<'v> {
+    items: Vec<Item<'v>>,
 }
 
-impl Arguments {
+impl<'v> Arguments<'v> {
     /// The argument at a place; undefined where there is none.
-    pub(crate) fn take(&mut self, index: usize) -> Item {
+    pub(crate) fn take(&mut self, index: usize) -> Item<'v> {
         self.items.get_mut(index).map_or(Item::Undefined, |item| std::mem::replace(item, Item::Undefined))
     }
 
-    pub(crate) fn all(self) -> Vec<Item> {
-        self.items
+    pub(crate) fn all(&mut self) -> Vec<Item<'v>> {
+        std::mem::take(&mut self.items)
     }
 }
 
-type Run = fn(&mut Evaluator<'_>, Arguments) -> Outcome<Item>;
+type Run = for<'a, 'v> fn(&'a mut Evaluator<'v>, &'a mut Arguments<'v>) -> Outcome<Item<'v>>;
 
 pub(crate) struct Builtin {
     pub(crate) name: &'static str,
@@ -116,7 +113,7 @@ const TABLE: &[(&str, &str, usize, Run)] = &[
     ("parse", "<s-:x>", 1, aws::parse),
 ];
 
-static BUILTINS: LazyLock<HashMap<&'static str, Builtin>> = LazyLock::new(|| {
+static BUILTINS: LazyLock<HashMap<&'static str, Builtin, foldhash::fast::RandomState>> = LazyLock::new(|| {
     TABLE
         .iter()
         .map(|&(name, signature, arity, run)| {
@@ -130,29 +127,21 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
     BUILTINS.get(name)
 }
 
-thread_local! {
-    /// One value for each built-in, so that two mentions of it are equal.
-    static VALUES: RefCell<HashMap<&'static str, Rc<Function>>> = RefCell::default();
-}
-
-pub(crate) fn function(builtin: &'static Builtin) -> Rc<Function> {
-    VALUES.with_borrow_mut(|values| {
-        values.entry(builtin.name).or_insert_with(|| Rc::new(Function::Builtin(builtin))).clone()
-    })
-}
-
-pub(crate) fn call(
-    evaluator: &mut Evaluator<'_>,
+pub(crate) fn call<'v>(
+    evaluator: &mut Evaluator<'v>,
     builtin: &'static Builtin,
-    arguments: Vec<Item>,
-    input: &Item,
+    arguments: Vec<Item<'v>>,
+    input: &Item<'v>,
     name: Option<&str>,
-) -> Outcome<Item> {
-    let arguments = match &builtin.signature {
+) -> Outcome<Item<'v>> {
+    let items = match &builtin.signature {
         Some(signature) => validate(evaluator, signature, arguments, input, Some(name.unwrap_or(builtin.name)))?,
         None => arguments,
     };
-    (builtin.run)(evaluator, Arguments { items: arguments })
+    let mut arguments = Arguments { items };
+    let result = (builtin.run)(evaluator, &mut arguments);
+    evaluator.release_list(arguments.items);
+    result
 }
 
 fn items_name(letter: char) -> &'static str {
@@ -169,42 +158,56 @@ fn items_name(letter: char) -> &'static str {
 
 /// Checks arguments against a signature: fills in the context, wraps single
 /// values where an array is asked for.
-pub(crate) fn validate(
-    evaluator: &mut Evaluator<'_>,
+pub(crate) fn validate<'v>(
+    evaluator: &mut Evaluator<'v>,
     signature: &Signature,
-    arguments: Vec<Item>,
-    input: &Item,
+    mut arguments: Vec<Item<'v>>,
+    input: &Item<'v>,
     name: Option<&str>,
-) -> Outcome<Vec<Item>> {
-    let letters: String = arguments.iter().map(Item::letter).collect();
-    let token = name.map_or_else(|| "undefined".to_owned(), quoted);
-    let Some(captures) = signature.pattern.captures(&letters) else {
-        let mut good = 0;
-        for prefix in &signature.prefixes {
-            match prefix.find(&letters) {
-                Some(found) => good = found.end(),
-                None => break,
+) -> Outcome<Vec<Item<'v>>> {
+    let parameters = &signature.parameters;
+    // As most calls are: each argument in its parameter's place.
+    let in_place = arguments.len() <= parameters.len()
+        && parameters.iter().enumerate().all(|(index, parameter)| match arguments.get(index) {
+            Some(argument) => parameter.count != Count::Many && parameter.letters.contains(argument.letter()),
+            None => parameter.count == Count::Optional && parameter.context.is_none(),
+        });
+    if in_place {
+        for (index, parameter) in parameters.iter().enumerate() {
+            let Some(argument) = arguments.get_mut(index) else { break };
+            if !parameter.is_array || argument.is_undefined() {
+                continue;
             }
+            let item = std::mem::replace(argument, Item::Undefined);
+            arguments[index] = as_array(evaluator, parameter, item, index + 1, name)?;
         }
-        return fail("T0410", format!("Argument {} of function {token} does not match function signature", good + 1));
+        return Ok(arguments);
+    }
+    let letters: Vec<char> = arguments.iter().map(Item::letter).collect();
+    let Some(taken) = signature.fit(&letters) else {
+        let good = signature.fitting(&letters);
+        return fail(
+            "T0410",
+            format!("Argument {} of function {} does not match function signature", good + 1, called(name)),
+        );
     };
-    let mut checked = Vec::with_capacity(arguments.len());
+    let mut checked = Vec::with_capacity(parameters.len());
     let mut next = 0;
-    for (index, parameter) in signature.parameters.iter().enumerate() {
-        let matched = captures.get(index + 1).map_or("", |group| group.as_str());
-        if matched.is_empty() {
-            match &parameter.context {
+    for (parameter, taken) in parameters.iter().zip(taken) {
+        if taken == 0 {
+            match parameter.context {
                 Some(letters) => {
                     let context = match input {
-                        Item::Array(array) if array.wraps_input => array.get(0).unwrap_or(Item::Undefined),
+                        Item::Array(array) if array.is(WRAPS_INPUT) => array.get(0).unwrap_or(Item::Undefined),
                         other => other.clone(),
                     };
                     let letter = context.letter();
                     // A choice or a typed letter takes "no context" as well.
                     if !letters.contains(letter) && letter != 'm' {
                         let message = format!(
-                            "Context value is not a compatible type with argument {} of function {token}",
-                            next + 1
+                            "Context value is not a compatible type with argument {} of function {}",
+                            next + 1,
+                            called(name)
                         );
                         return fail("T0411", message);
                     }
@@ -217,32 +220,47 @@ pub(crate) fn validate(
             }
             continue;
         }
-        for letter in matched.chars() {
+        for _ in 0..taken {
             let argument = arguments.get(next).cloned().unwrap_or(Item::Undefined);
             next += 1;
-            if parameter.kind != 'a' || letter == 'm' {
-                checked.push(argument);
-                continue;
-            }
-            if let Some(wanted) = parameter.items {
-                let fits = match &argument {
-                    Item::Array(array) => {
-                        evaluator.spend(array.len())?;
-                        array.iter().all(|item| item.letter() == wanted)
-                    }
-                    _ => letter == wanted,
-                };
-                if !fits {
-                    let kind = quoted(items_name(wanted));
-                    let message = format!("Argument {next} of function {token} must be an array of {kind}");
-                    return fail("T0412", message);
-                }
-            }
-            checked.push(match argument {
-                array @ Item::Array(_) => array,
-                other => evaluator.list(vec![other])?,
+            checked.push(if parameter.is_array && !argument.is_undefined() {
+                as_array(evaluator, parameter, argument, next, name)?
+            } else {
+                argument
             });
         }
     }
     Ok(checked)
+}
+
+fn called(name: Option<&str>) -> String {
+    name.map_or_else(|| "undefined".to_owned(), quoted)
+}
+
+/// An argument where an array is asked for; `place` counts from 1.
+fn as_array<'v>(
+    evaluator: &mut Evaluator<'v>,
+    parameter: &Parameter,
+    argument: Item<'v>,
+    place: usize,
+    name: Option<&str>,
+) -> Outcome<Item<'v>> {
+    if let Some(wanted) = parameter.items {
+        let fits = match &argument {
+            Item::Array(array) => {
+                evaluator.spend(array.len())?;
+                array.iter().all(|item| item.letter() == wanted)
+            }
+            other => other.letter() == wanted,
+        };
+        if !fits {
+            let kind = quoted(items_name(wanted));
+            let message = format!("Argument {place} of function {} must be an array of {kind}", called(name));
+            return fail("T0412", message);
+        }
+    }
+    match argument {
+        array @ Item::Array(_) => Ok(array),
+        other => evaluator.list(vec![other]),
+    }
 }

@@ -1,48 +1,45 @@
 //! Functions as values.
 
 use std::rc::Rc;
-use std::sync::Arc;
-
-use windlass_value::Text;
 
 use crate::builtins::Builtin;
-use crate::item::{Frame, Item};
+use crate::item::{Frame, Item, Str};
 use crate::tree::{Lambda, Transform};
 
 #[derive(Debug)]
-pub(crate) enum Function {
+pub(crate) enum Function<'v> {
     Builtin(&'static Builtin),
     Lambda {
-        lambda: Arc<Lambda>,
-        input: Item,
-        frame: Rc<Frame>,
+        lambda: &'v Lambda,
+        input: Item<'v>,
+        frame: Rc<Frame<'v>>,
     },
     Transform {
-        transform: Arc<Transform>,
-        frame: Rc<Frame>,
+        transform: &'v Transform,
+        frame: Rc<Frame<'v>>,
     },
     /// Some arguments given; the `None`s are still to come.
     Partial {
-        function: Rc<Function>,
-        arguments: Vec<Option<Item>>,
+        function: Rc<Function<'v>>,
+        arguments: Vec<Option<Item<'v>>>,
         height: u32,
     },
     /// `$f ~> $g`
     Composition {
-        first: Rc<Function>,
-        second: Rc<Function>,
+        first: Rc<Function<'v>>,
+        second: Rc<Function<'v>>,
         height: u32,
     },
     Regex(Rc<regex::Regex>),
     /// `next` of a match: searches on from a byte offset.
     NextMatch {
         pattern: Rc<regex::Regex>,
-        text: Text,
+        text: Str<'v>,
         from: usize,
     },
 }
 
-impl Function {
+impl Function<'_> {
     /// Levels of functions inside functions.
     pub(crate) fn height(&self) -> u32 {
         match self {

@@ -1,54 +1,124 @@
-//! Values during evaluation. What came from outside is shared as it is, down to
+//! Values during evaluation. What came from outside is borrowed as it is, down to
 //! its leaves; what the expression makes knows its size and height, so that no
 //! value is ever too big or too deep to walk.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use indexmap::IndexMap;
 use windlass_value::{Number, Object, Text, Value};
 
 use crate::functions::Function;
 use crate::number::Num;
+use crate::tree::{Field, SELF};
+
+pub(crate) use crate::members::Members;
 
 /// Levels of arrays, objects and composed functions an expression may build.
 pub(crate) const HEIGHT_MAX: u32 = 400;
 
 #[derive(Clone, Debug)]
-pub(crate) enum Item {
+pub(crate) enum Item<'v> {
     Undefined,
     Null,
     Bool(bool),
     Number(Num),
-    String(Text),
-    Array(Array),
-    Object(Record),
-    Function(Rc<Function>),
+    String(Str<'v>),
+    Array(Array<'v>),
+    Object(Record<'v>),
+    Function(Rc<Function<'v>>),
     /// An item of a tuple stream: `@` and what was bound on the way.
-    Tuple(Rc<Tuple>),
+    Tuple(Rc<Tuple<'v>>),
 }
 
-pub(crate) type Tuple = Vec<(Text, Item)>;
+pub(crate) type Tuple<'v> = Vec<(u32, Item<'v>)>;
+
+/// A string: of the expression or its input, or made.
+#[derive(Clone, Debug)]
+pub(crate) enum Str<'v> {
+    Host(&'v Text),
+    Own(Text),
+}
+
+impl Str<'_> {
+    pub(crate) fn into_text(self) -> Text {
+        match self {
+            Str::Host(text) => text.clone(),
+            Str::Own(text) => text,
+        }
+    }
+}
+
+impl std::ops::Deref for Str<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        match self {
+            Str::Host(text) => text,
+            Str::Own(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Str<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+impl Eq for Str<'_> {}
+
+impl std::hash::Hash for Str<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl std::borrow::Borrow<str> for Str<'_> {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl std::fmt::Display for Str<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl<T: Into<Text>> From<T> for Str<'_> {
+    fn from(text: T) -> Self {
+        Str::Own(text.into())
+    }
+}
 
 /// An array and what JSONata knows about where it came from.
 #[derive(Clone, Debug)]
-pub(crate) struct Array {
-    pub(crate) items: Items,
-    /// A result sequence: of one item, it is that item; of none, nothing.
-    pub(crate) sequence: bool,
-    pub(crate) keep_singleton: bool,
-    /// Made by `[…]` as a step: stays an array inside arrays.
-    pub(crate) constructed: bool,
-    pub(crate) tuple_stream: bool,
-    /// The sequence around an array that is the input.
-    pub(crate) wraps_input: bool,
+pub(crate) struct Array<'v> {
+    pub(crate) items: Items<'v>,
+    pub(crate) flags: u8,
 }
 
+/// A result sequence: of one item, it is that item; of none, nothing.
+pub(crate) const SEQUENCE: u8 = 1;
+pub(crate) const KEEP_SINGLETON: u8 = 2;
+/// Made by `[…]` as a step: stays an array inside arrays.
+pub(crate) const CONSTRUCTED: u8 = 4;
+pub(crate) const TUPLE_STREAM: u8 = 8;
+/// The sequence around an array that is the input.
+pub(crate) const WRAPS_INPUT: u8 = 16;
+
 #[derive(Clone, Debug)]
-pub(crate) enum Items {
-    Host(Arc<Vec<Value>>),
-    Own(Rc<Vec<Item>>, Measure),
+pub(crate) enum Items<'v> {
+    Host(&'v Arc<Vec<Value>>),
+    Own(Rc<List<'v>>),
+}
+
+#[derive(Debug)]
+pub(crate) struct List<'v> {
+    pub(crate) items: Vec<Item<'v>>,
+    /// `None` where no one asked yet.
+    bytes: Cell<Option<usize>>,
+    height: u32,
 }
 
 /// Size as a tree (a number 8, a character 1) and levels.
@@ -58,50 +128,70 @@ pub(crate) struct Measure {
     pub(crate) height: u32,
 }
 
-pub(crate) type Members = IndexMap<Text, Item, foldhash::fast::RandomState>;
-
 #[derive(Clone, Debug)]
-pub(crate) enum Record {
-    Host(Arc<Object>),
-    Own(Rc<Members>, Measure),
+pub(crate) enum Record<'v> {
+    Host(&'v Arc<Object>),
+    Own(Rc<OwnRecord<'v>>),
 }
 
-impl Array {
-    pub(crate) fn new(items: Vec<Item>, measure: Measure) -> Array {
-        Array {
-            items: Items::Own(Rc::new(items), measure),
-            sequence: false,
-            keep_singleton: false,
-            constructed: false,
-            tuple_stream: false,
-            wraps_input: false,
-        }
+#[derive(Debug)]
+pub(crate) struct OwnRecord<'v> {
+    pub(crate) members: Members<'v>,
+    measure: Measure,
+}
+
+impl<'v> Array<'v> {
+    pub(crate) fn new(items: Vec<Item<'v>>, measure: Measure) -> Array<'v> {
+        let list = List { items, bytes: Cell::new(Some(measure.bytes)), height: measure.height };
+        Array { items: Items::Own(Rc::new(list)), flags: 0 }
     }
 
-    pub(crate) fn host(items: Arc<Vec<Value>>) -> Array {
-        Array { items: Items::Host(items), ..Array::new(Vec::new(), Measure::default()) }
+    /// Items of a value that exists: measured when someone asks.
+    pub(crate) fn part(items: Vec<Item<'v>>, height: u32) -> Array<'v> {
+        Array { items: Items::Own(Rc::new(List { items, bytes: Cell::new(None), height })), flags: 0 }
+    }
+
+    pub(crate) fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The same items, marked.
+    pub(crate) fn marked(mut self, flags: u8) -> Array<'v> {
+        self.flags |= flags;
+        self
     }
 
     pub(crate) fn len(&self) -> usize {
         match &self.items {
             Items::Host(items) => items.len(),
-            Items::Own(items, _) => items.len(),
+            Items::Own(list) => list.items.len(),
         }
     }
 
-    pub(crate) fn get(&self, index: usize) -> Option<Item> {
+    pub(crate) fn get(&self, index: usize) -> Option<Item<'v>> {
         match &self.items {
             Items::Host(items) => items.get(index).map(Item::from_value),
-            Items::Own(items, _) => items.get(index).cloned(),
+            Items::Own(list) => list.items.get(index).cloned(),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Item> + '_ {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Item<'v>> + '_ {
         (0..self.len()).map(|index| self.get(index).unwrap_or(Item::Undefined))
     }
 
-    pub(crate) fn to_vec(&self) -> Vec<Item> {
-        self.iter().collect()
+    pub(crate) fn to_vec(&self) -> Vec<Item<'v>> {
+        match &self.items {
+            Items::Host(items) => items.iter().map(Item::from_value).collect(),
+            Items::Own(list) => list.items.clone(),
+        }
+    }
+
+    /// The items, without copying where no one else holds them.
+    pub(crate) fn into_vec(self) -> Vec<Item<'v>> {
+        match self.items {
+            Items::Host(items) => items.iter().map(Item::from_value).collect(),
+            Items::Own(list) => Rc::try_unwrap(list).map_or_else(|list| list.items.clone(), |list| list.items),
+        }
     }
 
     pub(crate) fn measure(&self) -> Measure {
@@ -110,46 +200,78 @@ impl Array {
                 Measure { bytes: items.iter().map(value_bytes).fold(1, usize::saturating_add), height: 0 }
             }
             // A lone item is measured when someone asks: a path makes many.
-            Items::Own(items, measure) => match items.as_slice() {
-                [item] => Measure { bytes: item.measure().bytes.max(1), height: measure.height },
-                _ => *measure,
+            Items::Own(list) => match list.items.as_slice() {
+                [item] => Measure { bytes: item.measure().bytes.max(1), height: list.height },
+                items => {
+                    let bytes = list.bytes.get().unwrap_or_else(|| {
+                        items.iter().fold(0, |sum: usize, item| sum.saturating_add(item.measure().bytes))
+                    });
+                    list.bytes.set(Some(bytes));
+                    Measure { bytes, height: list.height }
+                }
             },
         }
     }
 }
 
-impl Record {
-    pub(crate) fn get(&self, key: &str) -> Option<Item> {
+impl<'v> Record<'v> {
+    pub(crate) fn own(members: Members<'v>, measure: Measure) -> Record<'v> {
+        Record::Own(Rc::new(OwnRecord { members, measure }))
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Item<'v>> {
         match self {
             Record::Host(object) => object.get(key).map(Item::from_value),
-            Record::Own(members, _) => members.get(key).cloned(),
+            Record::Own(record) => record.members.get(key).cloned(),
+        }
+    }
+
+    /// As `get`; looks first where the last object had the field.
+    #[inline]
+    pub(crate) fn field(&self, field: &Field) -> Item<'v> {
+        match self {
+            Record::Host(object) => host_field(object, field).map_or(Item::Undefined, Item::from_value),
+            Record::Own(record) => record.members.get(&field.name).cloned().unwrap_or(Item::Undefined),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         match self {
             Record::Host(object) => object.len(),
-            Record::Own(members, _) => members.len(),
+            Record::Own(record) => record.members.len(),
         }
     }
 
-    pub(crate) fn member(&self, index: usize) -> Option<(Text, Item)> {
+    pub(crate) fn member(&self, index: usize) -> Option<(Str<'v>, Item<'v>)> {
         match self {
-            Record::Host(object) => object.get_index(index).map(|(key, value)| (key.clone(), Item::from_value(value))),
-            Record::Own(members, _) => members.get_index(index).map(|(key, item)| (key.clone(), item.clone())),
+            Record::Host(object) => {
+                object.get_index(index).map(|(key, value)| (Str::Host(key), Item::from_value(value)))
+            }
+            Record::Own(record) => record.members.entries().get(index).cloned(),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Text, Item)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Str<'v>, Item<'v>)> + '_ {
         (0..self.len()).filter_map(|index| self.member(index))
     }
 
     pub(crate) fn measure(&self) -> Measure {
         match self {
             Record::Host(object) => Measure { bytes: object_bytes(object), height: 0 },
-            Record::Own(_, measure) => *measure,
+            Record::Own(record) => record.measure,
         }
     }
+}
+
+/// A field of an object from outside.
+#[inline]
+pub(crate) fn host_field<'v>(object: &'v Object, field: &Field) -> Option<&'v Value> {
+    let near = field.near.load(Ordering::Relaxed) as usize;
+    let (place, value) = object.get_near(&field.name, near)?;
+    if place != near {
+        field.near.store(place as u32, Ordering::Relaxed);
+    }
+    Some(value)
 }
 
 fn object_bytes(object: &Object) -> usize {
@@ -172,23 +294,23 @@ impl Measure {
     }
 }
 
-impl Item {
-    pub(crate) fn from_value(value: &Value) -> Item {
+impl<'v> Item<'v> {
+    pub(crate) fn from_value(value: &'v Value) -> Item<'v> {
         match value {
             Value::Null => Item::Null,
             Value::Bool(value) => Item::Bool(*value),
             Value::Number(number) => Item::Number(Num::from_value(number)),
-            Value::String(text) => Item::String(text.clone()),
-            Value::Array(items) => Item::Array(Array::host(items.clone())),
-            Value::Object(object) => Item::Object(Record::Host(object.clone())),
+            Value::String(text) => Item::String(Str::Host(text)),
+            Value::Array(items) => Item::Array(Array { items: Items::Host(items), flags: 0 }),
+            Value::Object(object) => Item::Object(Record::Host(object)),
         }
     }
 
-    pub(crate) fn string(text: impl Into<Text>) -> Item {
-        Item::String(text.into())
+    pub(crate) fn string(text: impl Into<Text>) -> Item<'v> {
+        Item::String(Str::Own(text.into()))
     }
 
-    pub(crate) fn int(value: usize) -> Item {
+    pub(crate) fn int(value: usize) -> Item<'v> {
         Item::Number(Num::Int(value as i64))
     }
 
@@ -203,7 +325,7 @@ impl Item {
         }
     }
 
-    pub(crate) fn as_text(&self) -> Option<&Text> {
+    pub(crate) fn as_text(&self) -> Option<&Str<'v>> {
         match self {
             Item::String(text) => Some(text),
             _ => None,
@@ -243,16 +365,13 @@ impl Item {
             Item::Bool(value) => *value,
             Item::Number(value) => value.as_f64() != 0.0,
             Item::String(text) => !text.is_empty(),
-            Item::Array(array) => match array.len() {
-                1 => array.get(0).is_some_and(|item| item.truth()),
-                _ => array.iter().any(|item| item.truth()),
-            },
+            Item::Array(array) => array.iter().any(|item| item.truth()),
             Item::Object(record) => record.len() > 0,
             Item::Tuple(_) => true,
         }
     }
 
-    pub(crate) fn equals(&self, other: &Item) -> bool {
+    pub(crate) fn equals(&self, other: &Item<'v>) -> bool {
         match (self, other) {
             (Item::Null, Item::Null) | (Item::Undefined, Item::Undefined) => true,
             (Item::Bool(a), Item::Bool(b)) => a == b,
@@ -262,7 +381,10 @@ impl Item {
             (Item::Object(a), Item::Object(b)) => {
                 a.len() == b.len() && a.iter().all(|(key, item)| b.get(&key).is_some_and(|other| item.equals(&other)))
             }
-            (Item::Function(a), Item::Function(b)) => Rc::ptr_eq(a, b),
+            (Item::Function(a), Item::Function(b)) => match (&**a, &**b) {
+                (Function::Builtin(a), Function::Builtin(b)) => std::ptr::eq(*a, *b),
+                _ => Rc::ptr_eq(a, b),
+            },
             _ => false,
         }
     }
@@ -274,27 +396,44 @@ impl Item {
             Item::Undefined | Item::Null => Value::Null,
             Item::Bool(value) => Value::Bool(*value),
             Item::Number(value) => num_value(*value),
-            Item::String(text) => Value::String(text.clone()),
+            Item::String(text) => Value::String(text.clone().into_text()),
             Item::Array(array) => match &array.items {
-                Items::Host(items) => respelled(&Value::Array(items.clone())),
-                Items::Own(items, _) => Value::array(items.iter().map(Item::to_value).collect::<Option<Vec<Value>>>()?),
+                Items::Host(items) => respelled_array(items),
+                Items::Own(list) => {
+                    let mut values = Vec::with_capacity(list.items.len());
+                    for item in &list.items {
+                        values.push(item.to_value()?);
+                    }
+                    Value::array(values)
+                }
             },
             Item::Object(record) => match record {
-                Record::Host(object) => respelled(&Value::Object(object.clone())),
-                Record::Own(members, _) => {
-                    let mut object = Object::with_capacity(members.len());
-                    for (key, item) in members.iter() {
-                        object.insert(key.clone(), item.to_value()?);
+                Record::Host(object) => respelled_object(object),
+                Record::Own(record) => {
+                    let mut entries = Vec::with_capacity(record.members.len());
+                    for (key, item) in record.members.entries() {
+                        entries.push((key.clone().into_text(), item.to_value()?));
                     }
-                    Value::from(object)
+                    Value::from(Object::from_distinct(entries))
                 }
             },
             Item::Function(_) => return None,
-            Item::Tuple(tuple) => match tuple.iter().find(|(key, _)| &**key == "@") {
+            Item::Tuple(tuple) => match tuple.iter().find(|(key, _)| *key == SELF) {
                 Some((_, item)) => return item.to_value(),
                 None => Value::Null,
             },
         })
+    }
+
+    /// The height alone, without walking what came from outside.
+    pub(crate) fn own_height(&self) -> u32 {
+        match self {
+            Item::Array(Array { items: Items::Own(list), .. }) => list.height,
+            Item::Object(Record::Own(record)) => record.measure.height,
+            Item::Function(function) => function.height(),
+            Item::Tuple(tuple) => tuple.iter().map(|(_, item)| item.own_height() + 1).max().unwrap_or(0),
+            _ => 0,
+        }
     }
 }
 
@@ -306,76 +445,71 @@ fn num_value(value: Num) -> Value {
     }
 }
 
+fn respelled_array(items: &Arc<Vec<Value>>) -> Value {
+    if items.iter().all(is_spelled) {
+        return Value::Array(items.clone());
+    }
+    Value::array(items.iter().map(respelled).collect())
+}
+
+fn respelled_object(object: &Arc<Object>) -> Value {
+    if object.values().all(is_spelled) {
+        return Value::Object(object.clone());
+    }
+    Value::from(Object::from_distinct(object.iter().map(|(key, value)| (key.clone(), respelled(value))).collect()))
+}
+
 /// The same value with numbers as arithmetic would leave them; shared where
 /// nothing changes.
 fn respelled(value: &Value) -> Value {
-    if !has_literal(value) {
-        return value.clone();
-    }
     match value {
-        Value::Number(number) => num_value(Num::from_value(number)),
-        Value::Array(items) => Value::array(items.iter().map(respelled).collect()),
-        Value::Object(object) => {
-            Value::from(object.iter().map(|(key, value)| (key.clone(), respelled(value))).collect::<Object>())
-        }
+        Value::Number(number) if !is_spelled(value) => num_value(Num::from_value(number)),
+        Value::Array(items) => respelled_array(items),
+        Value::Object(object) => respelled_object(object),
         other => other.clone(),
     }
 }
 
-fn has_literal(value: &Value) -> bool {
+/// Whether arithmetic would spell every number inside in the same way.
+fn is_spelled(value: &Value) -> bool {
     match value {
-        Value::Number(number) => !matches!(number, Number::Int(_)),
-        Value::Array(items) => items.iter().any(has_literal),
-        Value::Object(object) => object.values().any(has_literal),
-        _ => false,
+        Value::Number(Number::Int(_)) => true,
+        Value::Number(Number::Float(value)) => value.fract() != 0.0,
+        Value::Number(Number::Decimal(digits, scale)) => is_plain_decimal(*digits, *scale),
+        Value::Number(Number::Literal(_)) => false,
+        Value::Array(items) => items.iter().all(is_spelled),
+        Value::Object(object) => object.values().all(is_spelled),
+        _ => true,
     }
+}
+
+/// A decimal between a thousandth and ten million without a zero too many: a
+/// double's shortest spelling is the same.
+fn is_plain_decimal(digits: i64, scale: u8) -> bool {
+    let power = 10i64.pow(u32::from(scale));
+    digits % 10 != 0 && digits.abs() < power.saturating_mul(10_000_000) && digits.abs() >= power / 1000 && scale > 0
 }
 
 /// A scope of variables.
 #[derive(Debug, Default)]
-pub(crate) struct Frame {
-    pub(crate) variables: RefCell<Vec<(Text, Item)>>,
-    pub(crate) parent: RefCell<Option<Rc<Frame>>>,
+pub(crate) struct Frame<'v> {
+    pub(crate) variables: RefCell<Vec<(u32, Item<'v>)>>,
+    pub(crate) parent: RefCell<Option<Rc<Frame<'v>>>>,
 }
 
-impl Frame {
-    pub(crate) fn inside(parent: &Rc<Frame>) -> Rc<Frame> {
-        Rc::new(Frame { variables: RefCell::default(), parent: RefCell::new(Some(parent.clone())) })
-    }
-
-    pub(crate) fn bind(&self, name: &Text, item: Item) {
+impl<'v> Frame<'v> {
+    pub(crate) fn bind(&self, symbol: u32, item: Item<'v>) {
         let mut variables = self.variables.borrow_mut();
-        match variables.iter_mut().find(|(known, _)| known == name) {
+        match variables.iter_mut().find(|(known, _)| *known == symbol) {
             Some(place) => place.1 = item,
-            None => variables.push((name.clone(), item)),
+            None => variables.push((symbol, item)),
         }
     }
 
-    pub(crate) fn lookup(&self, name: &str) -> Option<Item> {
-        if let Some((_, item)) = self.variables.borrow().iter().find(|(known, _)| &**known == name) {
+    pub(crate) fn lookup(&self, symbol: u32) -> Option<Item<'v>> {
+        if let Some((_, item)) = self.variables.borrow().iter().find(|(known, _)| *known == symbol) {
             return Some(item.clone());
         }
-        let mut frame = self.parent.borrow().clone();
-        while let Some(current) = frame {
-            if let Some((_, item)) = current.variables.borrow().iter().find(|(known, _)| &**known == name) {
-                return Some(item.clone());
-            }
-            frame = current.parent.borrow().clone();
-        }
-        None
-    }
-}
-
-impl Item {
-    /// The height alone, without walking what came from outside.
-    pub(crate) fn own_height(&self) -> u32 {
-        match self {
-            Item::Array(Array { items: Items::Own(_, measure), .. }) | Item::Object(Record::Own(_, measure)) => {
-                measure.height
-            }
-            Item::Function(function) => function.height(),
-            Item::Tuple(tuple) => tuple.iter().map(|(_, item)| item.own_height() + 1).max().unwrap_or(0),
-            _ => 0,
-        }
+        self.parent.borrow().as_ref()?.lookup(symbol)
     }
 }

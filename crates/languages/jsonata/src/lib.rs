@@ -18,6 +18,7 @@ mod item;
 mod limits;
 mod lower;
 mod matches;
+mod members;
 mod number;
 mod numerics;
 mod objects;
@@ -39,6 +40,10 @@ pub use world::World;
 
 /// Native stack that must be left for one more level of recursion.
 pub(crate) const STACK_RED_ZONE: usize = 256 * 1024;
+
+/// The native stack is looked at once in so many levels; the red zone holds
+/// as many.
+pub(crate) const LEVELS_A_CHECK: usize = 4;
 
 /// Stack taken from the heap when the red zone is reached.
 pub(crate) const STACK_SEGMENT: usize = 4 * 1024 * 1024;

@@ -1,27 +1,33 @@
 //! Syntax to tree.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use windlass_value::Text;
 
+use crate::builtins;
 use crate::error::CompileError;
 use crate::signature::Signature;
 use crate::syntax::{Form, Syntax};
 use crate::token::error;
-use crate::tree::{Kind, Lambda, Node, Program, Stage, Transform};
+use crate::tree::{Call, Extra, Field, Kind, Lambda, Node, Pattern, Program, Stage, Symbol, Transform};
 
 pub(crate) fn lower(tree: Syntax) -> Result<Program, CompileError> {
-    let mut lowering = Lowering { slots: Vec::new() };
+    // The first three have fixed numbers: `$`, `$$` and a tuple's own item.
+    let symbols = ["", "$", "@"].map(Text::from).to_vec();
+    let mut lowering =
+        Lowering { slots: Vec::new(), is_bound: vec![false; symbols.len()], symbols, patterns: 0, binds: 0, depth: 0 };
     let root = lowering.node(tree)?;
     if matches!(root.node.kind, Kind::Parent(_)) || !root.seeking.is_empty() {
         return Err(no_parent(root.node.position));
     }
-    let ancestor_keys = lowering.slots.iter().map(|slot| Text::from(format!("!{}", slot.label))).collect();
-    Ok(Program { root: root.node, ancestor_keys })
+    let labels: Vec<usize> = lowering.slots.iter().map(|slot| slot.label).collect();
+    let ancestors = labels.into_iter().map(|label| lowering.bound(Text::from(format!("!{label}"))).id).collect();
+    let Lowering { symbols, is_bound, patterns, .. } = lowering;
+    Ok(Program { root: root.node, ancestors, symbols, is_bound, patterns })
 }
 
-fn no_parent(position: usize) -> CompileError {
-    error("S0217", "The object representing the 'parent' cannot be derived from this expression", position)
+fn no_parent(position: u32) -> CompileError {
+    error("S0217", "The object representing the 'parent' cannot be derived from this expression", position as usize)
 }
 
 /// A `%` on its way to the step it names.
@@ -39,22 +45,24 @@ struct Lowered {
 
 struct Lowering {
     slots: Vec<Slot>,
+    symbols: Vec<Text>,
+    /// Whether the expression itself binds the symbol somewhere.
+    is_bound: Vec<bool>,
+    patterns: usize,
+    /// How many `:=` there were.
+    binds: usize,
+    /// Levels of the tree gone down.
+    depth: usize,
 }
 
 fn plain(kind: Kind, position: usize) -> Node {
-    Node {
-        kind,
-        position,
-        predicates: Vec::new(),
-        stages: Vec::new(),
-        group: None,
-        keep_array: false,
-        focus: None,
-        index: None,
-        ancestor: None,
-        tuple: false,
-        constructs_array: false,
-    }
+    // Sources are at most 1 MiB long.
+    Node { kind, position: position as u32, keep_array: false, tuple: false, constructs_array: false, extra: None }
+}
+
+/// The place for what most nodes have not.
+fn extra(node: &mut Node) -> &mut Extra {
+    node.extra.get_or_insert_default()
 }
 
 fn last_step(node: &mut Node) -> (&mut Node, bool) {
@@ -67,6 +75,22 @@ fn last_step(node: &mut Node) -> (&mut Node, bool) {
 }
 
 impl Lowering {
+    fn symbol(&mut self, text: Text) -> Symbol {
+        let id = self.symbols.iter().position(|known| *known == text).unwrap_or_else(|| {
+            self.symbols.push(text.clone());
+            self.is_bound.push(false);
+            self.symbols.len() - 1
+        });
+        Symbol { id: id as u32, text }
+    }
+
+    /// A symbol where it is bound.
+    fn bound(&mut self, text: Text) -> Symbol {
+        let symbol = self.symbol(text);
+        self.is_bound[symbol.id as usize] = true;
+        symbol
+    }
+
     /// Lowers a child and hands its open slots to the parent.
     fn child(&mut self, syntax: Syntax, seeking: &mut Vec<usize>) -> Result<Node, CompileError> {
         let lowered = self.node(syntax)?;
@@ -94,7 +118,14 @@ impl Lowering {
     }
 
     fn node(&mut self, syntax: Syntax) -> Result<Lowered, CompileError> {
-        stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.node_on_stack(syntax))
+        self.depth += 1;
+        let result = if self.depth.is_multiple_of(crate::LEVELS_A_CHECK) {
+            stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.node_on_stack(syntax))
+        } else {
+            self.node_on_stack(syntax)
+        };
+        self.depth -= 1;
+        result
     }
 
     fn node_on_stack(&mut self, syntax: Syntax) -> Result<Lowered, CompileError> {
@@ -105,13 +136,19 @@ impl Lowering {
             Form::Bool(value) => plain(Kind::Bool(value), position),
             Form::Number(value) => plain(Kind::Number(value), position),
             Form::String(text) => plain(Kind::String(text), position),
-            Form::Regex(pattern, flags) => plain(Kind::Regex(pattern, flags), position),
-            Form::Variable(name) => plain(Kind::Variable(name), position),
+            Form::Regex(pattern, flags) => {
+                self.patterns += 1;
+                plain(Kind::Regex(Box::new(Pattern { pattern, flags, index: self.patterns - 1 })), position)
+            }
+            Form::Variable(name) => {
+                let builtin = builtins::find(&name);
+                plain(Kind::Variable(self.symbol(name), builtin), position)
+            }
             Form::Wildcard => plain(Kind::Wildcard, position),
             Form::Descendant => plain(Kind::Descendant, position),
             Form::Placeholder => plain(Kind::Placeholder, position),
             Form::Name(name) => {
-                let mut step = plain(Kind::Name(name), position);
+                let mut step = plain(Kind::Name(Field::new(name)), position);
                 step.keep_array = keep_array;
                 plain(Kind::Path { steps: vec![step], keep_singleton: keep_array }, position)
             }
@@ -125,18 +162,18 @@ impl Lowering {
             Form::OrderBy(left, terms) => return self.order_by(*left, terms, position, keep_array),
             Form::Group(left, pairs) => {
                 let mut result = self.node(*left)?;
-                if result.node.group.is_some() {
+                if result.node.group().is_some() {
                     return Err(error("S0210", "Each step can only have one grouping expression", position));
                 }
                 // A `%` in a group's key or value names nothing.
-                result.node.group = Some(self.pairs(pairs, &mut Vec::new())?);
+                extra(&mut result.node).group = Some(self.pairs(pairs, &mut Vec::new())?);
                 result.node.keep_array |= keep_array;
                 return Ok(result);
             }
             Form::Focus(left, name) => {
                 let mut result = self.node(*left)?;
                 let (step, _) = last_step(&mut result.node);
-                if !step.stages.is_empty() || !step.predicates.is_empty() {
+                if !step.stages().is_empty() || !step.predicates().is_empty() {
                     let message = "A context variable binding must precede any predicates on a step";
                     return Err(error("S0215", message, position));
                 }
@@ -145,23 +182,24 @@ impl Lowering {
                     return Err(error("S0216", message, position));
                 }
                 step.keep_array |= keep_array;
-                step.focus = Some(name);
+                extra(step).focus = Some(self.bound(name));
                 step.tuple = true;
                 return Ok(result);
             }
             Form::Index(left, name) => {
                 let mut result = self.node(*left)?;
                 if !matches!(result.node.kind, Kind::Path { .. }) {
-                    result.node.stages.append(&mut result.node.predicates);
-                    let position = result.node.position;
+                    predicates_to_stages(&mut result.node);
+                    let position = result.node.position as usize;
                     let step = result.node;
                     result.node = plain(Kind::Path { steps: vec![step], keep_singleton: false }, position);
                 }
                 let (step, _) = last_step(&mut result.node);
-                if step.stages.is_empty() {
-                    step.index = Some(name);
+                let name = self.bound(name);
+                if step.stages().is_empty() {
+                    extra(step).index = Some(name);
                 } else {
-                    step.stages.push(Stage::Index(name));
+                    extra(step).stages.push(Stage::Index(name));
                 }
                 step.tuple = true;
                 result.node.keep_array |= keep_array;
@@ -169,7 +207,8 @@ impl Lowering {
             }
             Form::Bind(name, value) => {
                 let value = self.child(*value, &mut seeking)?;
-                plain(Kind::Bind(name, Box::new(value)), position)
+                self.binds += 1;
+                plain(Kind::Bind(self.bound(name), Box::new(value)), position)
             }
             Form::Apply(left, right) => {
                 let left = self.node(*left)?.node;
@@ -187,24 +226,29 @@ impl Lowering {
             Form::Negate(operand) => {
                 let operand = self.child(*operand, &mut seeking)?;
                 match operand.kind {
-                    Kind::Number(value) if operand.predicates.is_empty() => {
+                    Kind::Number(value) if operand.predicates().is_empty() => {
                         plain(Kind::Number(value.negate()), position)
                     }
                     _ => plain(Kind::Negate(Box::new(operand)), position),
                 }
             }
             Form::Array(items) => plain(Kind::Array(self.children(items, &mut seeking)?), position),
-            Form::Object(pairs) => plain(Kind::Object(self.pairs(pairs, &mut seeking)?), position),
+            Form::Object(pairs) => {
+                let pairs = self.pairs(pairs, &mut seeking)?;
+                let kind = if has_literal_names(&pairs) { Kind::Record(pairs) } else { Kind::Object(pairs) };
+                plain(kind, position)
+            }
             Form::Call { procedure, arguments, partial } => {
                 let arguments = self.children(arguments, &mut seeking)?;
-                let procedure = Box::new(self.node(*procedure)?.node);
-                plain(Kind::Call { procedure, arguments, partial }, position)
+                let procedure = self.node(*procedure)?.node;
+                plain(Kind::Call(Box::new(Call { procedure, arguments, partial })), position)
             }
             Form::Lambda { parameters, signature, body } => {
                 let signature = signature.map(|text| Signature::parse(&text, position)).transpose()?;
                 let body = self.node(*body)?.node;
                 let tail_calls = ends_in_call(&body);
-                plain(Kind::Lambda(Arc::new(Lambda { parameters, signature, body, tail_calls })), position)
+                let parameters = parameters.into_iter().map(|name| self.bound(name)).collect();
+                plain(Kind::Lambda(Box::new(Lambda { parameters, signature, body, tail_calls })), position)
             }
             Form::Condition { condition, then, otherwise } => {
                 let condition = Box::new(self.child(*condition, &mut seeking)?);
@@ -229,15 +273,16 @@ impl Lowering {
                 let pattern = self.node(*pattern)?.node;
                 let update = self.node(*update)?.node;
                 let delete = delete.map(|node| self.node(*node)).transpose()?.map(|lowered| lowered.node);
-                plain(Kind::Transform(Arc::new(Transform { pattern, update, delete })), position)
+                plain(Kind::Transform(Box::new(Transform { pattern, update, delete })), position)
             }
             Form::Block(parts) => {
+                let binds = self.binds;
                 let parts = self.children(parts, &mut seeking)?;
                 let constructs = parts.iter().any(|part| {
                     part.constructs_array
                         || matches!(&part.kind, Kind::Path { steps, .. } if steps.first().is_some_and(|s| s.constructs_array))
                 });
-                let mut node = plain(Kind::Block(parts), position);
+                let mut node = plain(Kind::Block(parts, self.binds > binds), position);
                 node.constructs_array = constructs;
                 node
             }
@@ -261,8 +306,7 @@ impl Lowering {
         }
         match left {
             Node { kind: Kind::Path { steps: own, keep_singleton: keep }, .. } => {
-                path.predicates = left.predicates;
-                path.group = left.group;
+                path.extra = left.extra;
                 path.keep_array = left.keep_array;
                 path.tuple = left.tuple;
                 path.position = left.position;
@@ -273,19 +317,22 @@ impl Lowering {
         let rest = self.node(right)?;
         let mut last_seeking = rest.seeking;
         match rest.node {
-            Node { kind: Kind::Path { steps: more, keep_singleton: keep }, group, predicates, .. } => {
+            Node { kind: Kind::Path { steps: more, keep_singleton: keep }, extra: own, .. } => {
                 // The right side's own grouping and predicates stay with its last step.
                 keep_singleton |= keep;
                 steps.extend(more);
-                if let Some(last) = steps.last_mut() {
+                if let (Some(last), Some(own)) = (steps.last_mut(), own) {
+                    let Extra { group, predicates, .. } = *own;
                     if group.is_some() {
-                        last.group = group;
+                        extra(last).group = group;
                     }
-                    last.stages.extend(predicates);
+                    if !predicates.is_empty() {
+                        extra(last).stages.extend(predicates);
+                    }
                 }
             }
             mut step => {
-                step.stages.append(&mut step.predicates);
+                predicates_to_stages(&mut step);
                 steps.push(step);
             }
         }
@@ -295,13 +342,13 @@ impl Lowering {
                 Kind::Bool(value) => value.to_string(),
                 Kind::Null => "null".to_owned(),
                 Kind::String(text) => {
-                    step.kind = Kind::Name(text.clone());
+                    step.kind = Kind::Name(Field::new(text.clone()));
                     continue;
                 }
                 _ => continue,
             };
             let message = format!("The literal value {shown} cannot be used as a step within a path expression");
-            return Err(error("S0213", message, step.position));
+            return Err(error("S0213", message, step.position as usize));
         }
         keep_singleton |= steps.iter().any(|step| step.keep_array);
         for index in [0, steps.len() - 1] {
@@ -318,9 +365,9 @@ impl Lowering {
     fn predicate(&mut self, left: Syntax, right: Syntax, keep_array: bool) -> Result<Lowered, CompileError> {
         let mut result = self.node(left)?;
         let mut predicate = self.node(right)?;
-        let position = predicate.node.position;
+        let position = predicate.node.position as usize;
         let (step, is_step) = last_step(&mut result.node);
-        if step.group.is_some() {
+        if step.group().is_some() {
             return Err(error("S0209", "A predicate cannot follow a grouping expression in a step", position));
         }
         if let Kind::Parent(slot) = predicate.node.kind {
@@ -335,9 +382,9 @@ impl Lowering {
         }
         let stage = Stage::Filter(predicate.node);
         if is_step {
-            step.stages.push(stage);
+            extra(step).stages.push(stage);
         } else {
-            step.predicates.push(stage);
+            extra(step).predicates.push(stage);
         }
         // Slots above the step are sought further when the path is closed.
         result.seeking.extend(predicate.seeking.iter().filter(|slot| self.slots[**slot].level > 0));
@@ -359,7 +406,7 @@ impl Lowering {
     ) -> Result<Lowered, CompileError> {
         let mut result = self.node(left)?;
         if !matches!(result.node.kind, Kind::Path { .. }) {
-            let position = result.node.position;
+            let position = result.node.position as usize;
             result.node = plain(Kind::Path { steps: vec![result.node], keep_singleton: false }, position);
         }
         let mut open = Vec::new();
@@ -396,7 +443,7 @@ impl Lowering {
                 }
                 index -= 1;
                 // Steps that bind a focus keep their input: they are one level.
-                while index > 0 && steps[index].focus.is_some() && steps[index - 1].focus.is_some() {
+                while index > 0 && steps[index].focus().is_some() && steps[index - 1].focus().is_some() {
                     index -= 1;
                 }
                 self.seek(&mut steps[index], slot)?;
@@ -410,15 +457,15 @@ impl Lowering {
             Kind::Name(_) | Kind::Wildcard => {
                 self.slots[slot].level -= 1;
                 if self.slots[slot].level == 0 {
-                    match node.ancestor {
+                    match node.ancestor() {
                         Some(first) => self.slots[slot].label = self.slots[first].label,
-                        None => node.ancestor = Some(slot),
+                        None => extra(node).ancestor = Some(slot),
                     }
                     node.tuple = true;
                 }
             }
             Kind::Parent(_) => self.slots[slot].level += 1,
-            Kind::Block(parts) => {
+            Kind::Block(parts, _) => {
                 if let Some(last) = parts.last_mut() {
                     node.tuple = true;
                     self.seek(last, slot)?;
@@ -441,13 +488,28 @@ impl Lowering {
     }
 }
 
+fn has_literal_names(pairs: &[(Node, Node)]) -> bool {
+    let mut names = HashSet::with_capacity(pairs.len());
+    pairs.iter().all(|(key, _)| match &key.kind {
+        Kind::String(name) => key.is_plain() && names.insert(&**name),
+        _ => false,
+    })
+}
+
+/// Filters on a value become filters on a step.
+fn predicates_to_stages(node: &mut Node) {
+    if let Some(extra) = &mut node.extra {
+        extra.stages.append(&mut extra.predicates);
+    }
+}
+
 fn ends_in_call(body: &Node) -> bool {
     match &body.kind {
-        Kind::Call { partial: false, .. } => body.predicates.is_empty(),
+        Kind::Call(call) => !call.partial && body.predicates().is_empty(),
         Kind::Condition { then, otherwise, .. } => {
             ends_in_call(then) || otherwise.as_ref().is_some_and(|node| ends_in_call(node))
         }
-        Kind::Block(parts) => parts.last().is_some_and(ends_in_call),
+        Kind::Block(parts, _) => parts.last().is_some_and(ends_in_call),
         _ => false,
     }
 }

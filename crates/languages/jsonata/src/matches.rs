@@ -1,59 +1,62 @@
 //! Regular expressions, and functions that act as one.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use windlass_value::Text;
 
 use crate::evaluate::{Evaluator, Outcome, fail};
 use crate::functions::Function;
-use crate::item::Item;
+use crate::item::{Item, Str};
 use crate::number::Num;
 use crate::strings::{byte_offset, unit_offset};
+use crate::tree::Pattern;
 
 /// Bytes a compiled pattern may take: matching time is text times this.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
-/// Patterns compiled in one evaluation that are kept.
+/// Compiled patterns that a thread keeps.
 const PATTERNS_MAX: usize = 64;
 
 /// One match.
-pub(crate) struct Found {
-    pub(crate) text: Text,
+pub(crate) struct Found<'v> {
+    pub(crate) text: Str<'v>,
     /// In UTF-16 units, as JSONata counts.
     pub(crate) start: usize,
     end: usize,
     pub(crate) bytes: (usize, usize),
-    pub(crate) groups: Vec<Item>,
+    pub(crate) groups: Vec<Item<'v>>,
 }
 
-impl Found {
-    pub(crate) fn object(self, evaluator: &mut Evaluator<'_>) -> Outcome<Item> {
+impl<'v> Found<'v> {
+    pub(crate) fn object(self, evaluator: &mut Evaluator<'v>) -> Outcome<Item<'v>> {
         let groups = evaluator.list(self.groups)?;
         let members = [
-            (Text::from("match"), Item::String(self.text)),
-            (Text::from("start"), Item::int(self.start)),
-            (Text::from("end"), Item::int(self.end)),
-            (Text::from("groups"), groups),
+            (Str::from("match"), Item::String(self.text)),
+            (Str::from("start"), Item::int(self.start)),
+            (Str::from("end"), Item::int(self.end)),
+            (Str::from("groups"), groups),
         ];
         evaluator.record(members.into_iter().collect())
     }
 }
 
 /// The matches of a text, one after another.
-pub(crate) struct Matcher {
-    function: Rc<Function>,
-    text: Text,
+pub(crate) struct Matcher<'v> {
+    function: Rc<Function<'v>>,
+    text: Str<'v>,
     at: usize,
     units: usize,
     started: bool,
 }
 
-impl Matcher {
-    pub(crate) fn new(function: Rc<Function>, text: Text) -> Matcher {
+impl<'v> Matcher<'v> {
+    pub(crate) fn new(function: Rc<Function<'v>>, text: Str<'v>) -> Matcher<'v> {
         Matcher { function, text, at: 0, units: 0, started: false }
     }
 
-    pub(crate) fn next(&mut self, evaluator: &mut Evaluator<'_>, caller: &str) -> Outcome<Option<Found>> {
+    pub(crate) fn next(&mut self, evaluator: &mut Evaluator<'v>, caller: &str) -> Outcome<Option<Found<'v>>> {
         evaluator.spend(1)?;
         if let Function::Regex(pattern) = &*self.function {
             let pattern = pattern.clone();
@@ -87,7 +90,7 @@ impl Matcher {
         let to = byte_offset(&self.text, end);
         let matched = match record.get("match") {
             Some(Item::String(text)) => text,
-            _ => Text::from(self.text.get(from..to).unwrap_or("")),
+            _ => Str::from(self.text.get(from..to).unwrap_or("")),
         };
         self.function = next;
         Ok(Some(Found { text: matched, start, end, bytes: (from, to), groups: groups.to_vec() }))
@@ -105,7 +108,12 @@ fn wrong_matcher<T>(caller: &str) -> Outcome<T> {
 }
 
 /// The next match from a byte on, without its UTF-16 places.
-fn find(evaluator: &mut Evaluator<'_>, pattern: &regex::Regex, text: &str, from: usize) -> Outcome<Option<Found>> {
+fn find<'v>(
+    evaluator: &mut Evaluator<'v>,
+    pattern: &regex::Regex,
+    text: &str,
+    from: usize,
+) -> Outcome<Option<Found<'v>>> {
     if from > text.len() {
         return Ok(None);
     }
@@ -127,42 +135,71 @@ fn find(evaluator: &mut Evaluator<'_>, pattern: &regex::Regex, text: &str, from:
     Ok(Some(Found { text: all.as_str().into(), start: 0, end: 0, bytes: (all.start(), all.end()), groups }))
 }
 
-impl Evaluator<'_> {
-    pub(crate) fn regex(&mut self, pattern: &Text, flags: &Text) -> Outcome<Rc<regex::Regex>> {
+thread_local! {
+    /// Patterns compiled on this thread; emptied when there are too many.
+    static COMPILED: RefCell<HashMap<(Text, Text), Rc<regex::Regex>>> = RefCell::default();
+}
+
+fn compiled(pattern: &Text, flags: &Text) -> Option<Rc<regex::Regex>> {
+    COMPILED.with_borrow_mut(|known| {
         let key = (pattern.clone(), flags.clone());
-        if let Some(known) = self.regexes.get(&key) {
-            return Ok(known.clone());
+        if let Some(found) = known.get(&key) {
+            return Some(found.clone());
         }
-        self.spend(1000)?;
         let built = regex::RegexBuilder::new(&translated(pattern))
             .case_insensitive(flags.contains('i'))
             .multi_line(flags.contains('m'))
             .size_limit(PATTERN_BYTES_MAX)
             .dfa_size_limit(PATTERN_BYTES_MAX * 4)
             .build();
-        let Ok(built) = built else {
+        let built = Rc::new(built.ok()?);
+        if known.len() >= PATTERNS_MAX {
+            known.clear();
+        }
+        known.insert(key, built.clone());
+        Some(built)
+    })
+}
+
+impl<'v> Evaluator<'v> {
+    /// A regular expression as a function. The first use in an evaluation costs
+    /// as much as compiling it, whether it was compiled before or not.
+    pub(crate) fn regex(&mut self, pattern: &'v Pattern) -> Outcome<Rc<Function<'v>>> {
+        if let Some(Some(known)) = self.patterns.get(pattern.index) {
+            return Ok(known.clone());
+        }
+        self.spend(1000)?;
+        let Some(compiled) = compiled(&pattern.pattern, &pattern.flags) else {
             return fail(
                 "S0302",
                 "The regular expression is malformed, too large, or uses look-around or back references",
             );
         };
-        let built = Rc::new(built);
-        if self.regexes.len() < PATTERNS_MAX {
-            self.regexes.insert(key, built.clone());
+        let function = Rc::new(Function::Regex(compiled));
+        if self.patterns.is_empty() {
+            self.patterns.resize(self.program.patterns, None);
         }
-        Ok(built)
+        if let Some(place) = self.patterns.get_mut(pattern.index) {
+            *place = Some(function.clone());
+        }
+        Ok(function)
     }
 
     /// What a regular expression answers when it is called as a function.
-    pub(crate) fn match_object(&mut self, pattern: &Rc<regex::Regex>, text: &Text, from: usize) -> Outcome<Item> {
+    pub(crate) fn match_object(
+        &mut self,
+        pattern: &Rc<regex::Regex>,
+        text: &Str<'v>,
+        from: usize,
+    ) -> Outcome<Item<'v>> {
         let Some(mut found) = find(self, pattern, text, from)? else { return Ok(Item::Undefined) };
         found.start = unit_offset(text, found.bytes.0);
         found.end = unit_offset(text, found.bytes.1);
         let next = Function::NextMatch { pattern: pattern.clone(), text: text.clone(), from: found.bytes.1 };
         let object = found.object(self)?;
         let Item::Object(record) = &object else { return Ok(object) };
-        let mut members: crate::item::Members = record.iter().collect();
-        members.insert("next".into(), Item::Function(Rc::new(next)));
+        let mut members: crate::item::Members<'v> = record.iter().collect();
+        members.insert(Str::from("next"), Item::Function(Rc::new(next)));
         self.record(members)
     }
 }

@@ -1,8 +1,9 @@
 //! Numbers: integers exact within 64 bits, doubles otherwise.
 
 use std::cmp::Ordering;
+use std::fmt::Write;
 
-use windlass_value::Number;
+use windlass_value::{Number, Value};
 
 /// Doubles from here on do not fit an `i64`.
 const TWO_63: f64 = 9_223_372_036_854_775_808.0;
@@ -16,7 +17,8 @@ pub(crate) enum Num {
 impl Num {
     /// A double, as an integer where it is one that fits.
     pub(crate) fn from_f64(value: f64) -> Num {
-        if value.fract() == 0.0 && value.abs() < TWO_63 { Num::Int(value as i64) } else { Num::Float(value) }
+        let whole = value as i64;
+        if whole as f64 == value && value.abs() < TWO_63 { Num::Int(whole) } else { Num::Float(value) }
     }
 
     /// JSON's number grammar; `None` where it is beyond a double.
@@ -31,6 +33,7 @@ impl Num {
         match number {
             Number::Int(value) => Num::Int(*value),
             Number::Float(value) => Num::from_f64(*value),
+            Number::Decimal(..) => Num::from_f64(number.as_f64()),
             Number::Literal(text) => Num::parse(text).unwrap_or(Num::Float(number.as_f64())),
         }
     }
@@ -75,6 +78,26 @@ impl Num {
     /// JavaScript's text, as `$string` and error messages write it: doubles with
     /// 15 significant digits.
     pub(crate) fn to_text(self) -> String {
+        let mut out = String::new();
+        self.write_to(&mut out);
+        out
+    }
+
+    /// Appends that text.
+    pub(crate) fn write_to(self, out: &mut String) {
+        match self {
+            Num::Int(value) => {
+                let _ = write!(out, "{value}");
+            }
+            // A decimal of few digits is written the same by everyone.
+            Num::Float(value) if (1e-3..1e7).contains(&value.abs()) && is_short(value) => {
+                Value::Number(Number::Float(value)).write_to(out);
+            }
+            other => out.push_str(&other.long_text()),
+        }
+    }
+
+    fn long_text(self) -> String {
         match self {
             Num::Int(value) => value.to_string(),
             Num::Float(value) if value.is_nan() => "NaN".to_owned(),
@@ -86,6 +109,12 @@ impl Num {
             }
         }
     }
+}
+
+/// Whether at most six digits follow the point; then 15 digits show them all.
+fn is_short(value: f64) -> bool {
+    let millionths = value * 1e6;
+    (millionths.round_ties_even() / 1e6) == value && value as i64 as f64 != value
 }
 
 /// JavaScript's `Number.prototype.toString`.

@@ -5,7 +5,7 @@ use crate::evaluate::{Evaluator, Outcome, fail};
 use crate::item::Item;
 use crate::number::Num;
 
-fn numbers(item: &Item) -> Option<Vec<Num>> {
+fn numbers(item: &Item<'_>) -> Option<Vec<Num>> {
     match item {
         Item::Array(array) => Some(array.iter().filter_map(|item| item.as_num()).collect()),
         _ => None,
@@ -29,28 +29,28 @@ fn total(values: &[Num]) -> Num {
     }
 }
 
-pub(crate) fn sum(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn sum<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Some(values) = numbers(&arguments.take(0)) else { return Ok(Item::Undefined) };
     evaluator.spend(values.len())?;
     Ok(Item::Number(total(&values)))
 }
 
-fn extreme(evaluator: &mut Evaluator<'_>, item: Item, wanted: std::cmp::Ordering) -> Outcome<Item> {
+fn extreme<'v>(evaluator: &mut Evaluator<'v>, item: Item<'v>, wanted: std::cmp::Ordering) -> Outcome<Item<'v>> {
     let Some(values) = numbers(&item) else { return Ok(Item::Undefined) };
     evaluator.spend(values.len())?;
     let best = values.into_iter().reduce(|best, value| if value.compare(best) == Some(wanted) { value } else { best });
     Ok(best.map_or(Item::Undefined, Item::Number))
 }
 
-pub(crate) fn max(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn max<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     extreme(evaluator, arguments.take(0), std::cmp::Ordering::Greater)
 }
 
-pub(crate) fn min(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn min<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     extreme(evaluator, arguments.take(0), std::cmp::Ordering::Less)
 }
 
-pub(crate) fn average(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn average<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Some(values) = numbers(&arguments.take(0)) else { return Ok(Item::Undefined) };
     evaluator.spend(values.len())?;
     if values.is_empty() {
@@ -84,7 +84,7 @@ fn decimal(text: &str) -> Option<Num> {
     if shape { Num::parse(text) } else { None }
 }
 
-pub(crate) fn number(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn number<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let item = arguments.take(0);
     let value = match &item {
         Item::Undefined => return Ok(Item::Undefined),
@@ -99,22 +99,22 @@ pub(crate) fn number(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     }
 }
 
-fn on_number(arguments: &mut Arguments, change: fn(f64) -> f64) -> Item {
+fn on_number<'v>(arguments: &mut Arguments<'v>, change: fn(f64) -> f64) -> Item<'v> {
     match arguments.take(0) {
         Item::Number(Num::Float(value)) => Item::Number(Num::from_f64(change(value))),
         other => other,
     }
 }
 
-pub(crate) fn floor(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    Ok(on_number(&mut arguments, f64::floor))
+pub(crate) fn floor<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    Ok(on_number(arguments, f64::floor))
 }
 
-pub(crate) fn ceil(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    Ok(on_number(&mut arguments, f64::ceil))
+pub(crate) fn ceil<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    Ok(on_number(arguments, f64::ceil))
 }
 
-pub(crate) fn abs(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn abs<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(match arguments.take(0) {
         Item::Number(value) if value.as_f64() < 0.0 => Item::Number(value.negate()),
         other => other,
@@ -144,13 +144,13 @@ pub(crate) fn round_to(value: Num, places: i64) -> Num {
     Num::from_f64(shift(shifted.round_ties_even(), -places))
 }
 
-pub(crate) fn round(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn round<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Number(value) = arguments.take(0) else { return Ok(Item::Undefined) };
     let places = arguments.take(1).as_num().map_or(0, Num::truncated);
     Ok(Item::Number(round_to(value, places)))
 }
 
-pub(crate) fn sqrt(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn sqrt<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Number(value) = arguments.take(0) else { return Ok(Item::Undefined) };
     if value.as_f64() < 0.0 {
         let shown = value.to_text();
@@ -159,7 +159,7 @@ pub(crate) fn sqrt(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<I
     Ok(Item::Number(Num::from_f64(value.as_f64().sqrt())))
 }
 
-pub(crate) fn power(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn power<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Number(base) = arguments.take(0) else { return Ok(Item::Undefined) };
     let exponent = arguments.take(1).as_num().unwrap_or(Num::Float(f64::NAN));
     let value = base.as_f64().powf(exponent.as_f64());
@@ -174,7 +174,7 @@ pub(crate) fn power(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<
     Ok(Item::Number(Num::from_f64(value)))
 }
 
-pub(crate) fn format_base(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn format_base<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Number(value) = arguments.take(0) else { return Ok(Item::Undefined) };
     let radix = arguments.take(1).as_num().map_or(10, |radix| round_to(radix, 0).truncated());
     if !(2..=36).contains(&radix) {

@@ -5,34 +5,36 @@ use std::rc::Rc;
 
 use crate::builtins::Arguments;
 use crate::evaluate::{Evaluator, Outcome, fail};
-use crate::item::{Frame, Item, Members, Record};
+use crate::item::{Frame, Item, Members, OwnRecord, Record};
 use crate::tree::Transform;
 
-pub(crate) fn boolean(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn boolean<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(match arguments.take(0) {
         Item::Undefined => Item::Undefined,
         other => Item::Bool(other.truth()),
     })
 }
 
-pub(crate) fn not(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn not<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(match arguments.take(0) {
         Item::Undefined => Item::Undefined,
         other => Item::Bool(!other.truth()),
     })
 }
 
-pub(crate) fn exists(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn exists<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(Item::Bool(!arguments.take(0).is_undefined()))
 }
 
-fn collect_keys(evaluator: &mut Evaluator<'_>, item: &Item, found: &mut Members) -> Outcome<()> {
+fn collect_keys<'v>(evaluator: &mut Evaluator<'v>, item: &Item<'v>, found: &mut Members<'v>) -> Outcome<()> {
     match item {
         Item::Array(array) => array.iter().try_for_each(|item| collect_keys(evaluator, &item, found)),
         Item::Object(record) => {
             evaluator.spend(record.len())?;
             for (key, _) in record.iter() {
-                found.entry(key).or_insert(Item::Null);
+                if found.place(&key).is_none() {
+                    found.push(key, Item::Null);
+                }
             }
             Ok(())
         }
@@ -40,13 +42,13 @@ fn collect_keys(evaluator: &mut Evaluator<'_>, item: &Item, found: &mut Members)
     }
 }
 
-pub(crate) fn keys(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn keys<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let mut found = Members::default();
     collect_keys(evaluator, &arguments.take(0), &mut found)?;
-    evaluator.sequence(found.into_keys().map(Item::String).collect())
+    evaluator.sequence(found.entries().iter().map(|(key, _)| Item::String(key.clone())).collect())
 }
 
-fn look_up(evaluator: &mut Evaluator<'_>, item: &Item, key: &str) -> Outcome<Item> {
+fn look_up<'v>(evaluator: &mut Evaluator<'v>, item: &Item<'v>, key: &str) -> Outcome<Item<'v>> {
     match item {
         Item::Array(array) => {
             let mut found = Vec::new();
@@ -65,7 +67,7 @@ fn look_up(evaluator: &mut Evaluator<'_>, item: &Item, key: &str) -> Outcome<Ite
     }
 }
 
-pub(crate) fn lookup(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn lookup<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let item = arguments.take(0);
     match arguments.take(1) {
         Item::String(key) => look_up(evaluator, &item, &key),
@@ -73,12 +75,12 @@ pub(crate) fn lookup(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) ->
     }
 }
 
-pub(crate) fn spread(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn spread<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let item = arguments.take(0);
     spread_item(evaluator, item)
 }
 
-fn spread_item(evaluator: &mut Evaluator<'_>, item: Item) -> Outcome<Item> {
+fn spread_item<'v>(evaluator: &mut Evaluator<'v>, item: Item<'v>) -> Outcome<Item<'v>> {
     match item {
         Item::Array(array) => {
             let mut found = Vec::new();
@@ -104,7 +106,7 @@ fn spread_item(evaluator: &mut Evaluator<'_>, item: Item) -> Outcome<Item> {
     }
 }
 
-pub(crate) fn merge(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn merge<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
     let mut members = Members::default();
     for item in array.iter() {
@@ -116,14 +118,14 @@ pub(crate) fn merge(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> 
     evaluator.record(members)
 }
 
-pub(crate) fn error(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn error<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     match arguments.take(0) {
         Item::String(message) => fail("D3137", &*message),
         _ => fail("D3137", "$error() function evaluated"),
     }
 }
 
-pub(crate) fn assert(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn assert<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     if arguments.take(0).truth() {
         return Ok(Item::Undefined);
     }
@@ -133,7 +135,7 @@ pub(crate) fn assert(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome
     }
 }
 
-pub(crate) fn type_of(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn type_of<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(Item::string(match arguments.take(0) {
         Item::Undefined => return Ok(Item::Undefined),
         Item::Null => "null",
@@ -146,23 +148,28 @@ pub(crate) fn type_of(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcom
     }))
 }
 
-pub(crate) fn clone(_: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn clone<'v>(_: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     Ok(arguments.take(0))
 }
 
 /// Changes a transform makes: a record of the copy and what it becomes.
-type Changes = HashMap<*const Members, Rc<Members>>;
+type Changes<'v> = HashMap<*const OwnRecord<'v>, Members<'v>>;
 
-impl Evaluator<'_> {
+impl<'v> Evaluator<'v> {
     /// `|pattern|update, delete|` applied to a value.
-    pub(crate) fn transform(&mut self, transform: &Transform, frame: &Rc<Frame>, target: Item) -> Outcome<Item> {
+    pub(crate) fn transform(
+        &mut self,
+        transform: &'v Transform,
+        frame: &Rc<Frame<'v>>,
+        target: Item<'v>,
+    ) -> Outcome<Item<'v>> {
         match target {
             Item::Undefined => return Ok(Item::Undefined),
             Item::Array(_) | Item::Object(_) => {}
             _ => return fail("T0410", "Argument 1 of function \"undefined\" does not match function signature"),
         }
-        if let Some(Item::Function(_)) | None = frame.lookup("clone") {
-        } else {
+        let clone = self.program.symbol("clone").and_then(|symbol| self.bound(symbol, frame));
+        if !matches!(clone, Some(Item::Function(_)) | None) {
             let message = "The transform expression clones the input object using the $clone() function.  This has been overridden in the current scope by a non-function.";
             return fail("T2013", message);
         }
@@ -175,9 +182,9 @@ impl Evaluator<'_> {
         };
         let mut changes = Changes::new();
         for item in matches {
-            let Item::Object(Record::Own(members, _)) = &item else { continue };
-            let identity = Rc::as_ptr(members);
-            let mut changed = changes.get(&identity).map_or_else(|| (**members).clone(), |known| (**known).clone());
+            let Item::Object(Record::Own(own)) = &item else { continue };
+            let identity = Rc::as_ptr(own);
+            let mut changed = changes.get(&identity).unwrap_or(&own.members).clone();
             self.spend(changed.len())?;
             let update = self.evaluate(&transform.update, &item, frame)?;
             match &update {
@@ -206,19 +213,19 @@ impl Evaluator<'_> {
                     return fail("T2012", message);
                 }
                 for name in list.iter().filter_map(Item::as_text) {
-                    changed.shift_remove(name);
+                    changed.remove(name);
                 }
             }
-            changes.insert(identity, Rc::new(changed));
+            changes.insert(identity, changed);
         }
         self.with_changes(&copy, &changes)
     }
 
-    fn own_copy(&mut self, item: &Item) -> Outcome<Item> {
+    fn own_copy(&mut self, item: &Item<'v>) -> Outcome<Item<'v>> {
         self.spend(1)?;
         stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || match item {
             Item::Array(array) => {
-                let items = array.iter().map(|item| self.own_copy(&item)).collect::<Outcome<Vec<Item>>>()?;
+                let items = array.iter().map(|item| self.own_copy(&item)).collect::<Outcome<Vec<_>>>()?;
                 self.list(items)
             }
             Item::Object(record) => {
@@ -232,19 +239,18 @@ impl Evaluator<'_> {
         })
     }
 
-    fn with_changes(&mut self, item: &Item, changes: &Changes) -> Outcome<Item> {
+    fn with_changes(&mut self, item: &Item<'v>, changes: &Changes<'v>) -> Outcome<Item<'v>> {
         self.spend(1)?;
         stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || match item {
             Item::Array(array) => {
-                let items =
-                    array.iter().map(|item| self.with_changes(&item, changes)).collect::<Outcome<Vec<Item>>>()?;
+                let items = array.iter().map(|item| self.with_changes(&item, changes)).collect::<Outcome<Vec<_>>>()?;
                 self.list(items)
             }
-            Item::Object(Record::Own(members, _)) => {
-                let members = changes.get(&Rc::as_ptr(members)).unwrap_or(members).clone();
-                let mut made = Members::default();
-                for (key, item) in members.iter() {
-                    made.insert(key.clone(), self.with_changes(item, changes)?);
+            Item::Object(Record::Own(own)) => {
+                let members = changes.get(&Rc::as_ptr(own)).unwrap_or(&own.members);
+                let mut made = Members::with_capacity(members.len());
+                for (key, item) in members.entries() {
+                    made.push(key.clone(), self.with_changes(item, changes)?);
                 }
                 self.record(made)
             }

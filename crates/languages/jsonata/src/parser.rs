@@ -106,6 +106,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn is(&self, operator: &str) -> bool {
         matches!(&self.token, Token::Operator(found) if *found == operator)
     }
@@ -134,15 +135,21 @@ impl Parser<'_> {
         if self.nesting > NESTING_MAX {
             return Err(error("S0500", "Expression is nested too deeply", self.position));
         }
-        let result = stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || {
-            let mut left = self.operand()?;
-            while power < binding_power(&self.token) {
-                left = self.operation(left)?;
-            }
-            Ok(left)
-        });
+        let result = if self.nesting.is_multiple_of(crate::LEVELS_A_CHECK) {
+            stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || self.operations(power))
+        } else {
+            self.operations(power)
+        };
         self.nesting -= 1;
         result
+    }
+
+    fn operations(&mut self, power: u8) -> Result<Syntax, CompileError> {
+        let mut left = self.operand()?;
+        while power < binding_power(&self.token) {
+            left = self.operation(left)?;
+        }
+        Ok(left)
     }
 
     fn boxed(&mut self, power: u8) -> Result<Box<Syntax>, CompileError> {

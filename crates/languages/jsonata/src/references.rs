@@ -1,11 +1,8 @@
 //! What an expression refers to: variables it does not bind itself, members of
 //! `$states`, and references that need a context item where there is none.
 
-use windlass_value::Text;
-
-use crate::builtins;
 use crate::error::UnsupportedReference;
-use crate::tree::{Kind, Node, Program, Stage};
+use crate::tree::{Kind, Node, Program, Stage, Symbol};
 
 #[derive(Debug, Default)]
 pub(crate) struct References {
@@ -23,7 +20,7 @@ pub(crate) fn collect(program: &Program) -> References {
 struct Walk {
     found: References,
     /// Names bound here, innermost last.
-    bound: Vec<Text>,
+    bound: Vec<u32>,
 }
 
 fn add(list: &mut Vec<String>, name: &str) {
@@ -39,14 +36,13 @@ impl Walk {
         }
     }
 
-    fn variable(&mut self, name: &str, has_context: bool) {
-        match name {
+    fn variable(&mut self, symbol: &Symbol, builtin: bool, has_context: bool) {
+        match &*symbol.text {
             "" if !has_context => self.refuse("$"),
             "" => {}
             "$" => self.refuse("$$"),
-            _ if self.bound.iter().any(|bound| &**bound == name) => {}
-            _ if builtins::find(name).is_some() => {}
-            _ => add(&mut self.found.variables, name),
+            _ if builtin || self.bound.contains(&symbol.id) => {}
+            name => add(&mut self.found.variables, name),
         }
     }
 
@@ -54,7 +50,7 @@ impl Walk {
         for stage in stages {
             match stage {
                 Stage::Filter(predicate) => self.node(predicate, true),
-                Stage::Index(name) => self.bound.push(name.clone()),
+                Stage::Index(name) => self.bound.push(name.id),
             }
         }
     }
@@ -63,29 +59,29 @@ impl Walk {
     fn node(&mut self, node: &Node, has_context: bool) {
         let depth = self.bound.len();
         match &node.kind {
-            Kind::Variable(name) => self.variable(name, has_context),
-            Kind::Name(name) if !has_context => self.refuse(name),
+            Kind::Variable(symbol, builtin) => self.variable(symbol, builtin.is_some(), has_context),
+            Kind::Name(field) if !has_context => self.refuse(&field.name),
             Kind::Path { steps, .. } => {
                 for (index, step) in steps.iter().enumerate() {
-                    if let (Kind::Variable(name), Some(Node { kind: Kind::Name(member), .. })) =
+                    if let (Kind::Variable(symbol, _), Some(Node { kind: Kind::Name(member), .. })) =
                         (&step.kind, steps.get(index + 1))
-                        && &**name == "states"
-                        && !self.bound.iter().any(|bound| &**bound == "states")
+                        && &*symbol.text == "states"
+                        && !self.bound.contains(&symbol.id)
                     {
-                        add(&mut self.found.states_members, member);
+                        add(&mut self.found.states_members, &member.name);
                     }
                     self.node(step, has_context || index > 0);
-                    self.bound.extend(step.focus.iter().chain(&step.index).cloned());
+                    self.bound.extend(step.focus().into_iter().chain(step.index()).map(|symbol| symbol.id));
                 }
             }
             Kind::Sort(terms) => terms.iter().for_each(|(_, term)| self.node(term, true)),
             Kind::Bind(name, value) => {
                 if matches!(value.kind, Kind::Lambda(_)) {
-                    self.bound.push(name.clone());
+                    self.bound.push(name.id);
                     self.node(value, has_context);
                 } else {
                     self.node(value, has_context);
-                    self.bound.push(name.clone());
+                    self.bound.push(name.id);
                 }
                 // The name lives on in the enclosing block.
                 return;
@@ -96,20 +92,20 @@ impl Walk {
             }
             Kind::Negate(operand) => self.node(operand, has_context),
             Kind::Array(items) => items.iter().for_each(|item| self.node(item, has_context)),
-            Kind::Block(parts) => {
+            Kind::Block(parts, _) => {
                 parts.iter().for_each(|part| self.node(part, has_context));
                 self.bound.truncate(depth);
             }
-            Kind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
+            Kind::Object(pairs) | Kind::Record(pairs) => pairs.iter().for_each(|(key, value)| {
                 self.node(key, has_context);
                 self.node(value, has_context);
             }),
-            Kind::Call { procedure, arguments, .. } => {
-                self.node(procedure, has_context);
-                arguments.iter().for_each(|argument| self.node(argument, has_context));
+            Kind::Call(call) => {
+                self.node(&call.procedure, has_context);
+                call.arguments.iter().for_each(|argument| self.node(argument, has_context));
             }
             Kind::Lambda(lambda) => {
-                self.bound.extend(lambda.parameters.iter().cloned());
+                self.bound.extend(lambda.parameters.iter().map(|symbol| symbol.id));
                 self.node(&lambda.body, true);
                 self.bound.truncate(depth);
             }
@@ -129,9 +125,9 @@ impl Walk {
             }
             _ => {}
         }
-        self.stages(&node.predicates);
-        self.stages(&node.stages);
-        for (key, value) in node.group.iter().flatten() {
+        self.stages(node.predicates());
+        self.stages(node.stages());
+        for (key, value) in node.group().into_iter().flatten() {
             self.node(key, true);
             self.node(value, true);
         }

@@ -1,12 +1,11 @@
 //! Functions on strings.
 
 use base64::Engine;
-use windlass_value::Text;
 
 use crate::builtins::Arguments;
 use crate::error::{ErrorKind, EvaluationError};
 use crate::evaluate::{Evaluator, Outcome, fail};
-use crate::item::Item;
+use crate::item::{Item, Str};
 use crate::matches::Matcher;
 use crate::number::Num;
 
@@ -29,6 +28,11 @@ pub(crate) fn unit_offset(text: &str, byte: usize) -> usize {
 
 pub(crate) fn write_json_string(text: &str, out: &mut String) {
     out.push('"');
+    if !text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -47,7 +51,7 @@ pub(crate) fn write_json_string(text: &str, out: &mut String) {
 
 /// JavaScript's `JSON.stringify`, with numbers of 15 digits and functions as
 /// empty strings.
-fn write_json(item: &Item, pretty: bool, level: usize, out: &mut String) {
+fn write_json(item: &Item<'_>, pretty: bool, level: usize, out: &mut String) {
     let line = |out: &mut String, level: usize| {
         if pretty {
             out.push('\n');
@@ -58,7 +62,7 @@ fn write_json(item: &Item, pretty: bool, level: usize, out: &mut String) {
         Item::Undefined | Item::Null => out.push_str("null"),
         Item::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Item::Number(value) if !value.as_f64().is_finite() => out.push_str("null"),
-        Item::Number(value) => out.push_str(&value.to_text()),
+        Item::Number(value) => value.write_to(out),
         Item::String(text) => write_json_string(text, out),
         Item::Function(_) => out.push_str("\"\""),
         Item::Array(array) if array.len() == 0 => out.push_str("[]"),
@@ -94,7 +98,7 @@ fn write_json(item: &Item, pretty: bool, level: usize, out: &mut String) {
 }
 
 /// The first number inside that JSON cannot write.
-fn unwritable(item: &Item) -> Option<String> {
+fn unwritable(item: &Item<'_>) -> Option<String> {
     match item {
         Item::Number(value) if !value.as_f64().is_finite() => Some(value.to_text()),
         Item::Array(array) => array.iter().find_map(|item| unwritable(&item)),
@@ -103,20 +107,31 @@ fn unwritable(item: &Item) -> Option<String> {
     }
 }
 
-impl Evaluator<'_> {
-    /// `$string` of a value; nothing is the empty string.
-    pub(crate) fn string_of(&mut self, item: &Item) -> Outcome<Text> {
-        self.json_text(item, false)
+impl<'v> Evaluator<'v> {
+    /// Appends `$string` of a value; nothing is the empty string.
+    pub(crate) fn append_text(&mut self, item: &Item<'v>, out: &mut String) -> Outcome<()> {
+        match item {
+            Item::Undefined | Item::Function(_) => {}
+            Item::String(text) => {
+                self.check_text(out.len() + text.len())?;
+                out.push_str(text);
+            }
+            Item::Number(value) if value.as_f64().is_finite() => value.write_to(out),
+            Item::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            _ => {
+                let text = self.json_text(item, false)?;
+                self.check_text(out.len() + text.len())?;
+                out.push_str(&text);
+            }
+        }
+        Ok(())
     }
 
-    fn json_text(&mut self, item: &Item, pretty: bool) -> Outcome<Text> {
-        match item {
-            Item::Undefined | Item::Function(_) => return Ok("".into()),
-            Item::String(text) => return Ok(text.clone()),
-            Item::Number(value) if !value.as_f64().is_finite() => {
-                return fail("D3001", "Attempting to invoke string function on Infinity or NaN");
-            }
-            _ => {}
+    fn json_text(&mut self, item: &Item<'v>, pretty: bool) -> Outcome<String> {
+        if let Item::Number(value) = item
+            && !value.as_f64().is_finite()
+        {
+            return fail("D3001", "Attempting to invoke string function on Infinity or NaN");
         }
         self.spend(item.measure().bytes / 16)?;
         if let Some(value) = unwritable(item) {
@@ -126,32 +141,38 @@ impl Evaluator<'_> {
         stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || write_json(item, pretty, 0, &mut out));
         self.check_text(out.len())?;
         self.spend(out.len() / 16)?;
-        Ok(out.into())
+        Ok(out)
     }
 }
 
-pub(crate) fn string(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn string<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let item = arguments.take(0);
     if item.is_undefined() {
         return Ok(item);
     }
+    if let Item::String(_) = item {
+        return Ok(item);
+    }
+    if let Item::Function(_) = item {
+        return Ok(Item::string(""));
+    }
     let pretty = arguments.take(1).truth();
-    evaluator.json_text(&item, pretty).map(Item::String)
+    evaluator.json_text(&item, pretty).map(Item::string)
 }
 
-fn text(arguments: &mut Arguments, index: usize) -> Option<Text> {
+fn text<'v>(arguments: &mut Arguments<'v>, index: usize) -> Option<Str<'v>> {
     match arguments.take(index) {
         Item::String(text) => Some(text),
         _ => None,
     }
 }
 
-fn whole(item: &Item) -> Option<i64> {
+fn whole(item: &Item<'_>) -> Option<i64> {
     item.as_num().map(Num::truncated)
 }
 
-pub(crate) fn substring(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn substring<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     evaluator.spend(text.len() / 16)?;
     let length = text.chars().count() as i64;
     let mut start = whole(&arguments.take(1)).unwrap_or(0);
@@ -168,8 +189,8 @@ pub(crate) fn substring(evaluator: &mut Evaluator<'_>, mut arguments: Arguments)
     evaluator.text(made)
 }
 
-fn around(evaluator: &mut Evaluator<'_>, mut arguments: Arguments, after: bool) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+fn around<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>, after: bool) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let Item::String(mark) = arguments.take(1) else { return Ok(Item::String(text)) };
     evaluator.spend(text.len() / 16)?;
     match text.split_once(&*mark) {
@@ -178,40 +199,40 @@ fn around(evaluator: &mut Evaluator<'_>, mut arguments: Arguments, after: bool) 
     }
 }
 
-pub(crate) fn substring_before(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn substring_before<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     around(evaluator, arguments, false)
 }
 
-pub(crate) fn substring_after(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn substring_after<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     around(evaluator, arguments, true)
 }
 
-pub(crate) fn lowercase(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    text(&mut arguments, 0).map_or(Ok(Item::Undefined), |text| evaluator.text(text.to_lowercase()))
+pub(crate) fn lowercase<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    text(arguments, 0).map_or(Ok(Item::Undefined), |text| evaluator.text(text.to_lowercase()))
 }
 
-pub(crate) fn uppercase(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    text(&mut arguments, 0).map_or(Ok(Item::Undefined), |text| evaluator.text(text.to_uppercase()))
+pub(crate) fn uppercase<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    text(arguments, 0).map_or(Ok(Item::Undefined), |text| evaluator.text(text.to_uppercase()))
 }
 
-pub(crate) fn length(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn length<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     evaluator.spend(text.len() / 16)?;
     Ok(Item::int(text.chars().count()))
 }
 
-pub(crate) fn trim(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn trim<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let words: Vec<&str> = text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty()).collect();
     evaluator.text(words.join(" "))
 }
 
-pub(crate) fn pad(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn pad<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let width = whole(&arguments.take(1)).unwrap_or(0);
     let fill = match arguments.take(2) {
         Item::String(fill) if !fill.is_empty() => fill,
-        _ => " ".into(),
+        _ => Str::from(" "),
     };
     let missing = (width.unsigned_abs() as usize).saturating_sub(text.chars().count());
     if missing == 0 {
@@ -223,16 +244,24 @@ pub(crate) fn pad(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Ou
     evaluator.text(if width < 0 { format!("{padding}{text}") } else { format!("{text}{padding}") })
 }
 
-pub(crate) fn join(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn join<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     let Item::Array(array) = arguments.take(0) else { return Ok(Item::Undefined) };
-    let separator = text(&mut arguments, 1).unwrap_or_else(|| "".into());
-    let parts: Vec<Text> = array.iter().filter_map(|item| item.as_text().cloned()).collect();
-    let bytes = parts.iter().map(|part| part.len() + separator.len()).fold(0, usize::saturating_add);
+    let separator = text(arguments, 1).unwrap_or_else(|| Str::from(""));
+    let parts: Vec<Item<'v>> = array.into_vec();
+    let parts = || parts.iter().filter_map(Item::as_text);
+    let bytes = parts().map(|part| part.len() + separator.len()).fold(0, usize::saturating_add);
     evaluator.check_text(bytes.saturating_sub(separator.len()))?;
-    evaluator.text(parts.join(&*separator))
+    let mut out = String::with_capacity(bytes);
+    for (index, part) in parts().enumerate() {
+        if index > 0 {
+            out.push_str(&separator);
+        }
+        out.push_str(part);
+    }
+    evaluator.text(out)
 }
 
-fn not_negative(item: &Item, code: &str, what: &str) -> Outcome<Option<usize>> {
+fn not_negative(item: &Item<'_>, code: &str, what: &str) -> Outcome<Option<usize>> {
     match item.as_num() {
         Some(value) if value.as_f64() < 0.0 => fail(code, format!("{what} must evaluate to a positive number")),
         Some(value) => Ok(Some(value.truncated() as usize)),
@@ -240,8 +269,8 @@ fn not_negative(item: &Item, code: &str, what: &str) -> Outcome<Option<usize>> {
     }
 }
 
-pub(crate) fn match_all(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn match_all<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let Item::Function(function) = arguments.take(1) else { return Ok(Item::Undefined) };
     let limit = not_negative(&arguments.take(2), "D3040", "Third argument of match function")?;
     let mut matcher = Matcher::new(function, text);
@@ -250,17 +279,17 @@ pub(crate) fn match_all(evaluator: &mut Evaluator<'_>, mut arguments: Arguments)
         let Some(found) = matcher.next(evaluator, "match")? else { break };
         let groups = evaluator.list(found.groups)?;
         let members = [
-            (Text::from("match"), Item::String(found.text)),
-            (Text::from("index"), Item::int(found.start)),
-            (Text::from("groups"), groups),
+            (Str::from("match"), Item::String(found.text)),
+            (Str::from("index"), Item::int(found.start)),
+            (Str::from("groups"), groups),
         ];
         results.push(evaluator.record(members.into_iter().collect())?);
     }
     evaluator.sequence(results)
 }
 
-pub(crate) fn contains(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn contains<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     evaluator.spend(text.len() / 16)?;
     match arguments.take(1) {
         Item::String(part) => Ok(Item::Bool(text.contains(&*part))),
@@ -272,13 +301,13 @@ pub(crate) fn contains(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) 
     }
 }
 
-pub(crate) fn split(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn split<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let separator = arguments.take(1);
     let limit = not_negative(&arguments.take(2), "D3020", "Third argument of split function")?;
     let most = limit.unwrap_or(usize::MAX);
     evaluator.spend(text.len() / 4)?;
-    let parts: Vec<Item> = match separator {
+    let parts: Vec<Item<'v>> = match separator {
         Item::String(separator) if separator.is_empty() => {
             text.chars().take(most).map(|c| Item::string(c.to_string())).collect()
         }
@@ -303,8 +332,8 @@ pub(crate) fn split(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> 
     evaluator.list(parts)
 }
 
-pub(crate) fn replace(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn replace<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let pattern = arguments.take(1);
     let replacement = arguments.take(2);
     if matches!(&pattern, Item::String(pattern) if pattern.is_empty()) {
@@ -360,7 +389,7 @@ pub(crate) fn replace(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -
 }
 
 /// `$0`, `$1` … in a replacement.
-fn substitute(replacement: &str, matched: &str, groups: &[Item], out: &mut String) {
+fn substitute(replacement: &str, matched: &str, groups: &[Item<'_>], out: &mut String) {
     let mut rest = replacement;
     while let Some(dollar) = rest.find('$') {
         out.push_str(&rest[..dollar]);
@@ -394,13 +423,13 @@ fn substitute(replacement: &str, matched: &str, groups: &[Item], out: &mut Strin
     out.push_str(rest);
 }
 
-pub(crate) fn base64_encode(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn base64_encode<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     evaluator.text(base64::engine::general_purpose::STANDARD.encode(text.as_bytes()))
 }
 
-pub(crate) fn base64_decode(evaluator: &mut Evaluator<'_>, mut arguments: Arguments) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+pub(crate) fn base64_decode<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     match base64::engine::general_purpose::STANDARD.decode(text.as_bytes()) {
         Ok(bytes) => evaluator.text(String::from_utf8_lossy(&bytes).into_owned()),
         Err(_) => {
@@ -411,8 +440,8 @@ pub(crate) fn base64_decode(evaluator: &mut Evaluator<'_>, mut arguments: Argume
     }
 }
 
-fn encode(evaluator: &mut Evaluator<'_>, mut arguments: Arguments, plain: &str) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+fn encode<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>, plain: &str) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || plain.as_bytes().contains(&byte) {
@@ -425,16 +454,24 @@ fn encode(evaluator: &mut Evaluator<'_>, mut arguments: Arguments, plain: &str) 
     evaluator.text(out)
 }
 
-pub(crate) fn encode_url_component(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn encode_url_component<'v>(
+    evaluator: &mut Evaluator<'v>,
+    arguments: &mut Arguments<'v>,
+) -> Outcome<Item<'v>> {
     encode(evaluator, arguments, "-_.!~*'()")
 }
 
-pub(crate) fn encode_url(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn encode_url<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     encode(evaluator, arguments, "-_.!~*'();/?:@&=+$,#")
 }
 
-fn decode(evaluator: &mut Evaluator<'_>, mut arguments: Arguments, kept: &str, name: &str) -> Outcome<Item> {
-    let Some(text) = text(&mut arguments, 0) else { return Ok(Item::Undefined) };
+fn decode<'v>(
+    evaluator: &mut Evaluator<'v>,
+    arguments: &mut Arguments<'v>,
+    kept: &str,
+    name: &str,
+) -> Outcome<Item<'v>> {
+    let Some(text) = text(arguments, 0) else { return Ok(Item::Undefined) };
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -464,10 +501,13 @@ fn malformed<T>(name: &str, text: &str) -> Outcome<T> {
     fail("D3140", format!("Malformed URL passed to ${name}(): {shown}"))
 }
 
-pub(crate) fn decode_url_component(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn decode_url_component<'v>(
+    evaluator: &mut Evaluator<'v>,
+    arguments: &mut Arguments<'v>,
+) -> Outcome<Item<'v>> {
     decode(evaluator, arguments, "", "decodeUrlComponent")
 }
 
-pub(crate) fn decode_url(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Outcome<Item> {
+pub(crate) fn decode_url<'v>(evaluator: &mut Evaluator<'v>, arguments: &mut Arguments<'v>) -> Outcome<Item<'v>> {
     decode(evaluator, arguments, ";/?:@&=+$,#", "decodeUrl")
 }

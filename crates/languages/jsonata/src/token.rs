@@ -36,13 +36,53 @@ impl Token {
     }
 }
 
-/// Longest first, so that `:=` wins over `:`.
-const OPERATORS: &[&str] = &[
-    "..", ":=", "!=", ">=", "<=", "**", "~>", "?:", "??", ".", "[", "]", "{", "}", "(", ")", ",", "@", "#", ";", ":",
-    "?", "+", "-", "*", "/", "%", "|", "=", "<", ">", "^", "&",
-];
+/// The operator a text begins with; the longest of several.
+fn operator(text: &[u8]) -> Option<&'static str> {
+    let next = text.get(1).copied().unwrap_or(0);
+    Some(match (*text.first()?, next) {
+        (b'.', b'.') => "..",
+        (b':', b'=') => ":=",
+        (b'!', b'=') => "!=",
+        (b'>', b'=') => ">=",
+        (b'<', b'=') => "<=",
+        (b'*', b'*') => "**",
+        (b'~', b'>') => "~>",
+        (b'?', b':') => "?:",
+        (b'?', b'?') => "??",
+        (b'.', _) => ".",
+        (b'[', _) => "[",
+        (b']', _) => "]",
+        (b'{', _) => "{",
+        (b'}', _) => "}",
+        (b'(', _) => "(",
+        (b')', _) => ")",
+        (b',', _) => ",",
+        (b'@', _) => "@",
+        (b'#', _) => "#",
+        (b';', _) => ";",
+        (b':', _) => ":",
+        (b'?', _) => "?",
+        (b'+', _) => "+",
+        (b'-', _) => "-",
+        (b'*', _) => "*",
+        (b'/', _) => "/",
+        (b'%', _) => "%",
+        (b'|', _) => "|",
+        (b'=', _) => "=",
+        (b'<', _) => "<",
+        (b'>', _) => ">",
+        (b'^', _) => "^",
+        (b'&', _) => "&",
+        _ => return None,
+    })
+}
 
-const OPERATOR_CHARS: &str = ".[]{}(),@#;:?+-*/%|=<>^&!~";
+/// Whether a byte ends a word: a blank, or one of the operators' characters.
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b)
+        || matches!(byte, b'.' | b'[' | b']' | b'{' | b'}' | b'(' | b')' | b',' | b'@' | b'#' | b';' | b':' | b'?')
+        || matches!(byte, b'+' | b'-' | b'/' | b'%' | b'|' | b'=' | b'<' | b'>' | b'^' | b'&' | b'!' | b'~' | b'*')
+}
 
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::new();
@@ -67,9 +107,8 @@ impl Lexer<'_> {
     fn skip_blanks_and_comments(&mut self) -> Result<(), CompileError> {
         loop {
             let rest = self.rest();
-            let blanks = rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}']).len();
-            self.at += blanks;
-            if !self.rest().starts_with("/*") {
+            self.at += rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b)).count();
+            if !self.rest().as_bytes().starts_with(b"/*") {
                 return Ok(());
             }
             match self.rest()[2..].find("*/") {
@@ -91,7 +130,7 @@ impl Lexer<'_> {
             self.at += 1;
             return Ok((self.regex(start)?, start));
         }
-        if let Some(operator) = OPERATORS.iter().find(|operator| self.rest().starts_with(**operator)) {
+        if let Some(operator) = operator(self.rest().as_bytes()) {
             self.at += operator.len();
             return Ok((Token::Operator(operator), start));
         }
@@ -120,9 +159,7 @@ impl Lexer<'_> {
 
     fn word(&mut self) -> Token {
         let rest = self.rest();
-        let end = rest
-            .find(|c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}') || OPERATOR_CHARS.contains(c))
-            .unwrap_or(rest.len());
+        let end = rest.bytes().position(ends_word).unwrap_or(rest.len());
         let word = &rest[..end];
         let token = match word {
             "and" => Token::Operator("and"),
@@ -142,6 +179,14 @@ impl Lexer<'_> {
 
     fn string(&mut self, quote: char) -> Result<Token, CompileError> {
         self.at += 1;
+        let rest = self.rest();
+        if let Some(end) = rest.bytes().position(|byte| byte == quote as u8 || byte == b'\\')
+            && rest.as_bytes()[end] == quote as u8
+        {
+            let text = Text::from(&rest[..end]);
+            self.at += end + 1;
+            return Ok(Token::String(text));
+        }
         // Escapes name UTF-16 units, so a pair of them may make one character.
         let mut units: Vec<u16> = Vec::new();
         while let Some(c) = self.rest().chars().next() {

@@ -31,7 +31,7 @@ pub(super) fn write(value: &Value, style: Style, out: &mut String) -> Result<(),
     let comma = if style == Style::Java { ", " } else { "," };
     match value {
         Value::String(text) if style == Style::Java => out.push_str(text),
-        Value::Number(number @ Number::Literal(_))
+        Value::Number(number @ (Number::Literal(_) | Number::Decimal(..)))
             if style != Style::Json && !number.is_integer() && number.as_f64().is_finite() =>
         {
             Value::Number(Number::Float(number.as_f64())).write_to(out);

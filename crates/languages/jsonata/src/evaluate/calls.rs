@@ -3,28 +3,36 @@
 use std::rc::Rc;
 
 use super::{Evaluator, Outcome, fail};
-use crate::builtins;
+use crate::builtins::{self, Builtin};
 use crate::functions::Function;
 use crate::item::{Frame, Item, Measure};
-use crate::tree::{Kind, Lambda, Node};
+use crate::tree::{Call, Kind, Lambda, Node};
 
 /// What a function's body came to.
-pub(super) enum Ending<'n> {
-    Value(Item),
+pub(super) enum Ending<'v> {
+    Value(Item<'v>),
     /// A call in tail position, still to be made.
     Call {
-        procedure: &'n Node,
-        arguments: &'n [Node],
-        input: Item,
-        frame: Rc<Frame>,
+        call: &'v Call,
+        input: Item<'v>,
+        frame: Rc<Frame<'v>>,
     },
 }
 
-impl Evaluator<'_> {
-    pub(super) fn application(&mut self, left: &Node, right: &Node, input: &Item, frame: &Rc<Frame>) -> Outcome<Item> {
+impl<'v> Evaluator<'v> {
+    #[inline(never)]
+    pub(super) fn application(
+        &mut self,
+        left: &'v Node,
+        right: &'v Node,
+        input: &Item<'v>,
+        frame: &Rc<Frame<'v>>,
+    ) -> Outcome<Item<'v>> {
         let value = self.evaluate(left, input, frame)?;
-        if let Kind::Call { procedure, arguments, partial: false } = &right.kind {
-            let item = self.call(procedure, arguments, Some(value), input, frame)?;
+        if let Kind::Call(call) = &right.kind
+            && !call.partial
+        {
+            let item = self.call(call, Some(value), input, frame)?;
             return self.finish(right, item, frame);
         }
         let Item::Function(function) = self.evaluate(right, input, frame)? else {
@@ -38,35 +46,54 @@ impl Evaluator<'_> {
         self.apply(&function, vec![value], &Item::Undefined, None)
     }
 
-    pub(super) fn arguments(
+    fn arguments(
         &mut self,
-        nodes: &[Node],
-        first: Option<Item>,
-        input: &Item,
-        frame: &Rc<Frame>,
-    ) -> Outcome<Vec<Item>> {
-        let mut arguments = Vec::with_capacity(nodes.len() + 1);
+        nodes: &'v [Node],
+        first: Option<Item<'v>>,
+        input: &Item<'v>,
+        frame: &Rc<Frame<'v>>,
+    ) -> Outcome<Vec<Item<'v>>> {
+        let mut arguments = self.spare_list();
         arguments.extend(first);
         for node in nodes {
-            arguments.push(self.evaluate(node, input, frame)?);
+            let item = self.evaluate(node, input, frame)?;
+            arguments.push(item);
         }
         Ok(arguments)
     }
 
-    pub(super) fn procedure(
+    /// The built-in function a call names, where nothing else has its name.
+    fn builtin(&self, node: &'v Node) -> Option<&'static Builtin> {
+        match &node.kind {
+            Kind::Variable(symbol, Some(builtin))
+                if node.extra.is_none()
+                    && !self.program.is_bound[symbol.id as usize]
+                    && self.globals.get(symbol.id).is_undefined() =>
+            {
+                Some(builtin)
+            }
+            _ => None,
+        }
+    }
+
+    fn procedure(
         &mut self,
-        node: &Node,
-        input: &Item,
-        frame: &Rc<Frame>,
+        node: &'v Node,
+        input: &Item<'v>,
+        frame: &Rc<Frame<'v>>,
         partial: bool,
-    ) -> Outcome<Rc<Function>> {
+    ) -> Outcome<Rc<Function<'v>>> {
         let item = self.evaluate(node, input, frame)?;
         if let Item::Function(function) = item {
             return Ok(function);
         }
         let name = procedure_name(node);
         let is_path = matches!(node.kind, Kind::Path { .. });
-        if item.is_undefined() && is_path && (frame.lookup(name).is_some() || builtins::find(name).is_some()) {
+        let is_known = || {
+            let is_bound = self.program.symbol(name).is_some_and(|symbol| self.bound(symbol, frame).is_some());
+            is_bound || builtins::find(name).is_some()
+        };
+        if item.is_undefined() && is_path && is_known() {
             let (code, what) = if partial { ("T1007", "partially apply") } else { ("T1005", "invoke") };
             return fail(code, format!("Attempted to {what} a non-function. Did you mean ${name}?"));
         }
@@ -76,29 +103,31 @@ impl Evaluator<'_> {
         fail("T1006", "Attempted to invoke a non-function")
     }
 
+    #[inline(never)]
     pub(super) fn call(
         &mut self,
-        procedure: &Node,
-        arguments: &[Node],
-        first: Option<Item>,
-        input: &Item,
-        frame: &Rc<Frame>,
-    ) -> Outcome<Item> {
-        let function = self.procedure(procedure, input, frame, false)?;
-        let arguments = self.arguments(arguments, first, input, frame)?;
-        self.apply(&function, arguments, input, Some(procedure_name(procedure)))
+        call: &'v Call,
+        first: Option<Item<'v>>,
+        input: &Item<'v>,
+        frame: &Rc<Frame<'v>>,
+    ) -> Outcome<Item<'v>> {
+        if let Some(builtin) = self.builtin(&call.procedure) {
+            // The name of the function is a node like others.
+            self.enter_levels(1)?;
+            let arguments = self.arguments(&call.arguments, first, input, frame)?;
+            self.spend(1)?;
+            return builtins::call(self, builtin, arguments, input, Some(procedure_name(&call.procedure)));
+        }
+        let function = self.procedure(&call.procedure, input, frame, false)?;
+        let arguments = self.arguments(&call.arguments, first, input, frame)?;
+        self.apply(&function, arguments, input, Some(procedure_name(&call.procedure)))
     }
 
-    pub(super) fn partial(
-        &mut self,
-        procedure: &Node,
-        arguments: &[Node],
-        input: &Item,
-        frame: &Rc<Frame>,
-    ) -> Outcome<Item> {
-        let mut given = Vec::with_capacity(arguments.len());
+    #[inline(never)]
+    pub(super) fn partial(&mut self, call: &'v Call, input: &Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Item<'v>> {
+        let mut given = Vec::with_capacity(call.arguments.len());
         let mut height = 0;
-        for node in arguments {
+        for node in &call.arguments {
             given.push(match node.kind {
                 Kind::Placeholder => None,
                 _ => {
@@ -108,7 +137,7 @@ impl Evaluator<'_> {
                 }
             });
         }
-        let function = self.procedure(procedure, input, frame, true)?;
+        let function = self.procedure(&call.procedure, input, frame, true)?;
         let height = height.max(function.height()) + 1;
         self.check(Measure { bytes: 0, height })?;
         Ok(Item::Function(Rc::new(Function::Partial { function, arguments: given, height })))
@@ -117,24 +146,38 @@ impl Evaluator<'_> {
     /// Calls a function. `name` is what error messages call it.
     pub(crate) fn apply(
         &mut self,
-        function: &Rc<Function>,
-        arguments: Vec<Item>,
-        input: &Item,
+        function: &Function<'v>,
+        arguments: Vec<Item<'v>>,
+        input: &Item<'v>,
         name: Option<&str>,
-    ) -> Outcome<Item> {
+    ) -> Outcome<Item<'v>> {
         self.spend(1)?;
-        stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || match &**function {
+        match function {
             Function::Builtin(builtin) => builtins::call(self, builtin, arguments, input, name),
-            Function::Lambda { lambda, input: own, frame } => {
-                self.apply_lambda(lambda.clone(), own.clone(), frame.clone(), arguments, input)
-            }
+            Function::Lambda { lambda, input: own, frame } => self.apply_lambda(lambda, own, frame, arguments, input),
+            // The others call functions without a node between: the stack is looked at.
+            _ => stacker::maybe_grow(crate::STACK_RED_ZONE, crate::STACK_SEGMENT, || {
+                self.apply_other(function, arguments, input, name)
+            }),
+        }
+    }
+
+    fn apply_other(
+        &mut self,
+        function: &Function<'v>,
+        arguments: Vec<Item<'v>>,
+        input: &Item<'v>,
+        name: Option<&str>,
+    ) -> Outcome<Item<'v>> {
+        match function {
+            Function::Builtin(_) | Function::Lambda { .. } => self.apply(function, arguments, input, name),
             Function::Transform { transform, frame } => {
                 let target = arguments.into_iter().next().unwrap_or(Item::Undefined);
                 self.transform(transform, frame, target)
             }
             Function::Partial { function, arguments: given, .. } => {
                 let mut late = arguments.into_iter();
-                let mut all: Vec<Item> = given
+                let mut all: Vec<Item<'v>> = given
                     .iter()
                     .map(|argument| argument.clone().unwrap_or_else(|| late.next().unwrap_or(Item::Undefined)))
                     .collect();
@@ -155,64 +198,90 @@ impl Evaluator<'_> {
                 self.match_object(pattern, text, crate::strings::byte_offset(text, from))
             }
             Function::NextMatch { pattern, text, from } => self.match_object(pattern, text, *from),
-        })
+        }
     }
 
-    pub(super) fn apply_lambda(
+    #[inline(never)]
+    fn apply_lambda(
         &mut self,
-        mut lambda: std::sync::Arc<Lambda>,
-        mut own: Item,
-        mut closure: Rc<Frame>,
-        mut arguments: Vec<Item>,
-        input: &Item,
-    ) -> Outcome<Item> {
+        lambda: &'v Lambda,
+        own: &Item<'v>,
+        closure: &Rc<Frame<'v>>,
+        mut arguments: Vec<Item<'v>>,
+        input: &Item<'v>,
+    ) -> Outcome<Item<'v>> {
+        if !lambda.tail_calls {
+            if let Some(signature) = &lambda.signature {
+                arguments = builtins::validate(self, signature, arguments, input, None)?;
+            }
+            let inner = self.enter_lambda(lambda, closure, arguments);
+            let result = self.evaluate(&lambda.body, own, &inner);
+            self.release(inner);
+            return result;
+        }
+        let (mut lambda, mut own, mut closure) = (lambda, own.clone(), closure.clone());
         let mut call_input = input.clone();
         loop {
             if let Some(signature) = &lambda.signature {
                 arguments = builtins::validate(self, signature, arguments, &call_input, None)?;
             }
-            let inner = Frame::inside(&closure);
-            {
-                let mut variables = inner.variables.borrow_mut();
-                let mut arguments = arguments.into_iter();
-                for parameter in &lambda.parameters {
-                    variables.push((parameter.clone(), arguments.next().unwrap_or(Item::Undefined)));
-                }
-            }
+            let inner = self.enter_lambda(lambda, &closure, arguments);
             if !lambda.tail_calls {
-                return self.evaluate(&lambda.body, &own, &inner);
+                let result = self.evaluate(&lambda.body, &own, &inner);
+                self.release(inner);
+                return result;
             }
-            let body = lambda.clone();
-            let ending = self.tail(&body.body, &own, &inner)?;
-            let (procedure, nodes, tail_input, tail_frame) = match ending {
-                Ending::Value(item) => return Ok(item),
-                Ending::Call { procedure, arguments, input, frame } => (procedure, arguments, input, frame),
+            let (call, tail_input, tail_frame) = match self.tail(&lambda.body, &own, &inner)? {
+                Ending::Value(item) => {
+                    self.release(inner);
+                    return Ok(item);
+                }
+                Ending::Call { call, input, frame } => (call, input, frame),
             };
-            let function = self.procedure(procedure, &tail_input, &tail_frame, false)?;
-            arguments = self.arguments(nodes, None, &tail_input, &tail_frame)?;
+            let function = self.procedure(&call.procedure, &tail_input, &tail_frame, false)?;
+            arguments = self.arguments(&call.arguments, None, &tail_input, &tail_frame)?;
             match &*function {
                 Function::Lambda { lambda: next, input: next_own, frame } => {
                     self.spend(1)?;
-                    lambda = next.clone();
+                    lambda = next;
                     own = next_own.clone();
                     closure = frame.clone();
                     call_input = tail_input;
                 }
-                _ => return self.apply(&function, arguments, &tail_input, Some(procedure_name(procedure))),
+                _ => return self.apply(&function, arguments, &tail_input, Some(procedure_name(&call.procedure))),
             }
+            self.release(tail_frame);
+            self.release(inner);
         }
     }
 
+    /// The scope of a function's body: its parameters.
+    fn enter_lambda(
+        &mut self,
+        lambda: &'v Lambda,
+        closure: &Rc<Frame<'v>>,
+        mut arguments: Vec<Item<'v>>,
+    ) -> Rc<Frame<'v>> {
+        let inner = self.frame(closure);
+        {
+            let mut variables = inner.variables.borrow_mut();
+            let mut given = arguments.drain(..);
+            for parameter in &lambda.parameters {
+                variables.push((parameter.id, given.next().unwrap_or(Item::Undefined)));
+            }
+        }
+        self.release_list(arguments);
+        inner
+    }
+
     /// Evaluates a body up to the call it ends in.
-    pub(super) fn tail<'n>(&mut self, node: &'n Node, input: &Item, frame: &Rc<Frame>) -> Outcome<Ending<'n>> {
-        let is_plain = node.predicates.is_empty() && node.group.is_none() && !node.keep_array;
+    fn tail(&mut self, node: &'v Node, input: &Item<'v>, frame: &Rc<Frame<'v>>) -> Outcome<Ending<'v>> {
+        let is_plain = node.predicates().is_empty() && node.group().is_none() && !node.keep_array;
         if !is_plain {
             return self.evaluate(node, input, frame).map(Ending::Value);
         }
         match &node.kind {
-            Kind::Call { procedure, arguments, partial: false } => {
-                Ok(Ending::Call { procedure, arguments, input: input.clone(), frame: frame.clone() })
-            }
+            Kind::Call(call) if !call.partial => Ok(Ending::Call { call, input: input.clone(), frame: frame.clone() }),
             Kind::Condition { condition, then, otherwise } => {
                 self.enter()?;
                 let result = if self.evaluate(condition, input, frame)?.truth() {
@@ -226,9 +295,9 @@ impl Evaluator<'_> {
                 self.depth -= 1;
                 result
             }
-            Kind::Block(parts) => {
+            Kind::Block(parts, _) => {
                 self.enter()?;
-                let inner = Frame::inside(frame);
+                let inner = self.frame(frame);
                 let Some((last, first)) = parts.split_last() else {
                     self.depth -= 1;
                     return Ok(Ending::Value(Item::Undefined));
@@ -238,6 +307,7 @@ impl Evaluator<'_> {
                 }
                 let result = self.tail(last, input, &inner);
                 self.depth -= 1;
+                self.release(inner);
                 result
             }
             _ => self.evaluate(node, input, frame).map(Ending::Value),
@@ -247,7 +317,8 @@ impl Evaluator<'_> {
 
 fn procedure_name(node: &Node) -> &str {
     match &node.kind {
-        Kind::Variable(name) | Kind::Name(name) => name,
+        Kind::Variable(symbol, _) => &symbol.text,
+        Kind::Name(field) => &field.name,
         Kind::Path { steps, .. } => steps.first().map_or("", procedure_name),
         _ => "",
     }

@@ -30,9 +30,11 @@ fn failure(case: &Value) -> Option<String> {
 
 #[test]
 fn own_cases() {
-    let cases = super::read(include_str!("../cases/evaluate.json"));
-    let failures: Vec<String> = cases.as_array().expect("a list").iter().filter_map(failure).collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    for cases in [include_str!("../cases/evaluate.json"), include_str!("../cases/pictures.json")] {
+        let cases = super::read(cases);
+        let failures: Vec<String> = cases.as_array().expect("a list").iter().filter_map(failure).collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! Data-driven tests: the official suite, our own cases, hostile expressions.
+//! Data-driven tests: the official suite, our own cases, hostile expressions;
+//! properties of random ones.
 
 mod cases;
 mod hostile;
+mod properties;
 mod suite;
 
 use windlass_jsonata::{ErrorKind, EvaluationError, Expression, Limits, World};
