@@ -1,6 +1,9 @@
 //! The command line.
 
+mod aws_profile;
+mod client;
 mod excerpt;
+mod executions;
 mod explain_access;
 mod graph;
 mod run;
@@ -36,6 +39,8 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Draw a state machine definition
     Graph(graph::GraphArgs),
+    /// List, show, follow, stop, redrive and fork executions of a server
+    Executions(executions::ExecutionsArgs),
     /// Say why a call was refused, or whether one would be
     #[command(visible_alias = "why-denied")]
     ExplainAccess(explain_access::ExplainAccessArgs),
@@ -65,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::TestState(args) => test_state::test_state(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Graph(args) => graph::graph(&args),
+        Command::Executions(args) => executions::executions(&args),
         Command::ExplainAccess(args) => explain_access::explain_access(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());
