@@ -40,6 +40,13 @@ pub(crate) struct ConfigFile {
     pub(crate) smtp: Option<SmtpSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
+    /// For `windlass dev`, which reads them itself; a server has no use for them.
+    #[serde(default)]
+    #[expect(dead_code, reason = "kept so that one file serves both commands")]
+    pub(crate) machine: toml::Table,
+    #[serde(default)]
+    #[expect(dead_code, reason = "kept so that one file serves both commands")]
+    pub(crate) function: toml::Table,
 }
 
 /// `[tls]`

@@ -1,6 +1,6 @@
 //! `windlass executions follow`, and what else tells of states as they happen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -137,14 +137,12 @@ impl Follower {
     fn tell(&mut self, events: &[Value]) -> Vec<Row> {
         let mut touched = Vec::new();
         for event in events {
-            if let Some(run) = self.story.take(event) {
-                // In the order of what happened last.
-                touched.push(run);
-            }
+            touched.extend(self.story.take(event));
         }
         if self.story.is_over() {
             // What the end cut off has no events of its own.
-            touched.extend(0..self.story.runs.len());
+            let seen: HashSet<usize> = touched.iter().copied().collect();
+            touched.extend((0..self.story.runs.len()).filter(|run| !seen.contains(run)));
         }
         let last: HashMap<usize, usize> = touched.iter().enumerate().map(|(order, run)| (*run, order)).collect();
         let mut rows = Vec::new();
