@@ -100,6 +100,7 @@ CONFIGURATION
 ENDPOINTS
   /_windlass/health    200 while the process lives
   /_windlass/ready     200 when calls are taken, else 503 and why
+  /_windlass/version   the version
   /_windlass/metrics   Prometheus text
   /_windlass/refusals  why calls were refused: windlass explain-access
   /_start/NAME         POST starts a workflow, by webhook; in open mode by name
