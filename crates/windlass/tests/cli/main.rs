@@ -12,7 +12,9 @@ use std::process::Command;
 fn windlass(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
     command.current_dir(folder).env_remove("NO_COLOR").env("TERM", "xterm-256color");
-    let steering = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("WINDLASS_"));
+    let steering = |name: &std::ffi::OsStr| {
+        name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("WINDLASS_"))
+    };
     std::env::vars_os().map(|(name, _)| name).filter(|name| steering(name)).for_each(|name| {
         command.env_remove(name);
     });

@@ -10,7 +10,7 @@ use super::super::client::{CallError, Client};
 use super::super::executions::follow::Follower;
 use super::super::executions::list::of_machine;
 use super::super::executions::lookup::{names, text};
-use super::super::executions::rows::{Layout, status_glyph};
+use super::super::executions::rows::{Layout, columns, status_glyph};
 use super::super::say;
 use super::super::terminal::{self, Palette, Style, pad, printable, width};
 use super::substitution::Names;
@@ -40,7 +40,7 @@ pub(super) struct Tail {
 impl Tail {
     /// `logs` is the folder of all functions' logs of the account and region.
     pub(super) fn new(palette: Palette, logs: Option<PathBuf>) -> Tail {
-        let columns = terminal::size(&io::stdout()).0;
+        let columns = columns(&io::stdout());
         let layout = Layout::live(palette, columns.saturating_sub(LABEL_COLUMNS_MAX));
         let (seen, offsets) = (HashMap::new(), HashMap::new());
         Tail { palette, layout, seen, followed: Vec::new(), logs, offsets, label_columns: 12 }
@@ -74,8 +74,14 @@ impl Tail {
             self.offsets.insert(function.clone(), offset + read);
             for line in lines {
                 // TIME STREAM TEXT
-                let said = line.splitn(3, ' ').nth(2).unwrap_or(&line).to_owned();
-                self.line(function, Style::Yellow, &printable(&said));
+                let said = printable(line.splitn(3, ' ').nth(2).unwrap_or(&line));
+                // What Lambda itself says of every invocation.
+                if said.starts_with("START RequestId: ") || said.starts_with("END RequestId: ") {
+                    continue;
+                }
+                let is_report = said.starts_with("REPORT RequestId: ");
+                let said = if is_report { self.palette.paint(Style::Dim, &said) } else { said };
+                self.line(function, Style::Yellow, &said);
             }
         }
     }

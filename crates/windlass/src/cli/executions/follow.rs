@@ -12,7 +12,7 @@ use super::super::client::{CallError, Client};
 use super::super::terminal::{self, Palette, Style, duration, printable};
 use super::super::{Failure, say};
 use super::lookup::{self, text};
-use super::rows::{Layout, Row, Sign, status_glyph};
+use super::rows::{Layout, Row, Sign, columns, status_glyph};
 use super::show::{end_document, note, reason};
 use super::story::{RunStatus, Story, millis};
 use super::{EXIT_ENDED_EARLY, history};
@@ -47,7 +47,7 @@ pub(super) async fn follow(client: &Client, args: &FollowArgs) -> Result<ExitCod
 /// to standard output.
 pub(super) async fn to_the_end(client: &Client, arn: String, json: bool) -> Result<ExitCode, Failure> {
     let palette = Palette::of(&io::stderr());
-    let layout = Layout::live(palette, terminal::size(&io::stderr()).0);
+    let layout = Layout::live(palette, columns(&io::stderr()));
     let mut follower = Follower::new(arn.clone());
     let mut pause = INTERVAL;
     let mut away_since: Option<Instant> = None;

@@ -1,5 +1,8 @@
 //! Lines about runs of states, as `show`, `follow` and `dev` print them.
 
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
 use super::super::terminal::{self, Palette, Style, cut, duration, pad, printable};
 use super::story::RunStatus;
 
@@ -11,6 +14,8 @@ const DURATION_COLUMNS: usize = 7;
 const BAR_COLUMNS: usize = 20;
 /// Columns kept for a note; where a terminal has fewer, the bar is left out.
 const NOTE_COLUMNS_MIN: usize = 24;
+/// The width taken where there is no terminal.
+const PIPE_COLUMNS: usize = 240;
 /// Columns beside the name, the bar and the note.
 const FRAME_COLUMNS: usize = 2 + 2 + 2 + KIND_COLUMNS + 1 + DURATION_COLUMNS + 2;
 
@@ -99,6 +104,11 @@ impl Layout {
         );
         text.trim_end().to_owned()
     }
+}
+
+/// Columns for rows: a terminal's own; a file or a pipe has room.
+pub(in super::super) fn columns(stream: &(impl IsTerminal + AsFd)) -> usize {
+    if stream.is_terminal() { terminal::size(stream).0 } else { PIPE_COLUMNS }
 }
 
 /// Columns that a row's name takes.

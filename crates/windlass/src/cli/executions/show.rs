@@ -11,7 +11,7 @@ use super::super::client::{Client, now};
 use super::super::terminal::{self, Palette, Style, count, cut, duration, pad, plural, printable};
 use super::super::{Failure, say};
 use super::lookup::{self, names, text};
-use super::rows::{Layout, Row, Sign, name_width, status_glyph};
+use super::rows::{Layout, Row, Sign, columns, name_width, status_glyph};
 use super::story::{ROOT, Run, RunStatus, Story, millis};
 use super::{history, story};
 
@@ -141,7 +141,7 @@ fn head(told: &Told, forked_from: Option<&Value>, palette: Palette, output: &mut
     say(output, &line);
     let dim = |text: &str| palette.paint(Style::Dim, text);
     say(output, &format!("  {}", dim(&printable(&arn))));
-    let (columns, _) = terminal::size(&io::stdout());
+    let columns = columns(&io::stdout());
     let mut field = |name: &str, value: &str| {
         let value = cut(&printable(value), columns.saturating_sub(12).clamp(40, PAYLOAD_COLUMNS));
         say(output, &format!("  {} {value}", dim(&pad(name, 8))));
@@ -214,7 +214,7 @@ fn tree(told: &Told, args: &ShowArgs, palette: Palette, output: &mut impl Write)
     let scale = (told.started_ms(), told.stopped_ms().unwrap_or(now_ms));
     let mut tree = Tree { args, now_ms, rows: Vec::new() };
     tree.thread(told, ROOT, None, 0);
-    let (columns, _) = terminal::size(&io::stdout());
+    let columns = columns(&io::stdout());
     let widest = tree.rows.iter().map(name_width).max().unwrap_or(0);
     let layout = Layout::new(palette, columns, widest, Some(scale));
     for row in &tree.rows {
