@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use windlass_iam::AuthorizationMode;
 use windlass_keyring::MasterKeySource;
 use windlass_sns::SmtpConfig;
+use windlass_stepfunctions::ExpressRetention;
 
 use crate::access_log::LogFormat;
 use crate::backend::BackendRule;
@@ -13,6 +14,7 @@ pub use crate::config_error::ConfigError;
 use crate::config_file::ConfigFile;
 use crate::credential::{self, Credential};
 use crate::outgoing_settings::OutgoingSettings;
+use crate::tracing_settings::TracingSettings;
 use crate::webhook_settings::Webhook;
 
 /// Where the server listens when nothing is said.
@@ -33,13 +35,16 @@ pub const CONNECTIONS_MAX_DEFAULT: usize = 32_768;
 pub const LAMBDA_CONCURRENCY_MAX_DEFAULT: usize = 64;
 /// How long an idle function process lives when nothing is said.
 pub const LAMBDA_IDLE_TIMEOUT_MS_DEFAULT: u64 = 300_000;
+const HOUR_MS: i64 = 3_600_000;
+/// Express executions are kept this long when nothing is said.
+const EXPRESS_RETENTION_HOURS_DEFAULT: u32 = 24;
 /// The configuration file's name.
 pub const FILE_NAME: &str = "windlass.toml";
 
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 25] = [
+const VARIABLES: [&str; 28] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
@@ -63,6 +68,9 @@ const VARIABLES: [&str; 25] = [
     "WINDLASS_REGION",
     "WINDLASS_SECRET_ACCESS_KEY",
     "WINDLASS_SECRET_ACCESS_KEY_FILE",
+    "WINDLASS_STEPFUNCTIONS_EXPRESS_EVENTS",
+    "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION",
+    "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION_HOURS",
     "WINDLASS_TLS_CERT",
     "WINDLASS_TLS_KEY",
 ];
@@ -131,6 +139,10 @@ pub struct Config {
     pub authorization: AuthorizationMode,
     /// How executions are kept.
     pub executions: ExecutionSettings,
+    /// Which Express executions are kept for lists.
+    pub express: ExpressRetention,
+    /// Where traces go; `None`: nothing is traced.
+    pub tracing: Option<TracingSettings>,
     /// How Lambda functions run.
     pub lambda: LambdaSettings,
     /// What secrets are sealed with before they are stored.
@@ -283,6 +295,29 @@ impl Config {
                 number,
             )?,
         };
+        let express_default = ExpressRetention::default();
+        let section = file.stepfunctions;
+        let express = ExpressRetention {
+            count: sources.parsed(
+                "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION",
+                section.express_retention,
+                express_default.count,
+                number,
+            )?,
+            age_ms: HOUR_MS
+                * i64::from(sources.parsed(
+                    "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION_HOURS",
+                    section.express_retention_hours,
+                    EXPRESS_RETENTION_HOURS_DEFAULT,
+                    number,
+                )?),
+            events: sources.parsed(
+                "WINDLASS_STEPFUNCTIONS_EXPRESS_EVENTS",
+                section.express_events,
+                express_default.events,
+                switch,
+            )?,
+        };
         if lambda.concurrency_max == 0 {
             return Err(ConfigError::Value {
                 source_name: "lambda.concurrency_max".to_owned(),
@@ -303,7 +338,9 @@ impl Config {
             webhooks: webhooks.collect::<Result<_, _>>()?,
             backends: backends.collect::<Result<_, _>>()?,
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
+            tracing: TracingSettings::read(file.tracing, &sources)?,
             authorization,
+            express,
             lambda,
             executions,
             listen,

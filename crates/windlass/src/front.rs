@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
 use windlass_iam::Authorization;
-use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode};
+use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode, trace_of};
 use windlass_value::{Text, Value};
 
 use crate::access_log::{Access, AccessLog};
@@ -19,6 +19,7 @@ use crate::anonymous;
 use crate::answer::{self, Answer, REQUEST_ID};
 use crate::authentication::Authentication;
 use crate::body::{self, BodyBudget, BodyShare};
+use crate::console;
 use crate::cors::{self, Cors};
 use crate::explain_access;
 use crate::gate;
@@ -117,6 +118,15 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     if explain_access::is_asked(parts.uri.path()) {
         record.silent = true;
         return explain_access::answer(&front, &parts).await;
+    }
+    if console::is_file(parts.uri.path()) {
+        record.silent = true;
+        return console::file(&parts);
+    }
+    if console::is_sign_in(parts.uri.path()) {
+        record.silent = true;
+        let mut share = BodyShare::none(&front.bodies);
+        return console::sign_in(&front, &parts, body, &mut share).await;
     }
     if own_api::is_asked(parts.uri.path()) {
         let answer = own_api::answer(&front, &parts, body, &mut record).await;
@@ -271,7 +281,7 @@ pub(crate) fn outside_call(
         deadline: None,
         cancellation_id: None,
         idempotency_key: None,
-        trace: parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from),
+        trace: trace_of(|name| parts.headers.get(name)?.to_str().ok()).map(Text::from),
         depth: 0,
         request_id: record.request_id.clone(),
     }

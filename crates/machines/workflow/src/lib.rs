@@ -34,7 +34,7 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::Limits;
-pub use probe::{Probe, ProbeAnswer};
+pub use probe::{Probe, ProbeAnswer, ReadItem};
 pub use redrive::{RestartError, find_frame};
 pub use states::token_wanted;
 pub use step::{World, step, step_probed, step_traced, step_within};

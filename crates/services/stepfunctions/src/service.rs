@@ -13,6 +13,7 @@ use crate::integration::{Depths, Integrations};
 use crate::machine::{self, Machines};
 use crate::page::Pages;
 use crate::request::Request;
+use crate::telemetry::{self, Telemetry};
 use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
@@ -26,6 +27,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    telemetry: Option<Telemetry>,
     hands: Hands,
 }
 
@@ -56,7 +58,18 @@ impl StepFunctions {
                 depths: integrations.depths().clone(),
                 exchanges: integrations.exchanges().clone(),
             },
+            telemetry: None,
         })
+    }
+
+    /// The same, with the list of Express executions that our own API shows.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: Telemetry) -> StepFunctions {
+        StepFunctions { telemetry: Some(telemetry), ..self }
+    }
+
+    fn telemetry(&self) -> Result<&Telemetry, Fault> {
+        self.telemetry.as_ref().ok_or_else(|| Fault::not_built("the list of Express executions"))
     }
 
     /// Takes up what a restart cut off: deletions of state machines whose
@@ -69,8 +82,9 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, hands } =
-            self;
+        let StepFunctions {
+            machines, activities, queues, depths, journal, environment, pages, dispatcher, hands, ..
+        } = self;
         let request = Request::new(call);
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
@@ -96,6 +110,13 @@ impl StepFunctions {
             "windlass:RedriveExecution" => execution::redrive_from(machines, journal, environment, request).await,
             "windlass:ForkExecution" => execution::fork(machines, journal, environment, request).await,
             "windlass:DescribeMoment" => execution::moment(journal, request).await,
+            "windlass:ListExpressExecutions" => telemetry::list_express(self.telemetry()?, pages, request),
+            "windlass:DescribeExpressExecution" => telemetry::describe_express(self.telemetry()?, request),
+            "windlass:FindExecutions" => execution::find(machines, journal, request).await,
+            "windlass:ListWaitingTasks" => execution::waiting(journal, request).await,
+            "windlass:Overview" => {
+                execution::overview(machines, journal, environment, self.telemetry()?, request).await
+            }
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, request),

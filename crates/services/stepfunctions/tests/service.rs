@@ -8,6 +8,7 @@
 //! types of its events.
 
 mod integrations;
+mod telemetry;
 mod world;
 
 use std::collections::HashMap;

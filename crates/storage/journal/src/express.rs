@@ -17,8 +17,9 @@ use windlass_workflow::{
 
 use crate::definition::JournalDefinition;
 use crate::error::{JournalError, StartError};
-use crate::journal::{Journal, NewExecution};
+use crate::journal::{Journal, NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
+use crate::observer::{Kept, Observed, Subject, Watch};
 use crate::pauses::Pauses;
 use crate::record::Record;
 use crate::tables::OUTBOX;
@@ -56,15 +57,24 @@ struct StoredStart {
     started_at: i64,
     input: String,
     definition: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    details: String,
 }
 
 impl Journal {
     /// Runs an Express execution to its end in memory. With `log` its events
     /// are kept and answered.
     pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
-        let mut history = if log { History::On(Vec::new()) } else { History::Off };
         let started_at = new.identity.started_at;
-        let execution = self.run_in_memory(new.identity, &new.definition, &mut history).await;
+        let NewExecution { identity, definition, qualifiers, details } = new;
+        let identity = Arc::new(identity);
+        let details = Kept::Object(&details);
+        let watch = self.watch(Subject { identity: &identity, qualifiers: &qualifiers, details });
+        let (execution, events) = self.run_in_memory(identity, &definition, log, watch.as_deref()).await;
         ExpressOutcome {
             status: execution.status,
             output: execution.output,
@@ -72,7 +82,7 @@ impl Journal {
             cause: execution.cause,
             started_at,
             stopped_at: execution.stopped_at.unwrap_or_else(|| self.clock().now()),
-            events: history.take(),
+            events,
         }
     }
 
@@ -96,6 +106,9 @@ impl Journal {
             started_at: record.started_at.as_ms(),
             input: new.identity.input.text().to_string(),
             definition: record.definition_hash.to_string(),
+            version_arn: record.qualifiers.version_arn.as_deref().map(str::to_owned),
+            alias_arn: record.qualifiers.alias_arn.as_deref().map(str::to_owned),
+            details: record.details.to_string(),
         };
         let value = serde_json::to_vec(&stored).map_err(|error| {
             StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason: error.to_string() })
@@ -108,15 +121,24 @@ impl Journal {
         if new_definition {
             self.definition_stored(new.definition.clone());
         }
-        self.run_stored_express(key, new.identity, new.definition);
+        self.run_stored_express(key, new.identity, new.definition, &record.qualifiers, &record.details);
         Ok(record)
     }
 
-    fn run_stored_express(&self, key: ExecutionKey, identity: Identity, definition: Arc<JournalDefinition>) {
+    fn run_stored_express(
+        &self,
+        key: ExecutionKey,
+        identity: Identity,
+        definition: Arc<JournalDefinition>,
+        qualifiers: &Qualifiers,
+        details: &Text,
+    ) {
         let journal = self.clone();
+        let identity = Arc::new(identity);
+        let details = Kept::Text(details);
+        let watch = self.watch(Subject { identity: &identity, qualifiers, details });
         tokio::spawn(async move {
-            let mut history = History::Off;
-            let execution = journal.run_in_memory(identity, &definition, &mut history).await;
+            let (execution, _) = journal.run_in_memory(identity, &definition, false, watch.as_deref()).await;
             tracing::debug!(execution = %key.arn(), status = execution.status.as_str(), "an Express execution ended");
             journal.forget_express(&key).await;
         });
@@ -158,21 +180,33 @@ impl Journal {
                 input,
                 express: true,
             };
-            Some((key, identity, definition))
+            let qualifiers = Qualifiers {
+                version_arn: stored.version_arn.map(Into::into),
+                alias_arn: stored.alias_arn.map(Into::into),
+            };
+            Some((key, identity, definition, qualifiers, Text::from(stored.details)))
         });
         match resumed {
-            Some((key, identity, definition)) => self.run_stored_express(key, identity, definition),
+            Some((key, identity, definition, qualifiers, details)) => {
+                self.run_stored_express(key, identity, definition, &qualifiers, &details);
+            }
             None => tracing::error!(key = ?row.key, "a stored Express start cannot be read and is left alone"),
         }
     }
 
+    /// Runs an execution to its end; answers it, and its events with `log`. A watch
+    /// is told of events as they come, if it wants any, and of the end.
     async fn run_in_memory(
         &self,
-        identity: Identity,
+        identity: Arc<Identity>,
         definition: &JournalDefinition,
-        history: &mut History,
-    ) -> Execution {
-        let mut execution = Execution::new(identity);
+        log: bool,
+        watch: Option<&dyn Watch>,
+    ) -> (Execution, Vec<HistoryEvent>) {
+        let watches_events = watch.is_some_and(Watch::wants_history);
+        let mut history = if log || watches_events { History::On(Vec::new()) } else { History::Off };
+        let mut events = Vec::new();
+        let mut execution = Execution::new_with(identity);
         let arn = execution.identity.arn.clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
@@ -196,8 +230,20 @@ impl Journal {
                     None => continue,
                 },
             };
+            let begins = matches!(kind, EventKind::Start);
             let event = Event { at: self.clock().now(), seed: self.clock().seed(), kind };
-            for effect in step(&definition.program, &mut execution, &event, &world, history) {
+            let effects = step(&definition.program, &mut execution, &event, &world, &mut history);
+            let made = history.take();
+            if let Some(watch) = watch {
+                let seen: &[HistoryEvent] = if watches_events { &made } else { &[] };
+                if !seen.is_empty() || !execution.is_running() {
+                    watch.committed(Observed::new(&execution, seen, begins), None);
+                }
+            }
+            if log {
+                events.extend(made);
+            }
+            for effect in effects {
                 match effect {
                     Effect::SetTimer { timer, at, .. } => {
                         timers.insert((at, timer), ());
@@ -225,7 +271,7 @@ impl Journal {
             }
             execution.take_changes();
         }
-        execution
+        (execution, events)
     }
 
     /// A timer whose instant has come.

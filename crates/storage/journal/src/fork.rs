@@ -20,6 +20,7 @@ use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
 use crate::live::Live;
 use crate::load::{Folded, PayloadReader};
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::redrive::execution_before;
 use crate::replay::{ReplayError, Replayed, restart_point};
@@ -106,13 +107,13 @@ impl Journal {
         let key = ExecutionKey::from_arn(&arn)
             .ok_or_else(|| JournalError::Record { arn: arn.to_string(), reason: "not an ARN".into() })?;
         let mut record = Record::new(&new);
-        record.definition_hash = new.definition.hash.clone();
         let copied = {
             let (journal, origin, record, key) = (self.clone(), origin.clone(), record.clone(), key.clone());
             let (definition, event_id) = (new.definition.clone(), point.event_id);
             tokio::task::spawn_blocking(move || journal.copy_past(&origin, &record, &key, &definition, event_id)).await
         };
         let copied = copied.unwrap_or(Err(JournalError::Stopping.into()))?;
+        record.pasts = origin.pasts_until(copied.cut.0);
         let slot = match self.claim(&key).await? {
             Ok(slot) => slot,
             Err(record) => return Err(StartError::Exists(Box::new(record)).into()),
@@ -123,9 +124,15 @@ impl Journal {
         let edits = point.input.is_some() || point.variables.is_some();
         let from =
             edits.then(|| RestartPoint { frame, state: state.clone(), input: point.input, variables: point.variables });
+        let watch = self.watch(Subject {
+            identity: &copied.execution.identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let mut live = Box::new(Live {
             key: key.clone(),
             record,
+            watch,
             definition: new.definition.clone(),
             execution: copied.execution,
             turn: copied.cut.0,

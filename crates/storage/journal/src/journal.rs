@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use windlass_store::{Batch, Key, Store};
@@ -12,6 +12,7 @@ use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::heartbeats::Heartbeats;
 use crate::key::ExecutionKey;
+use crate::observer::{Observer, Subject, Watch};
 use crate::record::Record;
 use crate::slot::Slots;
 use crate::stored::Place;
@@ -90,6 +91,7 @@ pub struct Journal(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) tasks: Arc<dyn Tasks>,
+    observer: OnceLock<Arc<dyn Observer>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: JournalConfig,
     pub(crate) token_key: TokenKey,
@@ -125,6 +127,7 @@ impl Journal {
         Ok(Journal(Arc::new(Inner {
             store,
             tasks,
+            observer: OnceLock::new(),
             clock,
             config,
             token_key,
@@ -142,6 +145,17 @@ impl Journal {
             closed: AtomicU64::new(0),
             turns: AtomicU64::new(0),
         })))
+    }
+
+    /// Has every execution that comes into memory from now on observed. Call before
+    /// [`Journal::recover`]; a second observer is refused with false.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> bool {
+        self.0.observer.set(observer).is_ok()
+    }
+
+    /// Who watches an execution.
+    pub(crate) fn watch(&self, subject: Subject<'_>) -> Option<Arc<dyn Watch>> {
+        self.0.observer.get()?.watch(subject)
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -194,6 +208,11 @@ impl Journal {
             closed: self.0.closed.load(Ordering::Relaxed),
             turns: self.0.turns.load(Ordering::Relaxed),
         }
+    }
+
+    /// Standard executions that are open now.
+    pub fn open_executions(&self) -> usize {
+        self.0.open.load(Ordering::Relaxed)
     }
 
     /// Stops timers and refuses new executions; answers of calls under way are

@@ -11,6 +11,7 @@ use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::stored::{Place, StoredExecution, StoredTurn, read_payload};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS};
@@ -101,12 +102,18 @@ impl Journal {
         let definition = self.definition_of(&record)?;
         let mut reader = PayloadReader::new(self, key, turns);
         let execution = live_of(&record, &stored, &mut reader)?;
+        let watch = self.watch(Subject {
+            identity: &execution.identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let timer_rows: HashSet<_> = execution.timers().into_iter().collect();
         let continue_row = self.store().get(&OUTBOX, &continue_key(&row_key))?.is_some();
         let mut live = Box::new(Live {
             key: key.clone(),
             record,
             definition,
+            watch,
             turn: stored.turn,
             snapshot_turn,
             bytes_since_snapshot,

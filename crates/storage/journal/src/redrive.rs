@@ -22,6 +22,8 @@ use crate::tables::EXECUTIONS;
 
 /// How long a client's token of a redrive is remembered.
 const TOKEN_MS: i64 = 15 * 60_000;
+/// Looks for a free slot before a redrive gives up.
+const LOOKS_MAX: usize = 1_000;
 /// Events read at once when a state's last input is looked for.
 const PAGE_EVENTS: usize = 1_000;
 
@@ -109,9 +111,14 @@ impl Journal {
             return Ok(repeated);
         }
         self.admit_start().map_err(RedriveError::Refused)?;
+        let mut looks = 0;
         let slot = loop {
             if let Some(slot) = self.0.slots.claim(key.uid()) {
                 break slot;
+            }
+            looks += 1;
+            if looks >= LOOKS_MAX {
+                return Err(JournalError::Stopping.into());
             }
             // Somebody looks whether a late event has anybody to go to, or redrives it too.
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -128,7 +135,7 @@ impl Journal {
             Ok(Loaded::Closed { live, from, version }) => (live, from, version),
             Ok(Loaded::Repeated(redriven)) => {
                 self.give_back(&key, slot);
-                return Ok(redriven);
+                return Ok(*redriven);
             }
             Err(error) => {
                 self.give_back(&key, slot);
@@ -196,7 +203,7 @@ impl Journal {
 
     fn load_to_redrive(&self, key: &ExecutionKey, redrive: &Redrive) -> Result<Loaded, RedriveError> {
         if let Some(repeated) = self.check_redrive(key.arn(), redrive)? {
-            return Ok(Loaded::Repeated(repeated));
+            return Ok(Loaded::Repeated(Box::new(repeated)));
         }
         let row = self.store().get(&EXECUTIONS, &key.row())?.ok_or(RedriveError::DoesNotExist)?;
         let (record, version) = (Record::read(&row)?, row.version);
@@ -288,18 +295,19 @@ pub(crate) fn execution_before(
     turn: &StoredTurn,
     reader: &mut PayloadReader<'_>,
 ) -> Result<Execution, JournalError> {
+    let record = record.as_of(turn.turn);
     if turn.turn <= 1 {
         return Ok(Execution::new_with(record.identity(reader.read(Place(1, 0))?)));
     }
     // The record tells how it stands now. Which of the closed statuses it had
     // before a redrive makes no difference to that.
     let status = if turn.begins_with("redrive") { Status::Failed } else { Status::Running };
-    let then = Record { status, stopped_at: None, error: None, cause: None, ..record.clone() };
+    let then = Record { status, stopped_at: None, error: None, cause: None, ..record };
     live_of(&then, stored, reader)
 }
 
 /// What a redrive finds.
 enum Loaded {
     Closed { live: Box<Live>, from: Option<RestartPoint>, version: u64 },
-    Repeated(Redriven),
+    Repeated(Box<Redriven>),
 }

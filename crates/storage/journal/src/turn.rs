@@ -8,13 +8,14 @@ use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Budget, Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind,
-    World, step_within,
+    Budget, Effect, Event, EventKind, FrameId, History, HistoryEvent, Phase, Status, TaskCall, TaskId, TaskPhase,
+    TimerId, TimerKind, World, step_within,
 };
 
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
+use crate::observer::{Observed, Prepared};
 use crate::slot::{Applied, Delivery, What};
 use crate::stored::{Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
@@ -36,6 +37,10 @@ pub(crate) struct Turn {
     /// What the turn's budget left no room for, in order: for the next one.
     pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
+    /// Its events, if somebody watches the execution, and what was prepared for them.
+    watched: Vec<HistoryEvent>,
+    prepared: Option<Prepared>,
+    begins: bool,
 }
 
 /// A task to take up after a restart.
@@ -99,6 +104,7 @@ impl Journal {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
         let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
+        let mut watched: Vec<HistoryEvent> = Vec::new();
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
@@ -113,23 +119,28 @@ impl Journal {
         let mut applied_any = false;
         let mut budget = Budget::default();
 
-        let run = |live: &mut Live,
-                   writer: &mut TurnWriter,
-                   effects: &mut Vec<Effect>,
-                   budget: &mut Budget,
-                   serial: usize,
-                   kind: EventKind| {
+        let mut run = |live: &mut Live,
+                       writer: &mut TurnWriter,
+                       effects: &mut Vec<Effect>,
+                       budget: &mut Budget,
+                       serial: usize,
+                       kind: EventKind| {
             let mut history = History::On(Vec::new());
             let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
             let program = &definition.program;
             effects.extend(step_within(program, &mut live.execution, &event, &world, &mut history, budget));
-            writer.events(&history.take());
+            let events = history.take();
+            writer.events(&events);
+            if live.watch.is_some() {
+                watched.extend(events);
+            }
         };
 
         // Each event that is applied has a seed of its own, which its place among
         // the turn's inputs tells whoever makes the turn once more.
         let mut serial = 0;
         let mut reopened = false;
+        let mut begins = false;
         let mut deliveries = deliveries.into_iter();
         while !budget.is_spent(self.limits())
             && let Some(Delivery { what, reply }) = deliveries.next()
@@ -163,6 +174,7 @@ impl Journal {
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
+                begins |= matches!(kind, EventKind::Start | EventKind::Fork { .. });
                 if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
                     reopened = true;
                     from.iter().for_each(|point| writer.restart(point));
@@ -260,7 +272,12 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished })
+        let prepared = live
+            .watch
+            .as_ref()
+            .filter(|_| begins || !watched.is_empty())
+            .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched, begins), &mut batch));
+        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished, watched, prepared, begins })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -366,7 +383,7 @@ impl Journal {
         turn: Turn,
         outcome: Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let Turn { replies, effects, admitted, offered, .. } = turn;
+        let Turn { replies, effects, admitted, offered, watched, prepared, begins, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
                 let _ = reply.send(Err(error.clone()));
@@ -375,6 +392,9 @@ impl Journal {
         }
         for (reply, applied) in replies {
             let _ = reply.send(Ok(applied));
+        }
+        if let Some(watch) = live.watch.as_ref().filter(|_| begins || !watched.is_empty()) {
+            watch.committed(Observed::new(&live.execution, &watched, begins), prepared);
         }
         let mut admitted: std::collections::HashMap<TaskId, Permit> = admitted.into_iter().collect();
         let now = self.clock().now();

@@ -2,6 +2,7 @@
 //! its command line and everybody else. A request is a POST with a JSON object,
 //! signed like a call of the service behind it; it needs the same leave.
 
+mod diagram;
 mod executions;
 
 use std::sync::Arc;
@@ -36,6 +37,26 @@ const ENDPOINTS: &[Endpoint] = &[
         run: |ask| Box::pin(executions::describe(ask)),
     },
     Endpoint {
+        path: "executions/find",
+        operation: ("states", "windlass:FindExecutions"),
+        run: |ask| Box::pin(executions::find(ask)),
+    },
+    Endpoint {
+        path: "overview",
+        operation: ("states", "windlass:Overview"),
+        run: |ask| Box::pin(executions::overview(ask)),
+    },
+    Endpoint {
+        path: "tasks/list",
+        operation: ("states", "windlass:ListWaitingTasks"),
+        run: |ask| Box::pin(executions::waiting(ask)),
+    },
+    Endpoint {
+        path: "diagram",
+        operation: ("states", "windlass:DrawDiagram"),
+        run: |ask| Box::pin(diagram::diagram(ask)),
+    },
+    Endpoint {
         path: "executions/moment",
         operation: ("states", "windlass:DescribeMoment"),
         run: |ask| Box::pin(executions::moment(ask)),
@@ -44,6 +65,16 @@ const ENDPOINTS: &[Endpoint] = &[
         path: "executions/redrive",
         operation: ("states", "windlass:RedriveExecution"),
         run: |ask| Box::pin(executions::redrive(ask)),
+    },
+    Endpoint {
+        path: "executions/express",
+        operation: ("states", "windlass:ListExpressExecutions"),
+        run: |ask| Box::pin(executions::express(ask)),
+    },
+    Endpoint {
+        path: "executions/express/describe",
+        operation: ("states", "windlass:DescribeExpressExecution"),
+        run: |ask| Box::pin(executions::describe_express(ask)),
     },
     Endpoint {
         path: "executions/fork",

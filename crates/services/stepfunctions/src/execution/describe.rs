@@ -95,7 +95,7 @@ pub(super) fn data_members(
 }
 
 /// The version and the alias that an execution was started through.
-pub(super) fn qualifier_members(qualifiers: &Qualifiers, out: &mut Object) {
+pub(crate) fn qualifier_members(qualifiers: &Qualifiers, out: &mut Object) {
     optional(out, "stateMachineVersionArn", qualifiers.version_arn.as_ref().map(Value::from));
     optional(out, "stateMachineAliasArn", qualifiers.alias_arn.as_ref().map(Value::from));
 }

@@ -9,7 +9,7 @@ use crate::machine::{Settings, StateMachine};
 
 const TRACE_HEADER: &str = "traceHeader";
 const REVISION_ID: &str = "revisionId";
-const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
+pub(crate) const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
 /// The execution whose task started this one.
 const STARTED_BY: &str = "startedByExecution";
 /// The execution and the event that it was forked off at.
@@ -54,7 +54,7 @@ pub(super) fn forked_from(details: &Object) -> Option<&Value> {
     details.get(FORKED_FROM)
 }
 
-pub(super) fn trace_header(details: &Object) -> Option<&Value> {
+pub(crate) fn trace_header(details: &Object) -> Option<&Value> {
     details.get(TRACE_HEADER)
 }
 

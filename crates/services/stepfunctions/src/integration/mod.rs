@@ -46,6 +46,7 @@ use self::task_call::{Answered, TaskCaller};
 pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
+use crate::telemetry::Traces;
 
 /// Calls to services under way at once; further ones wait their turn.
 pub const OUTGOING_CALLS_MAX: usize = 1_000;
@@ -77,6 +78,7 @@ pub struct Integrations {
     running: Running,
     closings: Closings,
     outside: Outside,
+    traces: Traces,
 }
 
 impl Integrations {
@@ -95,6 +97,7 @@ impl Integrations {
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
+            traces: Traces::default(),
         }
     }
 
@@ -106,6 +109,11 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    /// Which executions calls carry the trace of.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     pub(crate) fn exchanges(&self) -> &Exchanges {
@@ -184,6 +192,7 @@ impl Integrations {
             depths: &self.depths,
             exchanges: &self.exchanges,
             outside: &self.outside,
+            traces: &self.traces,
             assumed,
             is_about: false,
         }

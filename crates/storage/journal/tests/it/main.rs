@@ -6,6 +6,7 @@ mod faults;
 mod forks;
 mod golden;
 mod jobs;
+mod observer;
 mod redrives;
 mod scenarios;
 mod tasks;
