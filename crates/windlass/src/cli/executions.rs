@@ -38,7 +38,7 @@ EXAMPLES
   windlass executions fork o-17 --state Charge --definition order.asl.json --follow"#;
 
 const LIST_HELP: &str = r#"The newest executions of one state machine or of all, with status, start and duration.
-Executions of Express state machines are not kept, and so not listed.
+Executions of Express state machines are not listed.
 
 EXAMPLES
   windlass executions list

@@ -136,7 +136,8 @@ pub(in super::super) fn execution_arn(machine_arn: &str, name: &str) -> Option<S
 
 /// `MACHINE` and `NAME` of an execution's ARN.
 pub(in super::super) fn names(execution_arn: &str) -> (&str, &str) {
-    let rest = execution_arn.split_once(":execution:").map_or(execution_arn, |(_, rest)| rest);
+    let found = execution_arn.split_once(":execution:").or_else(|| execution_arn.split_once(":express:"));
+    let rest = found.map_or(execution_arn, |(_, rest)| rest);
     rest.split_once(':').unwrap_or(("", rest))
 }
 
@@ -168,6 +169,7 @@ mod tests {
         assert_eq!(arn, "arn:aws:states:eu-west-1:1:execution:orders:o-1");
         assert_eq!(names(&arn), ("orders", "o-1"));
         assert_eq!(names("o-1"), ("", "o-1"));
+        assert_eq!(names("arn:aws:states:eu-west-1:1:express:quick:e-1:uuid"), ("quick", "e-1:uuid"));
         assert!(execution_arn("arn:aws:states:eu-west-1:1:activity:a", "o-1").is_none());
     }
 }

@@ -15,6 +15,8 @@ use super::rows::{Layout, Row, Sign, columns, name_width, status_glyph};
 use super::story::{ROOT, Run, RunStatus, Story, millis};
 use super::{history, story};
 
+/// In the ARNs of Express executions.
+const EXPRESS: &str = ":express:";
 /// Executions that tasks started, one within the other.
 const NESTED_DEPTH_MAX: usize = 3;
 /// Executions that tasks started, together.
@@ -86,17 +88,28 @@ pub(super) async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, F
 }
 
 async fn told(client: &Client, arn: String, keep: bool, depth: usize, left: &mut usize) -> Result<Told, Failure> {
-    let described = client.states("DescribeExecution", object! { "executionArn" => arn.as_str() }).await?;
+    let asked = object! { "executionArn" => arn.as_str() };
     let mut story = Story::new();
     let mut events = Vec::new();
-    history::each(client, &arn, |event| {
+    let mut take = |event: Value| {
         story.take(&event);
         if keep {
             events.push(event);
         }
         true
-    })
-    .await?;
+    };
+    let described = if arn.contains(EXPRESS) {
+        // The API has no history of Express executions; of the last ones the server keeps one.
+        let described = client.own("executions/express/describe", asked).await?;
+        lookup::items(&described, "events").into_iter().for_each(|event| {
+            take(event);
+        });
+        described
+    } else {
+        let described = client.states("DescribeExecution", asked).await?;
+        history::each(client, &arn, take).await?;
+        described
+    };
     let mut nested: HashMap<usize, Vec<Result<Told, (String, String)>>> = HashMap::new();
     if depth < NESTED_DEPTH_MAX {
         for (at, run) in story.runs.iter().enumerate() {

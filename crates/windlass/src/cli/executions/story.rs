@@ -304,6 +304,11 @@ impl Story {
         for run in self.runs.iter_mut().filter(|run| run.status == RunStatus::Running) {
             end(run, event, RunStatus::Aborted);
         }
+        for iteration in self.threads.iter_mut().filter(|thread| thread.index.is_some()) {
+            if iteration.status == RunStatus::Running {
+                iteration.status = RunStatus::Aborted;
+            }
+        }
         if !failed {
             return;
         }
