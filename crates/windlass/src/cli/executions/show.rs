@@ -8,7 +8,7 @@ use clap::Args;
 use windlass_value::{Object, Timestamp, Value, object, parse};
 
 use super::super::client::{Client, now};
-use super::super::terminal::{self, Palette, Style, count, cut, duration, pad, plural, printable};
+use super::super::terminal::{Palette, Style, count, cut, duration, pad, plural, printable};
 use super::super::{Failure, say};
 use super::lookup::{self, names, text};
 use super::rows::{Layout, Row, Sign, columns, name_width, status_glyph};
@@ -47,12 +47,15 @@ pub(super) struct ShowArgs {
     json: bool,
 }
 
+/// An execution that a task started; where it cannot be told, its ARN and why.
+type Nested = Result<Told, (String, String)>;
+
 /// An execution and what happened in it.
 struct Told {
     described: Value,
     story: Story,
     /// What its tasks started, by run.
-    nested: HashMap<usize, Vec<Result<Told, (String, String)>>>,
+    nested: HashMap<usize, Vec<Nested>>,
     events: Vec<Value>,
 }
 
@@ -110,7 +113,7 @@ async fn told(client: &Client, arn: String, keep: bool, depth: usize, left: &mut
         history::each(client, &arn, take).await?;
         described
     };
-    let mut nested: HashMap<usize, Vec<Result<Told, (String, String)>>> = HashMap::new();
+    let mut nested: HashMap<usize, Vec<Nested>> = HashMap::new();
     if depth < NESTED_DEPTH_MAX {
         for (at, run) in story.runs.iter().enumerate() {
             for arn in &run.nested {
@@ -308,7 +311,7 @@ impl Tree<'_> {
         }
     }
 
-    fn nested(&mut self, inner: &Result<Told, (String, String)>, depth: usize) {
+    fn nested(&mut self, inner: &Nested, depth: usize) {
         let inner = match inner {
             Ok(inner) => inner,
             Err((arn, why)) => return self.others(depth, &format!("{arn}: {why}")),

@@ -265,7 +265,7 @@ impl Story {
         self.abort_within(event, at);
         end(&mut self.runs[at], event, status);
         let inner = self.runs[at].threads.iter().flat_map(|thread| &self.threads[*thread].runs);
-        let failed = inner.copied().filter(|inner| self.runs[*inner].status == RunStatus::Failed).last();
+        let failed = inner.copied().rfind(|inner| self.runs[*inner].status == RunStatus::Failed);
         if let Some(inner) = failed {
             let (error, cause) = (self.runs[inner].error.clone(), self.runs[inner].cause.clone());
             let run = &mut self.runs[at];
