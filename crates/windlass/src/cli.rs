@@ -1,6 +1,11 @@
 //! The command line.
 
+mod aws_profile;
+mod client;
+mod dev;
+mod doctor;
 mod excerpt;
+mod executions;
 mod explain_access;
 mod graph;
 mod run;
@@ -36,6 +41,12 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Draw a state machine definition
     Graph(graph::GraphArgs),
+    /// List, show, follow, stop, redrive and fork executions of a server
+    Executions(executions::ExecutionsArgs),
+    /// Serve a folder of workflows and functions, and deploy it again on each change
+    Dev(dev::DevArgs),
+    /// Check this machine and a server, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// Say why a call was refused, or whether one would be
     #[command(visible_alias = "why-denied")]
     ExplainAccess(explain_access::ExplainAccessArgs),
@@ -65,6 +76,9 @@ pub fn main() -> ExitCode {
         Command::TestState(args) => test_state::test_state(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Graph(args) => graph::graph(&args),
+        Command::Executions(args) => executions::executions(&args),
+        Command::Dev(args) => dev::dev(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::ExplainAccess(args) => explain_access::explain_access(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());

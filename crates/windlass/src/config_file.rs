@@ -45,6 +45,13 @@ pub(crate) struct ConfigFile {
     pub(crate) stepfunctions: StepFunctionsSection,
     #[serde(default)]
     pub(crate) tracing: TracingSection,
+    /// For `windlass dev`, which reads them itself; a server has no use for them.
+    #[serde(default)]
+    #[expect(dead_code, reason = "kept so that one file serves both commands")]
+    pub(crate) machine: toml::Table,
+    #[serde(default)]
+    #[expect(dead_code, reason = "kept so that one file serves both commands")]
+    pub(crate) function: toml::Table,
 }
 
 /// `[tls]`

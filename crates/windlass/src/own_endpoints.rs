@@ -25,6 +25,7 @@ pub(crate) fn answer(front: &Front, peer: &Peer, parts: &Parts) -> Answer {
             None => answer::plain(StatusCode::OK, TEXT, "ready\n"),
             Some(reason) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{reason}\n")),
         },
+        Some("version") => answer::plain(StatusCode::OK, TEXT, concat!(env!("CARGO_PKG_VERSION"), "\n")),
         // By another name a web page of this machine's browser may be asking
         // (DNS rebinding), and it could read the answer.
         Some("metrics") if !(front.metrics_public || peer.is_loopback() && has_loopback_host(parts)) => {
@@ -41,7 +42,7 @@ pub(crate) fn answer(front: &Front, peer: &Peer, parts: &Parts) -> Answer {
         _ => answer::plain(
             StatusCode::NOT_FOUND,
             TEXT,
-            "There is health, ready, metrics, refusals and access; see docs/api.md for what takes POST.\n",
+            "There is health, ready, version, metrics, refusals and access; see docs/api.md for what takes POST.\n",
         ),
     }
 }

@@ -34,3 +34,8 @@ pub use sqlite::{
 };
 pub use stats::StoreStats;
 pub use store::Store;
+
+/// The version of the SQLite that is built in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

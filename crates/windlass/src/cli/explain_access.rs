@@ -1,28 +1,21 @@
 use std::io;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use clap::Args;
-use http::Request;
-use windlass_identity::{Credentials, SigningKeys, sign};
-use windlass_outgoing::{Guard, Outgoing, SendLimits};
-use windlass_value::{Timestamp, Value, parse};
+use windlass_value::Value;
 
+use super::client::{CallError, Client, Connection};
 use super::{Failure, say, terminal};
 
-const AFTER_HELP: &str = r#"Credentials are those of the AWS CLI's environment: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. One's own refusals are told to everybody;
-those of others to who may perform iam:SimulatePrincipalPolicy on them.
+const AFTER_HELP: &str = r#"Endpoint, region and credentials are found as the AWS CLI finds them (docs/cli.md). One's own
+refusals are told to everybody; those of others to who may perform iam:SimulatePrincipalPolicy
+on them.
 
 EXAMPLES
   windlass explain-access                      the last refusals
   windlass explain-access 8c3f…                why the call of that request id was refused
   windlass explain-access --principal arn:aws:iam::000000000000:user/ada \
       --action sqs:SendMessage --resource arn:aws:sqs:us-east-1:000000000000:orders"#;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
-const RESPONSE_BYTES_MAX: usize = 16 << 20;
 
 /// What `windlass explain-access` is told.
 #[derive(Args)]
@@ -40,12 +33,8 @@ pub(super) struct ExplainAccessArgs {
     /// The resource to ask for; absent for actions without one
     #[arg(long, value_name = "ARN", requires = "action")]
     resource: Option<String>,
-    /// Where the server listens
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:4566")]
-    endpoint: String,
-    /// The region of the resource
-    #[arg(long, value_name = "REGION", env = "AWS_REGION", default_value = "us-east-1")]
-    region: String,
+    #[command(flatten)]
+    connection: Connection,
     /// Print the server's answer as JSON
     #[arg(long)]
     json: bool,
@@ -77,7 +66,6 @@ pub(super) fn explain_access(args: &ExplainAccessArgs) -> Result<ExitCode, Failu
 }
 
 async fn ask(args: &ExplainAccessArgs) -> Result<Value, Failure> {
-    let endpoint = args.endpoint.trim_end_matches('/');
     let path = match (&args.request_id, &args.principal, &args.action) {
         (Some(id), ..) => format!("/_windlass/refusals/{}", encoded(id)),
         (None, Some(principal), Some(action)) => {
@@ -87,40 +75,11 @@ async fn ask(args: &ExplainAccessArgs) -> Result<Value, Failure> {
         }
         _ => "/_windlass/refusals".to_owned(),
     };
-    let request = Request::get(format!("{endpoint}{path}")).body(Bytes::new());
-    let (mut parts, body) = request.map_err(|error| format!("{endpoint} is no endpoint: {error}"))?.into_parts();
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) else {
-        return Err(Failure::from(
-            "there are no credentials\nSet AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as for the AWS CLI.",
-        ));
-    };
-    let credentials = Credentials {
-        access_key_id: id.into(),
-        secret_access_key: secret.into(),
-        session_token: variable("AWS_SESSION_TOKEN").map(Into::into),
-        account: "".into(),
-        arn: "".into(),
-        expires: None,
-    };
-    sign(&mut parts, &body, &credentials, &args.region, "iam", now(), &SigningKeys::new())
-        .map_err(|error| format!("the request cannot be signed: {}", error.message))?;
-    let authorities = match variable("AWS_CA_BUNDLE") {
-        Some(path) => Some(std::fs::read(&path).map_err(|error| format!("cannot read {path}: {error}"))?),
-        None => None,
-    };
-    let limits = SendLimits { timeout: TIMEOUT, response_bytes_max: RESPONSE_BYTES_MAX, redirects_max: 0 };
-    let outgoing = Outgoing::new(Guard::trusting(), authorities.as_deref())?;
-    let response = outgoing.send(Request::from_parts(parts, body), &limits).await.map_err(|error| {
-        format!("{endpoint} does not answer: {error}\nIs the server running there? Name it: --endpoint URL")
-    })?;
-    let text = String::from_utf8_lossy(response.body());
-    let told = parse(&text).map_err(|_| format!("{endpoint} answered {}: {text}", response.status()))?;
-    if !response.status().is_success() {
-        let message = told["message"].as_str().unwrap_or(&text);
-        return Err(Failure(message.to_owned()));
-    }
-    Ok(told)
+    let client = Client::new(&args.connection)?;
+    client.document_at(&path, "iam").await.map_err(|error| match error {
+        CallError::Refused(fault) => Failure(fault.message),
+        CallError::Unreachable(text) => Failure(text),
+    })
 }
 
 /// What the server told, for people.
@@ -195,13 +154,10 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
+    use windlass_value::parse;
+
     use super::*;
 
     #[test]

@@ -23,7 +23,7 @@ use crate::services::build_services;
 const NOTICE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The exit code after a second signal, as shells count an interrupt.
-const INTERRUPTED_EXIT_CODE: i32 = 130;
+pub(super) const INTERRUPTED_EXIT_CODE: i32 = 130;
 
 const AFTER_HELP: &str = r#"MODES
   open   Without access keys the server listens on loopback only and believes every
@@ -103,6 +103,7 @@ CONFIGURATION
 ENDPOINTS
   /_windlass/health    200 while the process lives
   /_windlass/ready     200 when calls are taken, else 503 and why
+  /_windlass/version   the version
   /_windlass/metrics   Prometheus text
   /_windlass/refusals  why calls were refused: windlass explain-access
   /_start/NAME         POST starts a workflow, by webhook; in open mode by name
@@ -150,7 +151,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .log_format
         .unwrap_or_else(|| if io::stdout().is_terminal() { LogFormat::Human } else { LogFormat::Json });
     let sink = LogSink::spawn(io::stdout())?;
-    start_logging(&config, format, sink.clone())?;
+    start_logging(&config, format, io::stdout().is_terminal(), sink.clone())?;
     if !config.unknown_variables.is_empty() {
         tracing::warn!(names = ?config.unknown_variables, "environment variables that mean nothing to windlass");
     }
@@ -205,23 +206,23 @@ async fn live(config: &Config, access_log: AccessLog) -> Result<ExitCode, Failur
     Ok(ExitCode::SUCCESS)
 }
 
-async fn host(config: &Config, server: &mut Server) -> Result<(), Failure> {
+pub(super) async fn host(config: &Config, server: &mut Server) -> Result<(), Failure> {
     let hosted = build_services(config, server.address(), server.dispatcher()).await?;
     server.host(hosted).await?;
     Ok(())
 }
 
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Signals> {
+    pub(super) fn new() -> io::Result<Signals> {
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -230,7 +231,7 @@ impl Signals {
 }
 
 /// The folder holds payloads and secrets, so it is its owner's alone.
-fn make_data_folder(config: &Config) -> Result<(), Failure> {
+pub(super) fn make_data_folder(config: &Config) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data).map_err(|error| {
         Failure(format!(
@@ -240,14 +241,14 @@ fn make_data_folder(config: &Config) -> Result<(), Failure> {
     })
 }
 
-fn start_logging(config: &Config, format: LogFormat, sink: LogSink) -> Result<(), Failure> {
+pub(super) fn start_logging(config: &Config, format: LogFormat, colours: bool, sink: LogSink) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| {
         Failure(format!("the log filter {:?} is wrong: {error}\nUse error, warn, info or debug.", config.log))
     })?;
     let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(sink);
     match format {
         LogFormat::Json => base.json().flatten_event(true).finish().try_init()?,
-        LogFormat::Human => base.with_ansi(io::stdout().is_terminal()).finish().try_init()?,
+        LogFormat::Human => base.with_ansi(colours).finish().try_init()?,
     }
     Ok(())
 }

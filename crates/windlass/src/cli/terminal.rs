@@ -39,6 +39,12 @@ impl Palette {
         Palette { colours: !refused && is_screen(stream) }
     }
 
+    /// No colours.
+    #[cfg(test)]
+    pub(super) fn plain() -> Palette {
+        Palette { colours: false }
+    }
+
     pub(super) fn paint(self, style: Style, text: &str) -> String {
         if !self.colours || text.is_empty() {
             return text.to_owned();

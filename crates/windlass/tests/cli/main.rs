@@ -1,4 +1,4 @@
-//! `windlass run` and `windlass validate` from outside: the program itself, on
+//! `windlass run`, `windlass validate` and the others from outside: the program itself, on
 //! cases written down in `cases/*.txt`.
 
 mod cases;
@@ -12,6 +12,14 @@ use std::process::Command;
 fn windlass(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
     command.current_dir(folder).env_remove("NO_COLOR").env("TERM", "xterm-256color");
+    let steering = |name: &std::ffi::OsStr| {
+        name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("WINDLASS_"))
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(|name| steering(name)).for_each(|name| {
+        command.env_remove(name);
+    });
+    // Nobody's own configuration of the AWS CLI.
+    command.env("HOME", folder);
     command
 }
 
