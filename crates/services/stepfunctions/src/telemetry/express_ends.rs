@@ -90,7 +90,12 @@ pub(super) struct ExpressMachine {
 
 impl ExpressMachine {
     /// Notes that an execution has ended.
-    pub(super) fn ended(&self, turn: &Observed<'_>, events: Vec<HistoryEvent>) {
+    pub(super) fn ended(
+        &self,
+        turn: &Observed<'_>,
+        events: Vec<HistoryEvent>,
+        (error, cause): (Option<&Text>, Option<&Text>),
+    ) {
         let identity = turn.identity;
         // Counted, not written: the output of an asynchronous one is shown to nobody.
         let bytes = |payload: &Payload| payload.bytes_len_within(usize::MAX).unwrap_or_default();
@@ -102,8 +107,8 @@ impl ExpressMachine {
             status: turn.status,
             started_at: identity.started_at,
             stopped_at: turn.stopped_at.unwrap_or(identity.started_at),
-            error: turn.error.cloned(),
-            cause: turn.cause.cloned(),
+            error: error.cloned(),
+            cause: cause.cloned(),
             bytes: bytes(&identity.input) + turn.output.map_or(0, bytes),
             events,
         };
@@ -128,7 +133,7 @@ impl Watch for ExpressMachine {
 
     fn committed(&self, turn: Observed<'_>, _prepared: Option<Prepared>) {
         if turn.status != Status::Running {
-            self.ended(&turn, Vec::new());
+            self.ended(&turn, Vec::new(), (turn.error, turn.cause));
         }
     }
 }

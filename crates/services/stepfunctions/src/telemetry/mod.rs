@@ -210,6 +210,7 @@ impl Observer for Telemetry {
         // Most executions have nothing but the instant of their machine there.
         let is_plain = details.len() == 1 && details.get_index(0).is_some_and(|(name, _)| **name == *UPDATED_AT_MS);
         let member = |name: &str| if is_plain { None } else { details.get(name) };
+        let is_sealed = member("encryptionConfiguration").is_some_and(is_customers);
         let log = member("loggingConfiguration")
             .and_then(|logging| LogTarget::of(logging, &identity.machine_arn, &identity.machine_name));
         let header = if is_plain { None } else { trace_header_of(&details).and_then(Value::as_str) };
@@ -217,12 +218,15 @@ impl Observer for Telemetry {
             && member("tracingConfiguration").is_some_and(|tracing| tracing["enabled"].as_bool() == Some(true));
         let trace = (is_traced || header.is_some()).then(|| {
             let ratio = is_traced.then_some(shared.sample_ratio);
-            Arc::new(ExecutionTrace::of(&identity.arn, identity.started_at, header, ratio))
+            let mut trace = ExecutionTrace::of(&identity.arn, identity.started_at, header, ratio);
+            trace.hides_causes = is_sealed;
+            Arc::new(trace)
         });
         let wants_history =
             log.is_some() || trace.as_ref().is_some_and(|trace| trace.recorded) || shared.express.wants_events();
         if let Some(machine) = &express
             && !wants_history
+            && !is_sealed
             && trace.is_none()
         {
             return Some(machine.clone());
@@ -240,7 +244,13 @@ impl Observer for Telemetry {
             log: log.map(Arc::new),
             trace,
             wants_history,
+            is_sealed,
             kept: Mutex::default(),
         }))
     }
+}
+
+/// Whether an `encryptionConfiguration` names a key of the customer's own.
+fn is_customers(encryption: &Value) -> bool {
+    encryption["type"].as_str() == Some("CUSTOMER_MANAGED_KMS_KEY")
 }

@@ -254,7 +254,7 @@ impl SpanBuilder {
         }
         let failure = match &event.details {
             Details::Failure { error, cause } | Details::TaskFailure { error, cause, .. } => {
-                Some(failure_text(error.as_ref(), cause.as_ref()))
+                Some(self.failure_text(error.as_ref(), cause.as_ref()))
             }
             _ => None,
         };
@@ -284,7 +284,7 @@ impl SpanBuilder {
             EventType::ExecutionFailed | EventType::ExecutionTimedOut | EventType::ExecutionAborted => {
                 match &event.details {
                     Details::Failure { error, cause } if error.is_some() || cause.is_some() => {
-                        Some(failure_text(error.as_ref(), cause.as_ref()))
+                        Some(self.failure_text(error.as_ref(), cause.as_ref()))
                     }
                     _ => Some(event.event_type.name().trim_start_matches("Execution").to_owned()),
                 }
@@ -405,6 +405,19 @@ impl SpanBuilder {
         }
     }
 
+    fn failure_text(&self, error: Option<&Text>, cause: Option<&Text>) -> String {
+        if self.trace.hides_causes {
+            return "failed".to_owned();
+        }
+        let cause = cause.map(|cause| cause.chars().take(CAUSE_CHARS_MAX).collect::<String>());
+        match (error, cause) {
+            (Some(error), Some(cause)) => format!("{error}: {cause}"),
+            (Some(error), None) => error.to_string(),
+            (None, Some(cause)) => cause,
+            (None, None) => "failed".to_owned(),
+        }
+    }
+
     fn container(&self, from: u64) -> Option<u64> {
         self.enclosing(from, |scope| scope.index.is_none() && matches!(scope.state_type, "Map" | "Parallel"))
     }
@@ -414,14 +427,4 @@ impl SpanBuilder {
 fn is_of_container(event: EventType) -> bool {
     let name = event.name();
     name.starts_with("MapState") || name.starts_with("ParallelState") || name.starts_with("MapRun")
-}
-
-fn failure_text(error: Option<&Text>, cause: Option<&Text>) -> String {
-    let cause = cause.map(|cause| cause.chars().take(CAUSE_CHARS_MAX).collect::<String>());
-    match (error, cause) {
-        (Some(error), Some(cause)) => format!("{error}: {cause}"),
-        (Some(error), None) => error.to_string(),
-        (None, Some(cause)) => cause,
-        (None, None) => "failed".to_owned(),
-    }
 }

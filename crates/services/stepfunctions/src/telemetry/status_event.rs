@@ -61,6 +61,17 @@ pub(super) fn detail(change: StatusChange<'_>) -> Object {
     detail
 }
 
+/// Of a machine with a key of its own nothing of its data is told: its keys say who
+/// may read it, and a bus does not ask them.
+pub(super) fn without_data(detail: &mut Object) {
+    detail.insert("inputDetails", object! { "included" => false });
+    if detail.get("status").and_then(Value::as_str) == Some("SUCCEEDED") {
+        detail.insert("outputDetails", object! { "included" => false });
+    }
+    detail.insert("error", Value::Null);
+    detail.insert("cause", Value::Null);
+}
+
 /// Puts the data in. As AWS does, an output that is too large is left out, and the
 /// input where both together are.
 pub(super) fn add_data(detail: &mut Object, input: &str, output: Option<&str>) {

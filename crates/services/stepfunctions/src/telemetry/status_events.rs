@@ -14,7 +14,7 @@ use windlass_store::{Batch, Key, Row, Scan, Store, Table};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, object, parse};
 use windlass_workflow::{EventType, HistoryEvent, Status};
 
-use super::status_event::{DETAIL_TYPE, SOURCE, StatusChange, add_data, detail, event_id};
+use super::status_event::{DETAIL_TYPE, SOURCE, StatusChange, add_data, detail, event_id, without_data};
 use crate::environment::Environment;
 
 /// Status changes that no bus has taken yet.
@@ -50,7 +50,8 @@ pub(super) struct Waiting {
     execution_arn: Text,
     at: Timestamp,
     detail: Object,
-    input: Payload,
+    /// `None`: its machine has a key of its own.
+    input: Option<Payload>,
     output: Option<Payload>,
     refusals: u32,
 }
@@ -58,13 +59,17 @@ pub(super) struct Waiting {
 impl Waiting {
     fn bytes(&self) -> usize {
         const OVERHEAD: usize = 1_024;
-        OVERHEAD + self.input.bytes_len() + self.output.as_ref().map_or(0, Payload::bytes_len)
+        OVERHEAD
+            + self.input.as_ref().map_or(0, Payload::bytes_len)
+            + self.output.as_ref().map_or(0, Payload::bytes_len)
     }
 
     fn entry(&self) -> Value {
         let mut detail = self.detail.clone();
-        let output = self.output.as_ref().map(|output| &**output.text());
-        add_data(&mut detail, self.input.text(), output);
+        if let Some(input) = &self.input {
+            let output = self.output.as_ref().map(|output| &**output.text());
+            add_data(&mut detail, input.text(), output);
+        }
         object! {
             "Id" => self.id.as_str(),
             "Source" => SOURCE,
@@ -131,7 +136,13 @@ impl StatusEvents {
     }
 
     /// Adds rows for the changes of a turn, if the bus has anybody who may want them.
-    pub(super) fn prepare(&self, turn: &Observed<'_>, qualifiers: &Qualifiers, batch: &mut Batch) -> Vec<Waiting> {
+    pub(super) fn prepare(
+        &self,
+        turn: &Observed<'_>,
+        qualifiers: &Qualifiers,
+        batch: &mut Batch,
+        is_sealed: bool,
+    ) -> Vec<Waiting> {
         let changes = changes(turn);
         if changes.is_empty() {
             return Vec::new();
@@ -157,13 +168,17 @@ impl StatusEvents {
                 redrive_count: turn.redrive_count,
                 redriven_at: turn.redriven_at,
             };
-            let detail = detail(change);
+            let mut detail = detail(change);
+            if is_sealed {
+                without_data(&mut detail);
+            }
             let row = key.row().number(number);
             let document = object! {
                 "format" => FORMAT,
                 "arn" => &turn.identity.arn,
                 "event" => number,
                 "at" => at.as_ms(),
+                "sealed" => is_sealed,
                 "detail" => Value::from(detail.clone()),
             };
             batch.put(&STATUS_EVENTS, row.clone(), Vec::new(), document.to_text());
@@ -175,8 +190,8 @@ impl StatusEvents {
                 execution_arn: turn.identity.arn.clone(),
                 at,
                 detail,
-                input: turn.identity.input.clone(),
-                output: turn.output.filter(|_| status == Status::Succeeded).cloned(),
+                input: (!is_sealed).then(|| turn.identity.input.clone()),
+                output: turn.output.filter(|_| status == Status::Succeeded && !is_sealed).cloned(),
                 refusals: 0,
             });
         }
@@ -410,10 +425,13 @@ impl StatusEvents {
         let record = self.journal.record(arn).map_err(|error| error.to_string())?;
         let detail = document["detail"].as_object().ok_or("it has no detail")?;
         let ends_well = detail.get("status").and_then(Value::as_str) == Some(Status::Succeeded.as_str());
-        // An execution that retention removed has no data any more.
-        let (input, output) = match record {
-            Some(record) => self.journal.data(&record).map_err(|error| error.to_string())?,
-            None => (Payload::from_valid_text("null"), None),
+        let (input, output) = match record.filter(|_| document["sealed"].as_bool() != Some(true)) {
+            Some(record) => {
+                let (input, output) = self.journal.data(&record).map_err(|error| error.to_string())?;
+                (Some(input), output)
+            }
+            // Sealed, or an execution that retention removed.
+            None => (None, None),
         };
         let id = document["event"].as_i64().unwrap_or_default();
         Ok(Some(Waiting {

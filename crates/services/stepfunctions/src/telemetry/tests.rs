@@ -13,7 +13,7 @@ use windlass_workflow::{Details, EventType, HistoryEvent, Identity};
 use super::log_level::LogLevel;
 use super::log_record::{About, record};
 use super::spans::{SpanBuilder, SpanKind};
-use super::status_event::{StatusChange, add_data, detail, event_id};
+use super::status_event::{StatusChange, add_data, detail, event_id, without_data};
 use super::traces::{ExecutionTrace, span_id};
 
 const ARN: &str = "arn:aws:states:us-east-1:123456789012:execution:m:e";
@@ -232,6 +232,15 @@ fn details_of_status_changes() {
         let told = |member: &str| detail.get(member).and_then(|value| value["included"].as_bool());
         assert_eq!((shown("input"), shown("output")), (shows_input, shows_output), "{input} {output}");
         assert_eq!((told("inputDetails"), told("outputDetails")), (Some(shows_input), Some(shows_output)));
+    }
+    for (status, output_details) in [("FAILED", Value::Null), ("SUCCEEDED", object! { "included" => false })] {
+        let mut sealed = detail(change(status, true));
+        without_data(&mut sealed);
+        for hidden in ["input", "output", "error", "cause"] {
+            assert_eq!(sealed.get(hidden), Some(&Value::Null), "{status} {hidden}");
+        }
+        assert_eq!(sealed.get("inputDetails"), Some(&object! { "included" => false }));
+        assert_eq!(sealed.get("outputDetails"), Some(&output_details));
     }
     assert_eq!(event_id(ARN, 1), event_id(ARN, 1));
     assert_ne!(event_id(ARN, 1), event_id(ARN, 4));

@@ -18,6 +18,8 @@ pub(crate) struct ExecutionTrace {
     pub(super) parent: Option<[u8; 8]>,
     /// Whether its own spans are made.
     pub(super) recorded: bool,
+    /// Whether spans do not say why something failed: the machine has a key of its own.
+    pub(super) hides_causes: bool,
     /// What calls hand on where no span is made: the header as it came.
     passed_on: Option<Text>,
 }
@@ -37,6 +39,7 @@ impl ExecutionTrace {
             trace_id,
             parent: given.and_then(|given| given.span_id),
             recorded: ratio.is_some_and(sampled),
+            hides_causes: false,
             passed_on: header.map(Text::from),
         }
     }

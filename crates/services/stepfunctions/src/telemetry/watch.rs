@@ -31,6 +31,8 @@ pub(super) struct ExecutionWatch {
     pub(super) log: Option<Arc<LogTarget>>,
     pub(super) trace: Option<Arc<ExecutionTrace>>,
     pub(super) wants_history: bool,
+    /// Its machine has a key of its own: its data is not kept or told in the clear.
+    pub(super) is_sealed: bool,
     pub(super) tasks: Mutex<Tasks>,
     /// Of an Express execution, for the record of it.
     pub(super) kept: Mutex<Vec<HistoryEvent>>,
@@ -42,7 +44,7 @@ impl Watch for ExecutionWatch {
     }
 
     fn prepare(&self, turn: Observed<'_>, batch: &mut Batch) -> Option<Prepared> {
-        let waiting = self.shared.status_events.prepare(&turn, &self.qualifiers, batch);
+        let waiting = self.shared.status_events.prepare(&turn, &self.qualifiers, batch, self.is_sealed);
         (!waiting.is_empty()).then(|| Box::new(waiting) as Prepared)
     }
 
@@ -111,13 +113,14 @@ impl ExecutionWatch {
     }
 
     fn express(&self, turn: &Observed<'_>, machine: &ExpressMachine) {
-        if self.shared.express.keeps() && !turn.events.is_empty() {
+        if self.shared.express.keeps() && !turn.events.is_empty() && !self.is_sealed {
             let mut kept = self.kept.lock();
             let room = EXPRESS_EVENTS_MAX.saturating_sub(kept.len());
             kept.extend(turn.events.iter().take(room).cloned());
         }
         if turn.status != Status::Running {
-            machine.ended(turn, std::mem::take(&mut *self.kept.lock()));
+            let failure = (!self.is_sealed).then_some((turn.error, turn.cause));
+            machine.ended(turn, std::mem::take(&mut *self.kept.lock()), failure.unwrap_or_default());
         }
     }
 }
