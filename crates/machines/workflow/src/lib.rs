@@ -12,6 +12,7 @@ mod event;
 mod execution;
 mod history;
 mod limits;
+mod quotas;
 mod random;
 mod retry;
 mod states;
@@ -28,7 +29,8 @@ pub use execution::{
     TaskRun, TimerId,
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
-pub use limits::Limits;
+pub use limits::{EXPRESSION_BYTES_MAX_AWS, Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_DEFAULT};
+pub use quotas::{Bucket, EXPRESS_START, Quotas, RATES_AWS, Rate, TRANSITIONS_AWS};
 pub use states::token_wanted;
 pub use step::{World, step, step_within};
 pub use turn::state_of;

@@ -98,8 +98,9 @@ impl Turn<'_> {
             input: identity.input.clone(),
             role_arn: identity.role_arn.clone(),
         });
-        let express = identity.express.then_some(self.world.limits.express_seconds_max);
-        let timeout = self.program.timeout_seconds.into_iter().chain(express).min();
+        let limits = self.world.limits;
+        let longest = if identity.express { Some(limits.express_seconds_max) } else { limits.standard_seconds_max };
+        let timeout = self.program.timeout_seconds.into_iter().chain(longest).min();
         if let Some(seconds) = timeout {
             let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
             self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));

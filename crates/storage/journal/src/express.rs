@@ -6,19 +6,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use windlass_store::{Batch, Row};
-use windlass_value::{Payload, Text, Timestamp};
+use windlass_value::{Object, Payload, Text, Timestamp};
 use windlass_workflow::{
-    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskCall, TaskId, TimerId, World,
-    step,
+    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Limits, Status, TaskCall, TaskId, TimerId,
+    World, step,
 };
 
+use crate::contents::Content;
+use crate::data_key::DataKeyError;
 use crate::definition::JournalDefinition;
+use crate::drive::blocking;
 use crate::error::{JournalError, StartError};
-use crate::journal::{Journal, NewExecution};
+use crate::journal::{Journal, NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
+use crate::options::ExecutionOptions;
 use crate::pauses::Pauses;
 use crate::record::Record;
 use crate::tables::OUTBOX;
@@ -56,6 +63,25 @@ struct StoredStart {
     started_at: i64,
     input: String,
     definition: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aws_limits: Option<bool>,
+    /// The content that is the input, and its bytes; then `input` is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<(String, u64)>,
+    /// The data key as it is stored, where the input is sealed: in `input` as base64,
+    /// or in the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped_key: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    details: String,
+}
+
+/// 2 added inputs that are contents or sealed; other starts are written in format 1.
+const FORMAT: u32 = 2;
+
+/// What a sealed input is bound to.
+fn input_place(arn: &str) -> Vec<u8> {
+    [b"express\0", arn.as_bytes()].concat()
 }
 
 impl Journal {
@@ -64,7 +90,8 @@ impl Journal {
     pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
         let mut history = if log { History::On(Vec::new()) } else { History::Off };
         let started_at = new.identity.started_at;
-        let execution = self.run_in_memory(new.identity, &new.definition, &mut history).await;
+        let limits = self.limits_of(new.options.aws_limits).clone();
+        let execution = self.run_in_memory(new.identity, &new.definition, &limits, &mut history).await;
         ExpressOutcome {
             status: execution.status,
             output: execution.output,
@@ -85,8 +112,24 @@ impl Journal {
         self.admit_start()?;
         let record = Record::new(&new);
         let (key, row) = record.key().map_err(StartError::Unavailable)?;
+        let failed =
+            |reason: String| StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason });
+        let text = new.identity.input.text();
+        let is_large = text.len() > self.inline_bytes_max();
+        let sealed = match &new.options.data_key {
+            Some(key) => {
+                let sealed = key.seal(&input_place(&record.arn), text.as_bytes());
+                Some(Bytes::from(sealed.map_err(|error| failed(error.to_string()))?))
+            }
+            None => None,
+        };
+        let contents: Vec<Content> = match &sealed {
+            _ if !is_large => Vec::new(),
+            Some(sealed) => vec![Content::new(sealed.clone())],
+            None => vec![Content::new(Bytes::copy_from_slice(text.as_bytes()))],
+        };
         let stored = StoredStart {
-            v: 1,
+            v: if contents.is_empty() && sealed.is_none() { 1 } else { FORMAT },
             arn: record.arn.to_string(),
             name: record.name.to_string(),
             machine_arn: record.machine_arn.to_string(),
@@ -94,29 +137,43 @@ impl Journal {
             role_arn: record.role_arn.to_string(),
             region: record.region.to_string(),
             started_at: record.started_at.as_ms(),
-            input: new.identity.input.text().to_string(),
+            input: match &sealed {
+                _ if is_large => String::new(),
+                Some(sealed) => STANDARD.encode(sealed),
+                None => text.to_string(),
+            },
             definition: record.definition_hash.to_string(),
+            aws_limits: new.options.aws_limits,
+            content: contents.first().map(|content| (content.id.to_string(), content.bytes.len() as u64)),
+            wrapped_key: new.options.data_key.as_ref().map(|key| STANDARD.encode(key.wrapped())),
+            details: if sealed.is_some() { record.details.to_string() } else { String::new() },
         };
-        let value = serde_json::to_vec(&stored).map_err(|error| {
-            StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason: error.to_string() })
-        })?;
+        let value = serde_json::to_vec(&stored).map_err(|error| failed(error.to_string()))?;
         let mut batch = Batch::default();
         batch.expect_absent(&OUTBOX, row.clone());
         batch.put(&OUTBOX, row, outbox_columns("express", &record.arn), value);
+        self.refer_to(&mut batch, &key.row(), &contents);
         let new_definition = self.store_definition(&new.definition, &mut batch);
-        self.store().commit(batch).await.map_err(|error| StartError::Unavailable(error.into()))?;
+        self.commit_with(batch, contents).await.map_err(StartError::Unavailable)?;
         if new_definition {
             self.definition_stored(new.definition.clone());
         }
-        self.run_stored_express(key, new.identity, new.definition);
+        self.run_stored_express(key, new.identity, new.definition, new.options.aws_limits);
         Ok(record)
     }
 
-    fn run_stored_express(&self, key: ExecutionKey, identity: Identity, definition: Arc<JournalDefinition>) {
+    fn run_stored_express(
+        &self,
+        key: ExecutionKey,
+        identity: Identity,
+        definition: Arc<JournalDefinition>,
+        aws_limits: Option<bool>,
+    ) {
         let journal = self.clone();
         tokio::spawn(async move {
             let mut history = History::Off;
-            let execution = journal.run_in_memory(identity, &definition, &mut history).await;
+            let limits = journal.limits_of(aws_limits).clone();
+            let execution = journal.run_in_memory(identity, &definition, &limits, &mut history).await;
             tracing::debug!(execution = %key.arn(), status = execution.status.as_str(), "an Express execution ended");
             journal.forget_express(&key).await;
         });
@@ -127,11 +184,9 @@ impl Journal {
     async fn forget_express(&self, key: &ExecutionKey) {
         let mut pauses = Pauses::new();
         loop {
-            let mut batch = Batch::default();
-            batch.delete(&OUTBOX, key.row());
-            let error = match self.store().commit(batch).await {
+            let error = match self.forget_express_once(key).await {
                 Ok(()) => return,
-                Err(error) => JournalError::from(error),
+                Err(error) => error,
             };
             if !error.is_passing() || self.is_stopping() {
                 tracing::error!(execution = %key.arn(), %error, "the end of an Express execution could not be stored; it will run again");
@@ -141,42 +196,117 @@ impl Journal {
         }
     }
 
+    async fn forget_express_once(&self, key: &ExecutionKey) -> Result<(), JournalError> {
+        let mut batch = Batch::default();
+        batch.delete(&OUTBOX, key.row());
+        let contents = self.let_go(&mut batch, &key.row()).await?;
+        self.store().commit(batch).await?;
+        self.released(contents);
+        Ok(())
+    }
+
     /// Runs an Express execution again that a crash cut off.
     pub(crate) fn resume_express(&self, row: Row) {
-        let resumed = serde_json::from_slice::<StoredStart>(&row.value).ok().and_then(|stored| {
-            let definition = self.definition(&stored.definition).ok().flatten()?;
-            let input = Payload::from_text(stored.input).ok()?;
-            let key = ExecutionKey::from_arn(&stored.arn)?;
-            let identity = Identity {
-                arn: stored.arn.into(),
-                name: stored.name.into(),
-                machine_arn: stored.machine_arn.into(),
-                machine_name: stored.machine_name.into(),
-                role_arn: stored.role_arn.into(),
-                region: stored.region.into(),
-                started_at: Timestamp(stored.started_at),
-                input,
-                express: true,
-            };
-            Some((key, identity, definition))
+        let journal = self.clone();
+        tokio::spawn(async move {
+            let key = row.key.clone();
+            if let Err(error) = journal.resume_stored_express(row).await {
+                tracing::error!(?key, %error, "a stored Express start cannot be taken up and is left alone");
+            }
         });
-        match resumed {
-            Some((key, identity, definition)) => self.run_stored_express(key, identity, definition),
-            None => tracing::error!(key = ?row.key, "a stored Express start cannot be read and is left alone"),
+    }
+
+    async fn resume_stored_express(&self, row: Row) -> Result<(), JournalError> {
+        let arn = || format!("{:?}", row.key);
+        let failed = |reason: String| JournalError::Record { arn: arn(), reason };
+        let stored: StoredStart = serde_json::from_slice(&row.value).map_err(|error| failed(error.to_string()))?;
+        if stored.v > FORMAT {
+            return Err(failed(format!("it has format {}, which this release does not read", stored.v)));
         }
+        let key = ExecutionKey::from_arn(&stored.arn).ok_or_else(|| failed("it has no ARN".into()))?;
+        let definition = self.definition(&stored.definition)?;
+        let definition = definition.ok_or_else(|| failed("its definition is not stored".into()))?;
+        let mut identity = Identity {
+            arn: stored.arn.as_str().into(),
+            name: stored.name.as_str().into(),
+            machine_arn: stored.machine_arn.as_str().into(),
+            machine_name: stored.machine_name.as_str().into(),
+            role_arn: stored.role_arn.as_str().into(),
+            region: stored.region.as_str().into(),
+            started_at: Timestamp(stored.started_at),
+            input: Payload::from_valid_text("null"),
+            express: true,
+        };
+        identity.input = self.stored_input(&key, &identity, &stored, &definition).await?;
+        self.run_stored_express(key, identity, definition, stored.aws_limits);
+        Ok(())
+    }
+
+    /// The input of a stored start, from wherever it is.
+    async fn stored_input(
+        &self,
+        key: &ExecutionKey,
+        identity: &Identity,
+        stored: &StoredStart,
+        definition: &Arc<JournalDefinition>,
+    ) -> Result<Payload, JournalError> {
+        let arn = key.arn();
+        let failed = |reason: String| JournalError::Record { arn: arn.to_string(), reason };
+        let content = stored.content.clone();
+        let content = match content {
+            Some((id, bytes)) => {
+                let owner = arn.clone();
+                Some(blocking(self, key, move |journal, _| journal.read_content(&owner, &id, bytes)).await?)
+            }
+            None => None,
+        };
+        let Some(wrapped) = &stored.wrapped_key else {
+            let text = match content {
+                Some(content) => String::from_utf8(content.into()).map_err(|error| failed(error.to_string()))?,
+                None => stored.input.clone(),
+            };
+            return Payload::from_text(text).map_err(|error| failed(error.to_string()));
+        };
+        let decode = |text: &str| STANDARD.decode(text).map(Bytes::from).map_err(|error| failed(error.to_string()));
+        let wrapped = decode(wrapped)?;
+        let details = windlass_value::parse(&stored.details).ok();
+        let details = details.as_ref().and_then(|details| details.as_object());
+        let record = Record::new(&NewExecution {
+            identity: identity.clone(),
+            definition: definition.clone(),
+            qualifiers: Qualifiers::default(),
+            details: details.map_or_else(Object::new, |details| Object::clone(details)),
+            options: ExecutionOptions::default(),
+        });
+        let mut pauses = Pauses::new();
+        while let Err(error) = self.open_for_itself(&record, wrapped.clone()).await {
+            if matches!(error, DataKeyError::Refused { .. }) || self.is_stopping() {
+                return Err(failed(format!("its data key is not to be had: {error}")));
+            }
+            pauses.pause().await;
+        }
+        let sealed = match content {
+            Some(content) => content,
+            None => decode(&stored.input)?,
+        };
+        let plain = self.key_of(arn, &wrapped)?.open(&input_place(arn), &sealed);
+        let plain = plain.map_err(|error| failed(error.to_string()))?;
+        let text = String::from_utf8(plain.into()).map_err(|error| failed(error.to_string()))?;
+        Payload::from_text(text).map_err(|error| failed(error.to_string()))
     }
 
     async fn run_in_memory(
         &self,
         identity: Identity,
         definition: &JournalDefinition,
+        limits: &Limits,
         history: &mut History,
     ) -> Execution {
         let mut execution = Execution::new(identity);
         let arn = execution.identity.arn.clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
-        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
+        let world = World { limits, refusal: &refusal, token: &token };
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let mut timers: BTreeMap<(Timestamp, TimerId), ()> = BTreeMap::new();
         let mut next = Some(EventKind::Start);

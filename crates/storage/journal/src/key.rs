@@ -35,6 +35,11 @@ impl ExecutionKey {
         &self.arn
     }
 
+    /// The account and the region it belongs to.
+    pub(crate) fn owner(&self) -> (Text, Text) {
+        (self.account.clone(), self.region.clone())
+    }
+
     /// A number that stands for the execution within this server.
     pub fn uid(&self) -> u128 {
         u128::from_be_bytes(self.uid)

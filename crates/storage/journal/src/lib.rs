@@ -7,6 +7,8 @@
 
 mod answer;
 mod clock;
+mod contents;
+mod data_key;
 mod definition;
 mod drive;
 mod error;
@@ -17,6 +19,8 @@ mod journal;
 mod key;
 mod live;
 mod load;
+mod locked;
+mod options;
 mod pauses;
 mod query;
 mod record;
@@ -29,16 +33,19 @@ mod tables;
 mod tasks;
 mod timers;
 mod token;
+mod transitions;
 mod turn;
 
 pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
+pub use data_key::{DataKey, DataKeyError};
 pub use definition::JournalDefinition;
 pub use error::{JournalError, StartError, TokenError};
 pub use express::ExpressOutcome;
 pub use history::HistoryQuery;
 pub use journal::{Journal, JournalConfig, JournalStats, NewExecution, Qualifiers};
 pub use key::ExecutionKey;
+pub use options::ExecutionOptions;
 pub use query::{ExecutionQuery, ExecutionsOf};
 pub use record::Record;
 pub use stored::TurnError;

@@ -1,9 +1,14 @@
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use windlass_store::{ColumnValue, Key, Row};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
+use crate::data_key::DataKey;
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
@@ -42,7 +47,27 @@ pub struct Record {
     pub has_output: bool,
     /// Further members that its starter keeps with it, as JSON text of an object.
     pub details: Text,
+    /// AWS's limits, this server's own, or whichever the server has.
+    pub aws_limits: Option<bool>,
+    /// The data key it was started with, as it is stored; `None`: its data is not sealed.
+    pub wrapped_key: Option<Bytes>,
     pub(crate) output: Option<Place>,
+    /// Error and cause, where these are sealed.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// A sealed part of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) wrapped: Bytes,
+    bytes: Bytes,
+}
+
+/// What is sealed of a record.
+#[derive(Serialize, Deserialize)]
+struct SealedTexts {
+    error: Option<String>,
+    cause: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,14 +86,22 @@ struct Stored {
     output: Option<Place>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aws_limits: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped_key: Option<String>,
+    /// The data key as it is stored, and error and cause sealed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<(String, String)>,
 }
 
-const FORMAT: u32 = 1;
+/// 2 added sealed data; other records are written in format 1.
+const FORMAT: u32 = 2;
 
 impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
-        let NewExecution { identity, definition, qualifiers, details } = new;
+        let NewExecution { identity, definition, qualifiers, details, options } = new;
         let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
         Record {
             arn: identity.arn.clone(),
@@ -86,8 +119,16 @@ impl Record {
             cause: None,
             has_output: false,
             details,
+            aws_limits: options.aws_limits,
+            wrapped_key: options.data_key.as_ref().map(|key| key.wrapped().clone()),
             output: None,
+            sealed: None,
         }
+    }
+
+    /// Whether its data is sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.wrapped_key.is_some()
     }
 
     /// The details as an object.
@@ -96,14 +137,51 @@ impl Record {
         value.as_object().map_or_else(Object::new, |object| Object::clone(object))
     }
 
-    /// Takes over how the execution stands.
-    pub(crate) fn update(&mut self, execution: &Execution, output: Option<Place>) {
+    /// Takes over how the execution stands; error and cause sealed, where there is a key.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(crate) fn update(
+        &mut self,
+        execution: &Execution,
+        output: Option<Place>,
+        key: Option<&DataKey>,
+    ) -> Result<(), JournalError> {
         self.status = execution.status;
         self.stopped_at = execution.stopped_at;
         self.error = execution.error.clone();
         self.cause = execution.cause.clone();
         self.output = output;
         self.has_output = output.is_some();
+        if let Some(key) = key
+            && (self.error.is_some() || self.cause.is_some())
+        {
+            let text = |text: Option<Text>| text.map(|text| text.to_string());
+            let texts = SealedTexts { error: text(self.error.take()), cause: text(self.cause.take()) };
+            let failed = |reason: String| JournalError::Record { arn: self.arn.to_string(), reason };
+            let plain = serde_json::to_vec(&texts).map_err(|error| failed(error.to_string()))?;
+            let bytes = key.seal(&self.place(), &plain).map_err(|error| failed(error.to_string()))?;
+            self.sealed = Some(Sealed { wrapped: key.wrapped().clone(), bytes: bytes.into() });
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Vec<u8> {
+        [b"record\0", self.arn.as_bytes()].concat()
+    }
+
+    /// Fills in what is sealed.
+    ///
+    /// # Errors
+    /// It was sealed with another key, or is damaged.
+    pub(crate) fn open(&mut self, key: &DataKey) -> Result<(), JournalError> {
+        let Some(sealed) = &self.sealed else { return Ok(()) };
+        let failed = |reason: String| JournalError::Record { arn: self.arn.to_string(), reason };
+        let plain = key.open(&self.place(), &sealed.bytes).map_err(|error| failed(error.to_string()))?;
+        let texts: SealedTexts = serde_json::from_slice(&plain).map_err(|error| failed(error.to_string()))?;
+        self.error = texts.error.map(Into::into);
+        self.cause = texts.cause.map(Into::into);
+        Ok(())
     }
 
     pub(crate) fn identity(&self, input: Payload) -> Arc<Identity> {
@@ -137,7 +215,7 @@ impl Record {
 
     pub(crate) fn value(&self) -> Vec<u8> {
         let stored = Stored {
-            v: FORMAT,
+            v: if self.wrapped_key.is_some() { FORMAT } else { 1 },
             name: self.name.to_string(),
             machine_name: self.machine_name.to_string(),
             role_arn: self.role_arn.to_string(),
@@ -147,6 +225,12 @@ impl Record {
             cause: self.cause.as_ref().map(|text| text.to_string()),
             output: self.output,
             details: self.details.to_string(),
+            aws_limits: self.aws_limits,
+            wrapped_key: self.wrapped_key.as_ref().map(|key| STANDARD.encode(key)),
+            sealed: self
+                .sealed
+                .as_ref()
+                .map(|sealed| (STANDARD.encode(&sealed.wrapped), STANDARD.encode(&sealed.bytes))),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -169,7 +253,15 @@ impl Record {
             return Err(damaged(format!("it has format {}, which this release does not read", stored.v)));
         }
         let status = text(3);
+        let bytes = |text: String| STANDARD.decode(text).map(Bytes::from).map_err(|error| damaged(error.to_string()));
+        let sealed = match stored.sealed {
+            Some((wrapped, sealed)) => Some(Sealed { wrapped: bytes(wrapped)?, bytes: bytes(sealed)? }),
+            None => None,
+        };
         Ok(Record {
+            aws_limits: stored.aws_limits,
+            wrapped_key: stored.wrapped_key.map(bytes).transpose()?,
+            sealed,
             status: Status::parse(&status).ok_or_else(|| damaged(format!("unknown status '{status}'")))?,
             arn: arn.clone().into(),
             name: stored.name.into(),

@@ -45,7 +45,15 @@ impl Journal {
             }
         };
         let mut batch = Batch::default();
+        let mut contents = Vec::new();
         for row in &rows {
+            match self.let_go(&mut batch, &row.key).await {
+                Ok(ids) => contents.extend(ids),
+                Err(error) => {
+                    tracing::error!(%error, "contents of closed executions could not be let go");
+                    return 0;
+                }
+            }
             batch.truncate.push((row.key.clone(), None));
             batch.delete(&EXECUTIONS, row.key.clone());
         }
@@ -53,7 +61,10 @@ impl Journal {
             return 0;
         }
         match self.store().commit(batch).await {
-            Ok(()) => rows.len(),
+            Ok(()) => {
+                self.released(contents);
+                rows.len()
+            }
             Err(error) => {
                 tracing::error!(%error, "closed executions could not be removed");
                 0

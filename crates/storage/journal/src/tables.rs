@@ -54,5 +54,10 @@ pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[]
 /// Facts of the store itself, such as the key that seals task tokens.
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
+/// The contents that an execution refers to, to let go of them with it: key
+/// (execution, id of the content).
+pub(crate) static CONTENTS: Table = Table { name: "execution_contents", columns: &[], indexes: &[] };
+
 /// All tables of this crate.
-pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS];
+pub static TABLES: &[&Table] =
+    &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS, &CONTENTS, windlass_blob::TABLES[0]];

@@ -12,11 +12,12 @@ use windlass_workflow::{
     World, step_within,
 };
 
+use crate::contents::Content;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
 use crate::slot::{Applied, Delivery, What};
-use crate::stored::{Place, StoredExecution, TurnWriter};
+use crate::stored::{Keeping, Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
 use crate::tasks::{Answers, CutOff, Permit, TaskJob};
 use crate::timers::HORIZON_MS;
@@ -29,6 +30,8 @@ const FOLD_TURNS: u64 = 8;
 /// A turn that is made but not durable yet.
 pub(crate) struct Turn {
     pub(crate) batch: Batch,
+    /// What must be written before the batch.
+    pub(crate) contents: Vec<Content>,
     replies: Vec<(oneshot::Sender<Applied>, bool)>,
     effects: Vec<Effect>,
     admitted: Vec<(TaskId, Permit)>,
@@ -98,11 +101,12 @@ impl Journal {
     fn make_turn_unguarded(&self, live: &mut Live, deliveries: Vec<Delivery>) -> Result<Turn, JournalError> {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
-        let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
+        let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed, self.inline_bytes_max());
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
-        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
+        let limits = self.limits_of(live.record.aws_limits);
+        let world = World { limits, refusal: &refusal, token: &token };
         let definition = live.definition.clone();
         let mut batch = Batch::default();
         let mut replies = Vec::new();
@@ -127,7 +131,7 @@ impl Journal {
         };
 
         let mut deliveries = deliveries.into_iter().enumerate();
-        while !budget.is_spent(self.limits())
+        while !budget.is_spent(limits)
             && let Some((serial, Delivery { what, reply })) = deliveries.next()
         {
             let kind = match what {
@@ -175,7 +179,7 @@ impl Journal {
         // its schedule: one sync less for every task.
         let mut admitted: Vec<(TaskId, Permit)> = Vec::new();
         let mut index = 0;
-        while index < effects.len() && !budget.holds_bytes_max(self.limits()) {
+        while index < effects.len() && !budget.holds_bytes_max(limits) {
             if let Effect::Call(call) = &effects[index]
                 && call.resource != Resource::Activity
                 && live.execution.task(call.task).is_some_and(|run| run.phase == TaskPhase::Scheduled)
@@ -215,11 +219,12 @@ impl Journal {
                 batch.delete(&OUTBOX, key);
             }
         }
+        let mut contents = Vec::new();
         let parks = finished.is_none() && !continues && may_park(live);
         if applied_any {
             if finished.is_some() {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
-                live.record.update(&live.execution, output);
+                live.record.update(&live.execution, output, live.data_key.as_deref())?;
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
                 if live.snapshot_turn > 0 {
                     batch.delete(&SNAPSHOTS, row.clone());
@@ -237,11 +242,14 @@ impl Journal {
                 None
             };
             let changes = live.execution.take_changes();
+            let keeping = Keeping { row: &row, key: live.data_key.as_deref() };
             let entry = writer
-                .finish(&live.execution, &changes)
+                .finish(&live.execution, &changes, keeping)
                 .map_err(|error| JournalError::Turn { arn: arn.to_string(), error })?;
-            live.bytes_since_snapshot += entry.len();
-            batch.append(row.clone(), live.turn, entry);
+            live.bytes_since_snapshot += entry.bytes.len();
+            batch.append(row.clone(), live.turn, entry.bytes);
+            self.refer_to(&mut batch, &row, &entry.contents);
+            contents = entry.contents;
             if let Some(value) = snapshot_value {
                 live.snapshot_turn = live.turn;
                 live.snapshot_bytes = value.len();
@@ -249,7 +257,8 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
-        Ok(Turn { batch, replies, effects, admitted, offered, rest, finished })
+        self.count_transitions(&live.key, budget.transitions());
+        Ok(Turn { batch, contents, replies, effects, admitted, offered, rest, finished })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {

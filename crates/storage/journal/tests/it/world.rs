@@ -8,8 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windlass_asl::load_definition;
 use windlass_journal::{
-    Answer, Clock, ExecutionKey, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Qualifiers,
-    Record, StartError, TABLES, TokenError,
+    Answer, Clock, ExecutionKey, ExecutionOptions, HistoryQuery, Journal, JournalConfig, JournalDefinition,
+    NewExecution, Qualifiers, Record, StartError, TABLES, TokenError,
 };
 use windlass_store::{MemoryFaults, Store};
 use windlass_value::{Object, Payload, Timestamp};
@@ -194,6 +194,7 @@ pub(crate) fn new_execution(now: Timestamp, name: &str, definition: &str, input:
         definition: Arc::new(JournalDefinition::new(definition, Arc::new(program))),
         qualifiers: Qualifiers::default(),
         details: Object::new(),
+        options: ExecutionOptions::default(),
     }
 }
 
