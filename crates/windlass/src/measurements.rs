@@ -16,6 +16,11 @@ pub(crate) fn of_journal(journal: &Journal) -> Vec<Measurement> {
         ("windlass_executions_started", "Standard executions started since the start", stats.started as f64),
         ("windlass_executions_closed", "Standard executions closed since the start", stats.closed as f64),
         ("windlass_turns", "Turns made durable since the start", stats.turns as f64),
+        (
+            "windlass_executions_throttled",
+            "Turns that waited for the rate of state transitions since the start",
+            stats.throttled as f64,
+        ),
     ]
     .into_iter()
     .map(|(name, help, value)| Measurement { name, help, value })

@@ -20,14 +20,15 @@ mod service;
 mod stored_document;
 mod tag;
 mod task_answer;
+mod throttle;
 
-pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
+pub use activity::{ACTIVITIES, PENDING_TASKS_MAX};
 pub use environment::Environment;
 pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner};
-pub use machine::{ALIASES_MAX, MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES, VERSIONS_MAX};
+pub use machine::{MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES};
 pub use page::FACTS;
 pub use service::StepFunctions;
-pub use tag::TAGS_MAX;
+pub use tag::{AWS_LIMITS_TAG, TAGS_MAX};
 
 /// The tables of this crate, to open the store with.
 pub static TABLES: &[&windlass_store::Table] = &[&STATE_MACHINES, &STATE_MACHINE_VERSIONS, &ACTIVITIES, &FACTS];

@@ -64,6 +64,10 @@ impl StepFunctions {
     async fn answer(&self, call: &Call) -> Outcome {
         let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
         let request = Request::new(call);
+        // Starts are counted once it is known what they start.
+        if &*call.operation != "StartExecution" {
+            environment.admit(call, &call.operation)?;
+        }
         match &*call.operation {
             "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
             "UpdateStateMachine" => machine::update(machines, environment, dispatcher, request).await,
@@ -90,7 +94,7 @@ impl StepFunctions {
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),
             "ListActivities" => activity::list(activities, pages, request),
-            "GetActivityTask" => activity::poll(activities, queues, request).await,
+            "GetActivityTask" => activity::poll(activities, queues, environment, request).await,
             "SendTaskSuccess" => task_answer::success(journal, environment, request).await,
             "SendTaskFailure" => task_answer::failure(journal, request).await,
             "SendTaskHeartbeat" => task_answer::heartbeat(journal, request).await,

@@ -58,6 +58,6 @@ pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], in
 /// (execution, id of the content).
 pub(crate) static CONTENTS: Table = Table { name: "execution_contents", columns: &[], indexes: &[] };
 
-/// All tables of this crate.
-pub static TABLES: &[&Table] =
-    &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS, &CONTENTS, windlass_blob::TABLES[0]];
+/// All tables of this crate. With contents the store also declares those of
+/// [`windlass_blob::TABLES`].
+pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS, &CONTENTS];

@@ -5,7 +5,7 @@ use windlass_workflow::epoch_seconds;
 use super::catalog::{ACTIVITIES, Activities, Activity, ActivityName, decode};
 use crate::arn;
 use crate::environment::Environment;
-use crate::machine::{encryption_configuration, rows_by_name};
+use crate::machine::{count_by_name, encryption_configuration, rows_by_name};
 use crate::name;
 use crate::page::Pages;
 use crate::request::Request;
@@ -37,11 +37,21 @@ pub(crate) async fn create(
     };
     let created_at = match activities.find(&named)? {
         Some(old) => old.created_at,
+        None if is_full(activities, environment, request)? => {
+            let text = "Activity Limit Exceeded: 'The maximum number of activities has been reached'";
+            return Err(Fault::new("ActivityLimitExceeded", text));
+        }
         None if activities.put(&new).await? => new.created_at,
         // Another call made it meanwhile.
         None => activities.get(&named)?.created_at,
     };
     Ok(object! { "activityArn" => arn, "creationDate" => epoch_seconds(created_at) }.into())
+}
+
+/// Whether the account may have no further activity.
+fn is_full(activities: &Activities, environment: &Environment, request: Request<'_>) -> Result<bool, Fault> {
+    let Some(max) = environment.quotas().activities_max else { return Ok(false) };
+    Ok(count_by_name(activities.store(), &ACTIVITIES, request.call)? >= max as u64)
 }
 
 /// `DeleteActivity`: an unknown one is no error.

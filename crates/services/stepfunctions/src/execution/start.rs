@@ -1,7 +1,7 @@
-use windlass_journal::{Journal, NewExecution, Qualifiers, StartError};
+use windlass_journal::{ExecutionOptions, Journal, NewExecution, Qualifiers, StartError};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{JsonError, Object, Payload, Text, Value};
-use windlass_workflow::{Identity, Status, epoch_seconds};
+use windlass_workflow::{EXPRESS_START, Identity, Status, epoch_seconds};
 
 use super::details;
 use crate::arn;
@@ -25,6 +25,8 @@ pub(crate) async fn start(
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
     let _lock = machines.lock_shared(&named.name).await;
     let target = runnable(machines, &named, environment)?;
+    let rate = if target.machine.is_express() { EXPRESS_START } else { "StartExecution" };
+    environment.admit(request.call, rate)?;
     let new = new_execution(&target, environment, request)?;
     let input = new.identity.input.clone();
     let started = if target.machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
@@ -69,6 +71,8 @@ pub(super) fn new_execution(
     request: Request<'_>,
 ) -> Result<NewExecution, Fault> {
     let machine = target.as_run();
+    // Of the machine as it is: versions have no tags.
+    let aws_limits = target.machine.tags.aws_limits();
     let execution_name = match request.text("name")? {
         Some(given) => {
             name::check(given)?;
@@ -80,7 +84,7 @@ pub(super) fn new_execution(
             None => environment.uuid(),
         },
     };
-    let input = checked_input(request, environment.payload_bytes_max)?;
+    let input = checked_input(request, environment.payload_bytes_max(aws_limits))?;
     let resource = if machine.is_express() {
         format!("express:{}:{execution_name}:{}", machine.name, environment.uuid())
     } else {
@@ -104,7 +108,8 @@ pub(super) fn new_execution(
         version_arn: target.version.as_ref().map(|version| version.arn()),
         alias_arn: target.alias_arn.clone(),
     };
-    Ok(NewExecution { identity, definition: machine.definition.clone(), qualifiers, details })
+    let options = ExecutionOptions { aws_limits, ..ExecutionOptions::default() };
+    Ok(NewExecution { identity, definition: machine.definition.clone(), qualifiers, details, options })
 }
 
 fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {

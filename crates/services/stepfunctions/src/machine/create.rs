@@ -4,8 +4,9 @@ use windlass_workflow::epoch_seconds;
 
 use super::catalog::Machines;
 use super::definition::compile;
+use super::list::count_by_name;
 use super::logging::find_destinations;
-use super::record::{StateMachine, WorkflowKind};
+use super::record::{STATE_MACHINES, StateMachine, WorkflowKind};
 use super::settings::Settings;
 use super::version::{Publishing, Versions};
 use crate::environment::Environment;
@@ -52,12 +53,13 @@ pub(crate) async fn create(
     new.tags.check(&new.arn())?;
 
     let _lock = machines.lock_exclusive(machine_name).await;
-    let publication = publishing.apply(&mut new, now)?;
+    let publication = publishing.apply(&mut new, environment, now)?;
     let created = match machines.get(&call.account, &call.region, machine_name)? {
         Some(old) if old.deleting => return Err(machine_deleting(&old.arn())),
         Some(old) if is_same(&old, &new) => old.created_at,
         Some(old) => return Err(machine_already_exists(&old.arn())),
         None => {
+            check_count(machines, environment, request)?;
             let version = publication.as_ref().and_then(|publication| publication.new.as_ref());
             machines.put(&new, version).await?;
             new.created_at
@@ -71,6 +73,16 @@ pub(crate) async fn create(
         out.insert("stateMachineVersionArn", new.version_arn(publication.published.number));
     }
     Ok(Value::from(out).into())
+}
+
+/// Refuses one machine too many.
+fn check_count(machines: &Machines, environment: &Environment, request: Request<'_>) -> Result<(), Fault> {
+    let Some(max) = environment.quotas().state_machines_max else { return Ok(()) };
+    if count_by_name(machines.store(), &STATE_MACHINES, request.call)? < max as u64 {
+        return Ok(());
+    }
+    let text = "State Machine Limit Exceeded: 'The maximum number of state machines has been reached'";
+    Err(Fault::new("StateMachineLimitExceeded", text).explained(format!("the account has {max} in this region")))
 }
 
 /// What makes a repeated create the same: all but the role and the tags. The

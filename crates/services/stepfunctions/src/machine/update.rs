@@ -57,7 +57,7 @@ pub(crate) async fn update(
         new.revision_id = Some(environment.uuid());
         new.versions.current = None;
     }
-    let publication = publishing.apply(&mut new, now)?;
+    let publication = publishing.apply(&mut new, environment, now)?;
     let version = publication.as_ref().and_then(|publication| publication.new.as_ref());
     if is_revised || version.is_some() {
         machines.put(&new, version).await?;
