@@ -19,12 +19,24 @@ pub struct DataKey {
     wrapped: Bytes,
     cipher: Cipher,
     expires_at: Timestamp,
+    is_new: bool,
 }
 
 impl DataKey {
-    /// A key of 32 bytes; it seals until `expires_at`, and opens as long as it is in memory.
+    /// A new key of 32 bytes; it seals and opens until `expires_at`.
     pub fn new(wrapped: impl Into<Bytes>, plain: &[u8; KEY_BYTES], expires_at: Timestamp) -> DataKey {
-        DataKey { wrapped: wrapped.into(), cipher: Cipher::new(plain), expires_at }
+        DataKey { wrapped: wrapped.into(), cipher: Cipher::new(plain), expires_at, is_new: true }
+    }
+
+    /// One that was stored: it opens until `expires_at` and seals nothing more, for
+    /// nobody knows how long it has been in use.
+    pub fn stored(wrapped: impl Into<Bytes>, plain: &[u8; KEY_BYTES], expires_at: Timestamp) -> DataKey {
+        DataKey { is_new: false, ..DataKey::new(wrapped, plain, expires_at) }
+    }
+
+    /// Whether more may be sealed with it.
+    pub(crate) fn seals_at(&self, now: Timestamp) -> bool {
+        self.is_new && self.expires_at > now
     }
 
     /// The key as it is stored.
@@ -103,7 +115,11 @@ impl OpenKeys {
             let any = open.keys().next().cloned();
             any.and_then(|wrapped| open.remove(&wrapped));
         }
-        open.insert(key.wrapped.clone(), key);
+        // Whoever opens one that was just made does not keep it from sealing.
+        let made = open.get(&key.wrapped).is_some_and(|held| held.seals_at(now));
+        if !made {
+            open.insert(key.wrapped.clone(), key);
+        }
     }
 }
 

@@ -54,8 +54,8 @@ impl Journal {
     /// # Errors
     /// Nobody answers now.
     pub(crate) async fn renew_key(&self, live: &mut Live) -> Result<Option<(String, String)>, JournalError> {
-        let expired = live.data_key.as_ref().is_some_and(|key| key.expires_at() <= self.clock().now());
-        if !expired {
+        let now = self.clock().now();
+        if !live.record.is_sealed() || live.data_key.as_ref().is_some_and(|key| key.seals_at(now)) {
             return Ok(None);
         }
         match self.tasks().clone().data_key(live.record.clone(), None).await {

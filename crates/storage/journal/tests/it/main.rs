@@ -1,10 +1,12 @@
 //! The journal over a store in memory whose faults are driven by hand.
 
 mod budget;
+mod contents;
 mod crashes;
 mod faults;
 mod golden;
 mod jobs;
+mod keys;
 mod scenarios;
 mod tasks;
 mod world;
