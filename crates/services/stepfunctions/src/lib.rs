@@ -12,6 +12,7 @@ mod environment;
 mod execution;
 mod fault;
 mod integration;
+mod keys;
 mod machine;
 mod name;
 mod page;

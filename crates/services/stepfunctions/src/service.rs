@@ -10,6 +10,7 @@ use crate::activity::{self, Activities, Queues};
 use crate::environment::Environment;
 use crate::execution;
 use crate::integration::{Depths, Integrations};
+use crate::keys::Keys;
 use crate::machine::{self, Machines};
 use crate::page::Pages;
 use crate::request::Request;
@@ -25,6 +26,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    keys: Keys,
 }
 
 impl StepFunctions {
@@ -49,6 +51,7 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            keys: integrations.keys().clone(),
         })
     }
 
@@ -62,17 +65,18 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher } = self;
+        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, keys } =
+            self;
         let request = Request::new(call);
         // Starts are counted once it is known what they start.
         if &*call.operation != "StartExecution" {
             environment.admit(call, &call.operation)?;
         }
         match &*call.operation {
-            "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
-            "UpdateStateMachine" => machine::update(machines, environment, dispatcher, request).await,
+            "CreateStateMachine" => machine::create(machines, environment, dispatcher, keys, request).await,
+            "UpdateStateMachine" => machine::update(machines, environment, dispatcher, keys, request).await,
             "DeleteStateMachine" => machine::delete(machines, journal, request).await,
-            "DescribeStateMachine" => machine::describe(machines, request).await,
+            "DescribeStateMachine" => machine::describe(machines, keys, request).await,
             "ListStateMachines" => machine::list(machines, pages, request),
             "ValidateStateMachineDefinition" => machine::validate(request),
             "PublishStateMachineVersion" => machine::publish(machines, environment, request).await,
@@ -83,18 +87,18 @@ impl StepFunctions {
             "DeleteStateMachineAlias" => machine::delete_alias(machines, request).await,
             "DescribeStateMachineAlias" => machine::describe_alias(machines, request).await,
             "ListStateMachineAliases" => machine::list_aliases(machines, pages, request).await,
-            "StartExecution" => execution::start(machines, journal, environment, request).await,
-            "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
+            "StartExecution" => execution::start(machines, journal, environment, keys, request).await,
+            "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, keys, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
-            "DescribeExecution" => execution::describe(journal, request),
-            "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
+            "DescribeExecution" => execution::describe(journal, keys, request).await,
+            "DescribeStateMachineForExecution" => execution::describe_machine(journal, keys, request).await,
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
-            "GetExecutionHistory" => execution::history(journal, pages, request),
-            "CreateActivity" => activity::create(activities, environment, request).await,
+            "GetExecutionHistory" => execution::history(journal, pages, keys, request).await,
+            "CreateActivity" => activity::create(activities, environment, keys, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),
             "ListActivities" => activity::list(activities, pages, request),
-            "GetActivityTask" => activity::poll(activities, queues, environment, request).await,
+            "GetActivityTask" => activity::poll(activities, queues, environment, keys, request).await,
             "SendTaskSuccess" => task_answer::success(journal, environment, request).await,
             "SendTaskFailure" => task_answer::failure(journal, request).await,
             "SendTaskHeartbeat" => task_answer::heartbeat(journal, request).await,

@@ -23,9 +23,8 @@ use crate::data_key::DataKeyError;
 use crate::definition::JournalDefinition;
 use crate::drive::blocking;
 use crate::error::{JournalError, StartError};
-use crate::journal::{Journal, NewExecution, Qualifiers};
+use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
-use crate::options::ExecutionOptions;
 use crate::pauses::Pauses;
 use crate::record::Record;
 use crate::tables::OUTBOX;
@@ -224,8 +223,6 @@ impl Journal {
             return Err(failed(format!("it has format {}, which this release does not read", stored.v)));
         }
         let key = ExecutionKey::from_arn(&stored.arn).ok_or_else(|| failed("it has no ARN".into()))?;
-        let definition = self.definition(&stored.definition)?;
-        let definition = definition.ok_or_else(|| failed("its definition is not stored".into()))?;
         let mut identity = Identity {
             arn: stored.arn.as_str().into(),
             name: stored.name.as_str().into(),
@@ -237,8 +234,32 @@ impl Journal {
             input: Payload::from_valid_text("null"),
             express: true,
         };
-        identity.input = self.stored_input(&key, &identity, &stored, &definition).await?;
+        let details = windlass_value::parse(&stored.details).ok();
+        let details = details.as_ref().and_then(|details| details.as_object());
+        let details = details.map_or_else(Object::new, |details| Object::clone(details));
+        let record = Record::of_identity(&identity, &stored.definition, details);
+        let definition = loop {
+            match self.definition(&stored.definition) {
+                Err(JournalError::Locked { wrapped, .. }) => self.open_at_last(&record, wrapped).await?,
+                definition => break definition?,
+            }
+        };
+        let definition = definition.ok_or_else(|| failed("its definition is not stored".into()))?;
+        identity.input = self.stored_input(&key, &record, &stored).await?;
         self.run_stored_express(key, identity, definition, stored.aws_limits);
+        Ok(())
+    }
+
+    /// Opens a data key for a start, asking again while nobody answers.
+    async fn open_at_last(&self, record: &Record, wrapped: Bytes) -> Result<(), JournalError> {
+        let mut pauses = Pauses::new();
+        while let Err(error) = self.open_for_itself(record, wrapped.clone()).await {
+            if matches!(error, DataKeyError::Refused { .. }) || self.is_stopping() {
+                let reason = format!("its data key is not to be had: {error}");
+                return Err(JournalError::Record { arn: record.arn.to_string(), reason });
+            }
+            pauses.pause().await;
+        }
         Ok(())
     }
 
@@ -246,9 +267,8 @@ impl Journal {
     async fn stored_input(
         &self,
         key: &ExecutionKey,
-        identity: &Identity,
+        record: &Record,
         stored: &StoredStart,
-        definition: &Arc<JournalDefinition>,
     ) -> Result<Payload, JournalError> {
         let arn = key.arn();
         let failed = |reason: String| JournalError::Record { arn: arn.to_string(), reason };
@@ -269,22 +289,7 @@ impl Journal {
         };
         let decode = |text: &str| STANDARD.decode(text).map(Bytes::from).map_err(|error| failed(error.to_string()));
         let wrapped = decode(wrapped)?;
-        let details = windlass_value::parse(&stored.details).ok();
-        let details = details.as_ref().and_then(|details| details.as_object());
-        let record = Record::new(&NewExecution {
-            identity: identity.clone(),
-            definition: definition.clone(),
-            qualifiers: Qualifiers::default(),
-            details: details.map_or_else(Object::new, |details| Object::clone(details)),
-            options: ExecutionOptions::default(),
-        });
-        let mut pauses = Pauses::new();
-        while let Err(error) = self.open_for_itself(&record, wrapped.clone()).await {
-            if matches!(error, DataKeyError::Refused { .. }) || self.is_stopping() {
-                return Err(failed(format!("its data key is not to be had: {error}")));
-            }
-            pauses.pause().await;
-        }
+        self.open_at_last(record, wrapped.clone()).await?;
         let sealed = match content {
             Some(content) => content,
             None => decode(&stored.input)?,

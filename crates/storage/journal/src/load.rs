@@ -2,11 +2,13 @@
 //! the payloads the frames refer to.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use windlass_value::Payload;
 use windlass_workflow::{Phase, TaskId};
 
+use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
@@ -71,7 +73,14 @@ impl Journal {
         if stored.turn == 0 {
             return Err(JournalError::Record { arn, reason: "it has no turns".into() });
         }
-        let definition = self.definition_of(&record)?;
+        let definition = match self.definition_of(&record) {
+            // Nothing of it is run: the execution only fails.
+            Err(JournalError::Locked { .. }) if without_data => Arc::new(
+                JournalDefinition::locked(&record.definition_hash)
+                    .map_err(|reason| JournalError::Definition { arn: arn.clone(), reason })?,
+            ),
+            definition => definition?,
+        };
         let uid = key.uid();
         let mut known: std::collections::HashMap<Place, Payload> = std::collections::HashMap::new();
         let mut read = |place: Place| -> Result<Payload, JournalError> {

@@ -102,25 +102,35 @@ impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
         let NewExecution { identity, definition, qualifiers, details, options } = new;
-        let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
+        Record {
+            qualifiers: qualifiers.clone(),
+            aws_limits: options.aws_limits,
+            wrapped_key: options.data_key.as_ref().map(|key| key.wrapped().clone()),
+            ..Record::of_identity(identity, &definition.hash, details.clone())
+        }
+    }
+
+    /// Of an execution of which no more is known.
+    pub(crate) fn of_identity(identity: &Identity, definition_hash: &str, details: Object) -> Record {
+        let details = if details.is_empty() { Text::default() } else { Value::from(details).to_text().into() };
         Record {
             arn: identity.arn.clone(),
             name: identity.name.clone(),
             machine_arn: identity.machine_arn.clone(),
-            qualifiers: qualifiers.clone(),
+            qualifiers: Qualifiers::default(),
             machine_name: identity.machine_name.clone(),
             role_arn: identity.role_arn.clone(),
             region: identity.region.clone(),
             status: Status::Running,
             started_at: identity.started_at,
             stopped_at: None,
-            definition_hash: definition.hash.clone(),
+            definition_hash: definition_hash.into(),
             error: None,
             cause: None,
             has_output: false,
             details,
-            aws_limits: options.aws_limits,
-            wrapped_key: options.data_key.as_ref().map(|key| key.wrapped().clone()),
+            aws_limits: None,
+            wrapped_key: None,
             output: None,
             sealed: None,
         }

@@ -7,6 +7,7 @@ use windlass_value::{Value, object};
 use super::catalog::{Activities, ActivityName};
 use super::queue::{Handed, Queues};
 use crate::environment::Environment;
+use crate::keys::Keys;
 use crate::request::Request;
 
 /// How long a worker's poll is held open.
@@ -20,10 +21,12 @@ pub(crate) async fn poll(
     activities: &Activities,
     queues: &Queues,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let named = ActivityName::parse(request.required("activityArn")?, request.call)?;
-    activities.get(&named)?;
+    let activity = activities.get(&named)?;
+    keys.check_reader(request.call, &named.arn, &activity.encryption).await?;
     let worker = request.text("workerName")?;
     let poller = queues.join(&named.arn, environment.quotas().pollers_max).ok_or_else(|| {
         Fault::new("ActivityWorkerLimitExceeded", format!("Activity Worker Limit Exceeded: '{}'", named.arn))

@@ -1,16 +1,16 @@
 use windlass_journal::{Journal, Qualifiers};
 use windlass_protocol::{Fault, Reply};
-use windlass_value::{Object, Payload, Value, object};
+use windlass_value::{Object, Payload, Text, Value, object};
 use windlass_workflow::{Status, epoch_seconds};
 
 use super::{details, record};
-use crate::fault::of_journal;
-use crate::machine::describe_definition;
+use crate::keys::Keys;
+use crate::machine::{describe_definition, is_metadata_only};
 use crate::request::Request;
 
 /// `DescribeExecution`.
-pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
-    let record = record(journal, request.required("executionArn")?, request.call)?;
+pub(crate) async fn describe(journal: &Journal, keys: &Keys, request: Request<'_>) -> Result<Reply, Fault> {
+    let mut record = record(journal, request.required("executionArn")?, request.call)?;
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);
@@ -19,11 +19,23 @@ pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply,
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));
     optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
-    let (input, output) = journal.data(&record).map_err(|error| of_journal(&error))?;
     let details = record.details();
-    data_members(request, &mut out, &input, output.as_ref())?;
+    if is_metadata_only(request)? {
+        // Nothing is read, so nobody needs a key.
+        out.insert("inputDetails", object! { "included" => false });
+        out.insert("outputDetails", object! { "included" => false });
+    } else {
+        let read = || {
+            let mut opened = record.clone();
+            journal.open_record(&mut opened)?;
+            Ok((journal.data(&record)?, opened))
+        };
+        let ((input, output), opened) = keys.reading(journal, request.call, &record, read).await?;
+        record = opened;
+        data_members(request, &mut out, &input, output.as_ref())?;
+    }
     // Recorded: outputDetails only with an output, unlike StartSyncExecution.
-    if output.is_none() {
+    if !record.has_output {
         out.remove("outputDetails");
     }
     optional(&mut out, "traceHeader", details::trace_header(&details).cloned());
@@ -44,16 +56,21 @@ pub(crate) fn describe(journal: &Journal, request: Request<'_>) -> Result<Reply,
 }
 
 /// `DescribeStateMachineForExecution`: the machine as the execution uses it.
-pub(crate) fn describe_machine(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn describe_machine(journal: &Journal, keys: &Keys, request: Request<'_>) -> Result<Reply, Fault> {
     let record = record(journal, request.required("executionArn")?, request.call)?;
-    let definition = journal.definition(&record.definition_hash).map_err(|error| of_journal(&error))?;
-    let definition = definition.ok_or_else(|| Fault::internal(format!("no definition of {}", record.arn)))?;
+    let text = if is_metadata_only(request)? {
+        Text::default()
+    } else {
+        let read = || journal.definition(&record.definition_hash);
+        let definition = keys.reading(journal, request.call, &record, read).await?;
+        definition.ok_or_else(|| Fault::internal(format!("no definition of {}", record.arn)))?.text.clone()
+    };
     let details = record.details();
     let mut out = Object::new();
     out.insert("stateMachineArn", &record.machine_arn);
     out.insert("name", &record.machine_name);
     out.insert("roleArn", &record.role_arn);
-    describe_definition(request, &definition.text, &mut out)?;
+    describe_definition(request, &text, &mut out)?;
     out.insert("updateDate", epoch_seconds(details::updated_at(&details).unwrap_or(record.started_at)));
     details::settings(&details).to_members(&mut out);
     optional(&mut out, "revisionId", details::revision_id(&details).cloned());

@@ -8,6 +8,7 @@ use crate::arn;
 use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
 use crate::integration::execution_name_of;
+use crate::keys::Keys;
 use crate::machine::{Machines, Named, Target, WEIGHTS_SUM};
 use crate::name;
 use crate::request::Request;
@@ -20,6 +21,7 @@ pub(crate) async fn start(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
@@ -27,7 +29,7 @@ pub(crate) async fn start(
     let target = runnable(machines, &named, environment)?;
     let rate = if target.machine.is_express() { EXPRESS_START } else { "StartExecution" };
     environment.admit(request.call, rate)?;
-    let new = new_execution(&target, environment, request)?;
+    let new = new_execution(&target, environment, keys, request).await?;
     let input = new.identity.input.clone();
     let started = if target.machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
     let record = match started {
@@ -38,7 +40,8 @@ pub(crate) async fn start(
                 && details::start_key(&record.details()) == request.call.idempotency_key;
             let is_repeat = is_same_call
                 || (record.status == Status::Running
-                    && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text());
+                    && keys.reading(journal, request.call, &record, || journal.input(&record)).await?.text()
+                        == input.text());
             if !is_repeat {
                 return Err(execution_already_exists(&record.arn));
             }
@@ -65,9 +68,10 @@ pub(super) fn runnable(machines: &Machines, named: &Named, environment: &Environ
 }
 
 /// An execution to start: its name, its checked input, its identity.
-pub(super) fn new_execution(
+pub(super) async fn new_execution(
     target: &Target,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<NewExecution, Fault> {
     let machine = target.as_run();
@@ -108,8 +112,10 @@ pub(super) fn new_execution(
         version_arn: target.version.as_ref().map(|version| version.arn()),
         alias_arn: target.alias_arn.clone(),
     };
-    let options = ExecutionOptions { aws_limits, ..ExecutionOptions::default() };
-    Ok(NewExecution { identity, definition: machine.definition.clone(), qualifiers, details, options })
+    let definition = keys.definition(&machine.definition, &identity.machine_arn, &identity.role_arn).await?;
+    let data_key = keys.for_execution(&machine.settings.encryption, &identity.machine_arn, &identity.role_arn).await?;
+    let options = ExecutionOptions { aws_limits, data_key };
+    Ok(NewExecution { identity, definition, qualifiers, details, options })
 }
 
 fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use windlass_asl::Resource;
-use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
+use windlass_journal::{Answers, CutOff, Permit, Record, TaskJob, Tasks};
 use windlass_protocol::{Dispatcher, Principal};
 use windlass_store::Store;
 use windlass_value::{Arn, Payload, Text, Value, object};
@@ -42,6 +42,7 @@ use self::task_call::{Answered, TaskCaller};
 pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
+use crate::keys::{DataKeyFuture, Keys};
 
 /// Calls to services under way at once; further ones wait their turn.
 pub const OUTGOING_CALLS_MAX: usize = 1_000;
@@ -72,6 +73,7 @@ pub struct Integrations {
     running: Running,
     closings: Closings,
     outside: Outside,
+    keys: Keys,
 }
 
 impl Integrations {
@@ -80,6 +82,7 @@ impl Integrations {
     /// [`Integrations::with_outside`].
     pub fn new(store: &Store, dispatcher: Dispatcher, environment: Environment) -> Integrations {
         Integrations {
+            keys: Keys::new(dispatcher.clone(), environment.clone()),
             dispatcher,
             environment,
             activities: Activities::new(store.clone()),
@@ -100,6 +103,10 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     pub(crate) fn queues(&self) -> &Queues {
@@ -353,6 +360,10 @@ impl Tasks for Integrations {
         // AWS's usual Retry for functions names this error.
         let error = if is_lambda { "Lambda.SdkClientException" } else { "States.TaskFailed" };
         CutOff::Failed { error: error.into(), cause: cause.into() }
+    }
+
+    fn data_key(self: Arc<Self>, record: Record, wrapped: Option<Bytes>) -> DataKeyFuture {
+        Box::pin(async move { self.keys.for_journal(&record, wrapped).await })
     }
 
     fn closed(&self, execution_arn: &Text) {

@@ -11,6 +11,7 @@ use super::settings::Settings;
 use super::version::{Publishing, Versions};
 use crate::environment::Environment;
 use crate::fault::{invalid_arn, machine_already_exists, machine_deleting};
+use crate::keys::Keys;
 use crate::name;
 use crate::request::Request;
 use crate::tag::Tags;
@@ -20,6 +21,7 @@ pub(crate) async fn create(
     machines: &Machines,
     environment: &Environment,
     dispatcher: &Dispatcher,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let call = request.call;
@@ -51,10 +53,19 @@ pub(crate) async fn create(
         row_version: 0,
     };
     new.tags.check(&new.arn())?;
+    keys.check(call, &new.arn(), &new.settings.encryption).await?;
+    new.definition = keys.keep_definition(call, &new.settings.encryption, &new.arn(), new.definition).await?;
 
     let _lock = machines.lock_exclusive(machine_name).await;
     let publication = publishing.apply(&mut new, environment, now)?;
-    let created = match machines.get(&call.account, &call.region, machine_name)? {
+    let old = match machines.get(&call.account, &call.region, machine_name)? {
+        Some(old) => {
+            let definition = keys.definition_for(call, &old.definition, &old.arn()).await?;
+            Some(StateMachine { definition, ..StateMachine::clone(&old) })
+        }
+        None => None,
+    };
+    let created = match old {
         Some(old) if old.deleting => return Err(machine_deleting(&old.arn())),
         Some(old) if is_same(&old, &new) => old.created_at,
         Some(old) => return Err(machine_already_exists(&old.arn())),
