@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_no_release_wrote_is_refused() {
         let refused = [
-            FORMAT_1.replace("\"format\":1", "\"format\":3"),
+            FORMAT_1.replace("\"format\":1", "\"format\":4"),
             FORMAT_1.replace("\"format\":1", "\"format\":0"),
             FORMAT_1.replace("\"deleting\"", "\"versions\":[1],\"deleting\""),
             FORMAT_1.replace("\"deleting\"", "\"aliases\":[{}],\"deleting\""),
