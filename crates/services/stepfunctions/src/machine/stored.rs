@@ -205,6 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_definition_is_read_back_locked() {
+        use windlass_journal::DataKey;
+        let mut machine = decode(&row(FORMAT_1)).unwrap();
+        let text = machine.definition.text.clone();
+        let key = DataKey::new("wrapped", &[3; 32], Timestamp(0));
+        let sealed = JournalDefinition::sealed(&machine.definition, &machine.arn(), &key).unwrap();
+        machine.definition = Arc::new(sealed);
+        let stored = encode(&machine);
+        assert!(!stored.contains("Pass") && stored.contains("\"format\":3"), "{stored}");
+        let locked = decode(&row(&stored)).unwrap();
+        assert!(locked.definition.is_locked());
+        assert_eq!(locked.definition.wrapped_key().map(|key| &key[..]), Some(&b"wrapped"[..]));
+        let opened = locked.definition.open(&key).unwrap();
+        assert_eq!((&opened.text, &opened.hash), (&text, &machine.definition.hash));
+        assert_eq!(encode(&locked), stored, "what changes a tag needs no key");
+    }
+
+    #[test]
     fn what_no_release_wrote_is_refused() {
         let refused = [
             FORMAT_1.replace("\"format\":1", "\"format\":4"),

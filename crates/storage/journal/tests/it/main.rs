@@ -7,6 +7,7 @@ mod faults;
 mod golden;
 mod jobs;
 mod keys;
+mod measure;
 mod scenarios;
 mod tasks;
 mod world;
