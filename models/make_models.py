@@ -487,6 +487,62 @@ def write_pack():
     print(f"generic.pack: {len(index)} services, {len(pack)} bytes")
 
 
+RESULTS_MAGIC = b"windlass results 1\n"
+
+
+def result_checks(folder, version):
+    """What a service's answers keep to: of structures the required members, of members and
+    elements that are scalars or lists the bounds and the words they may be."""
+    model = load(folder, version)
+    shapes = model["shapes"]
+    outputs = reachable(shapes, [o["output"]["shape"] for o in model["operations"].values() if "output" in o])
+    # Patterns are left out: many models' own are stricter or laxer than what services answer.
+    bounds = {
+        name: {key: shapes[name][key] for key in ("min", "max", "enum") if key in shapes[name]}
+        for name in sorted(outputs)
+        if shapes[name]["type"] != "structure" and not shapes[name].get("eventstream")
+    }
+    bounds = {name: found for name, found in bounds.items() if found}
+    members, used = {}, set()
+    for name in sorted(outputs):
+        shape, found = shapes[name], {}
+        if shape.get("required"):
+            found["required"] = shape["required"]
+        referred = {member: reference["shape"] for member, reference in shape.get("members", {}).items()}
+        referred |= {f"({part})": shape[part]["shape"] for part in ("member", "value") if part in shape}
+        referred = {member: target for member, target in referred.items() if target in bounds}
+        if referred:
+            found["members"] = referred
+            used |= set(referred.values())
+        if found:
+            members[name] = found
+    return {"bounds": {name: bounds[name] for name in sorted(used)}, "shapes": members}
+
+
+def write_results():
+    """What the answers of all services keep to: an index, compressed, and one compressed
+    table a service that has any such rule."""
+    index, tables, at = [], [], 0
+    for folder in sorted(path for path in DATA.iterdir() if path.is_dir() and path.name not in TWICE):
+        version = latest_version(folder)
+        if version is None:
+            continue
+        checks = result_checks(folder.name, version)
+        if not checks["shapes"]:
+            continue
+        text = json.dumps(checks, separators=(",", ":"), ensure_ascii=False).encode()
+        packed = zlib.compress(text, 9)
+        prefix = sdk_prefix(load(folder.name, version)["metadata"]["serviceId"])
+        index.append({"sdk": prefix.lower(), "at": at, "packed": len(packed), "bytes": len(text)})
+        tables.append(packed)
+        at += len(packed)
+    head = json.dumps({"botocore": botocore.__version__, "services": index}, separators=(",", ":")).encode()
+    packed = zlib.compress(head, 9)
+    pack = RESULTS_MAGIC + struct.pack("<II", len(packed), len(head)) + packed + b"".join(tables)
+    (HERE / "results.pack").write_bytes(pack)
+    print(f"results.pack: {len(index)} services, {len(pack)} bytes")
+
+
 def main():
     for service, folder, version, facts in SERVICES:
         table = compact(service, folder, version, facts)
@@ -509,6 +565,7 @@ def main():
         (HERE / f"{service}.json").write_text(text, encoding="utf-8")
         print(f"{service}: {len(table['operations'])} operations, {len(table['shapes'])} shapes, {len(text)} bytes")
     write_pack()
+    write_results()
 
 
 if __name__ == "__main__":

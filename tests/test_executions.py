@@ -235,9 +235,7 @@ def test_unknown_arns(states, operation, arguments, code):
 
 # Each is answered with a typed error that says so, until it is built.
 NOT_BUILT = [
-    ("redrive_execution", {"executionArn": "EXECUTION"}),
     ("list_map_runs", {"executionArn": "EXECUTION"}),
-    ("test_state", {"definition": json.dumps({"Type": "Pass", "End": True}), "input": "{}"}),
 ]
 
 

@@ -3,9 +3,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use windlass_value::Text;
+use windlass_value::{Text, Value};
 
-use crate::call::{CALL_DEPTH_MAX, Call, Reply};
+use crate::body::Body;
+use crate::call::{CALL_DEPTH_MAX, Call, Principal, Reply};
 use crate::fault::Fault;
 
 /// What a call ends in.
@@ -30,6 +31,13 @@ pub trait Service: Send + Sync + 'static {
     /// The store cannot be read.
     fn resource_policy<'a>(&'a self, _resource_arn: &'a str) -> BoxFuture<'a, Result<Option<Text>, Fault>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Whether an event of that source and detail type would reach anybody, were it
+    /// put on the default bus of an account's region: a question before work is
+    /// done for nobody. A wrong `true` costs only that work. Must not block.
+    fn awaits_event(&self, _account: &str, _region: &str, _source: &str, _detail_type: &str) -> bool {
+        false
     }
 
     /// The account that owns a resource of this service whose ARN names none (a
@@ -117,6 +125,23 @@ impl Dispatcher {
         })
     }
 
+    /// Whether anybody would take such an event from the default bus of that place:
+    /// rules and archives of the bus hosted here say so; a bus elsewhere is told
+    /// everything. Must be cheap: it is asked for every execution.
+    pub fn awaits_event(&self, account: &Text, region: &Text, source: &str, detail_type: &str) -> bool {
+        const SERVICE: &str = "events";
+        let Some(wired) = self.wired.get() else {
+            // What is taken up before the services are wired is told once they are.
+            return true;
+        };
+        if let Some(router) = &wired.router
+            && router.route(&event_call(account, region)).is_some()
+        {
+            return true;
+        }
+        wired.services.get(SERVICE).is_some_and(|bus| bus.awaits_event(account, region, source, detail_type))
+    }
+
     /// The policy attached to a resource of a service hosted here.
     ///
     /// # Errors
@@ -180,5 +205,28 @@ impl Dispatcher {
                 None => Fault::not_built(&format!("the service '{}'", call.service)),
             }),
         }
+    }
+}
+
+/// A call that puts an event, to ask where it would go.
+fn event_call(account: &Text, region: &Text) -> Call {
+    static NAMES: std::sync::LazyLock<(Text, Text, Text, Text)> =
+        std::sync::LazyLock::new(|| ("events".into(), "PutEvents".into(), "states.amazonaws.com".into(), "".into()));
+    let (service, operation, principal, request_id) = NAMES.clone();
+    Call {
+        account: account.clone(),
+        region: region.clone(),
+        service,
+        operation,
+        input: Value::Null,
+        body: Body::empty(),
+        principal: Principal { arn: principal, account: account.clone(), access_key_id: None },
+        source_arn: None,
+        deadline: None,
+        cancellation_id: None,
+        idempotency_key: None,
+        trace: None,
+        depth: 1,
+        request_id,
     }
 }

@@ -2,20 +2,15 @@
 //! in one pack and are compiled when a service is first called.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::sync::{LazyLock, OnceLock};
-
-use flate2::read::ZlibDecoder;
-use windlass_value::{Value, parse};
 
 use crate::model::ServiceModel;
 use crate::models::{Models, hosted};
+use crate::pack::{Pack, inflate, text_of};
 use crate::table;
 
 static PACK: &[u8] = include_bytes!("../../../models/generic.pack");
 const MAGIC: &[u8] = b"windlass models 1\n";
-/// How large an index or a table may become.
-const TABLE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| match Index::read(PACK) {
     Ok(index) => index,
@@ -111,16 +106,8 @@ impl Row {
 
 impl Index {
     fn read(pack: &'static [u8]) -> Result<Index, String> {
-        let short = || "the pack breaks off".to_owned();
-        let rest = pack.strip_prefix(MAGIC).ok_or("the pack is of another version")?;
-        let (packed_len, rest) = rest.split_first_chunk().ok_or_else(short)?;
-        let (len, rest) = rest.split_first_chunk().ok_or_else(short)?;
-        let (packed_len, len) = (u32::from_le_bytes(*packed_len) as usize, u32::from_le_bytes(*len) as usize);
-        let (packed, tables) = rest.split_at_checked(packed_len).ok_or_else(short)?;
-        let text = inflate(packed, len)?;
-        let index =
-            parse(std::str::from_utf8(&text).map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
-        let services = index["services"].as_array().ok_or("the index has no services")?;
+        let pack = Pack::read(pack, MAGIC)?;
+        let services = &pack.services;
         let mut by_signing_name: HashMap<String, Option<String>> = HashMap::new();
         for row in services.iter() {
             let sdk_name = text_of(row, "sdk")?;
@@ -140,11 +127,7 @@ impl Index {
             let hosted = row["hosted"].as_str().map(str::to_owned);
             let (packed, bytes) = match hosted {
                 Some(_) => (&[][..], 0),
-                None => {
-                    let (at, len) = (size(row, "at")?, size(row, "packed")?);
-                    let end = at.checked_add(len).ok_or_else(short)?;
-                    (tables.get(at..end).ok_or_else(short)?, size(row, "bytes")?)
-                }
+                None => pack.table(row)?,
             };
             let signing_name = row["signing"].as_str().unwrap_or_default();
             let is_only_one = by_signing_name.get(signing_name) == Some(&Some(sdk_name.clone()));
@@ -155,23 +138,6 @@ impl Index {
         }
         Ok(Index { rows, by_signing_name })
     }
-}
-
-fn text_of<'a>(row: &'a Value, key: &str) -> Result<&'a str, String> {
-    row[key].as_str().ok_or_else(|| format!("a service without '{key}'"))
-}
-
-fn size(row: &Value, key: &str) -> Result<usize, String> {
-    row[key].as_i64().and_then(|size| usize::try_from(size).ok()).ok_or_else(|| format!("a service without '{key}'"))
-}
-
-fn inflate(packed: &[u8], len: usize) -> Result<Vec<u8>, String> {
-    if len > TABLE_BYTES_MAX {
-        return Err(format!("a table of {len} bytes"));
-    }
-    let mut out = Vec::with_capacity(len);
-    ZlibDecoder::new(packed).take(len as u64 + 1).read_to_end(&mut out).map_err(|error| error.to_string())?;
-    if out.len() == len { Ok(out) } else { Err(format!("a table has {} bytes instead of {len}", out.len())) }
 }
 
 #[cfg(test)]

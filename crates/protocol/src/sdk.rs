@@ -243,7 +243,7 @@ fn is_member(name: &str, member: &Member) -> bool {
 
 /// A member's name in results: the optimized integrations keep the model's acronyms, the
 /// `aws-sdk` ones go through the SDK's own naming.
-fn sdk_name(member: &str, instants: SdkInstants) -> String {
+pub(crate) fn sdk_name(member: &str, instants: SdkInstants) -> String {
     match instants {
         SdkInstants::EpochMs => upper_first(member),
         SdkInstants::Rfc3339 => upper_first(&lower_acronym(member)),

@@ -78,21 +78,24 @@ pub(crate) fn closed(record: &Record, events: &[HistoryEvent], outside: &Outside
 }
 
 /// No state is scheduled more often than its retriers allow, which the
-/// generator bounds by three.
+/// generator bounds by three; a redrive lets it begin anew.
 fn attempts(events: &[HistoryEvent]) -> Checked {
-    let mut of_state: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut of_state: BTreeMap<(u64, u64), u32> = BTreeMap::new();
     for event in events.iter().filter(|event| {
         matches!(
             event.details,
             Details::TaskScheduled { .. } | Details::LambdaScheduled { .. } | Details::ActivityScheduled { .. }
         )
     }) {
-        let mut at = event;
-        while !at.event_type.name().ends_with("StateEntered") {
+        let (mut at, mut behind) = (event, 0);
+        while !at.event_type.name().ends_with("StateEntered") && at.event_type != EventType::ExecutionRedriven {
             let previous = at.previous_event_id.checked_sub(1).and_then(|at| events.get(at as usize));
+            behind = at.id;
             at = previous.ok_or_else(|| format!("event {} is in no state", event.id))?;
         }
-        let count = of_state.entry(at.id).or_default();
+        // Many branches may go on behind one redrive.
+        let of_redrive = at.event_type == EventType::ExecutionRedriven;
+        let count = of_state.entry((at.id, if of_redrive { behind } else { 0 })).or_default();
         *count += 1;
         ensure(*count <= 4, || format!("the state entered at event {} is tried {count} times", at.id))?;
     }

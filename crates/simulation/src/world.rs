@@ -7,12 +7,12 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use windlass_asl::load_definition;
 use windlass_journal::{
-    Answer, Clock, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Qualifiers, Record,
-    StartError, TABLES, TokenError,
+    Answer, Clock, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Qualifiers, Record, Redrive,
+    RedriveError, Redriven, StartError, TABLES, TokenError,
 };
 use windlass_store::{MemoryFaults, Store, UnsyncedOutcome};
 use windlass_value::{Object, Payload};
-use windlass_workflow::{HistoryEvent, Identity, Limits};
+use windlass_workflow::{HistoryEvent, Identity, Limits, Status};
 
 use crate::clock::VirtualClock;
 use crate::generate::generate;
@@ -39,6 +39,8 @@ pub struct Report {
     pub groups: u64,
     /// Faults that were injected.
     pub faults: u64,
+    /// Executions that were redriven.
+    pub redrives: u64,
     /// How often an execution at rest was compared with what is stored of it.
     pub comparisons: u64,
 }
@@ -81,6 +83,13 @@ struct Simulated {
     starting: Option<JoinHandle<Result<Record, StartError>>>,
     acknowledged: bool,
     stopped: bool,
+    /// How often it is redriven at most, should it not succeed.
+    redrives_left: u32,
+    redriving: Option<JoinHandle<Result<Redriven, RedriveError>>>,
+    /// A redrive was asked for, and nobody said yet that it was made.
+    unsure: bool,
+    /// Redrives that were acknowledged.
+    redriven: u32,
 }
 
 fn arn(name: &str) -> String {
@@ -107,11 +116,15 @@ impl World {
                 starting: None,
                 acknowledged: false,
                 stopped: false,
+                redrives_left: random.below(3) as u32,
+                redriving: None,
+                unsure: false,
+                redriven: 0,
             });
         }
         let journal = open(Store::memory(TABLES, faults.clone()), seed, &outside, &clock, &config)?;
         let current = Arc::new(Mutex::new(journal.clone()));
-        let report = Report { histories: String::new(), groups: 0, faults: 0, comparisons: 0 };
+        let report = Report { histories: String::new(), groups: 0, faults: 0, redrives: 0, comparisons: 0 };
         Ok(World {
             seed,
             random,
@@ -141,6 +154,7 @@ impl World {
             tokio::time::sleep(Duration::from_millis(step_ms)).await;
             now_ms += step_ms;
             self.start_and_stop(now_ms).await?;
+            self.redrive().await?;
             self.hand_out_tokens();
             if self.faults.unsynced() > 0 {
                 self.report.groups += 1;
@@ -160,7 +174,15 @@ impl World {
     fn is_over(&self) -> Result<bool, String> {
         for one in &self.executions {
             let record = self.journal.record(&arn(&one.name)).map_err(|error| error.to_string())?;
-            if !one.acknowledged || record.is_none_or(|record| record.stopped_at.is_none()) {
+            if !one.acknowledged || one.redriving.is_some() {
+                return Ok(false);
+            }
+            let over = record.is_some_and(|record| match record.status {
+                Status::Running => false,
+                Status::Succeeded => true,
+                Status::Failed | Status::TimedOut | Status::Aborted => one.redrives_left == 0,
+            });
+            if !over {
                 return Ok(false);
             }
         }
@@ -185,6 +207,37 @@ impl World {
                 one.stopped = true;
                 let (journal, arn) = (self.journal.clone(), arn(&one.name));
                 tokio::spawn(async move { journal.stop(&arn, Some("Stopped".into()), None).await });
+            }
+        }
+        Ok(())
+    }
+
+    /// What did not succeed is redriven, and again with the same token while nobody
+    /// says that it was.
+    async fn redrive(&mut self) -> Result<(), String> {
+        for one in &mut self.executions {
+            let arn = arn(&one.name);
+            if let Some(redriving) = one.redriving.take_if(|redriving| redriving.is_finished()) {
+                match redriving.await.map_err(|error| error.to_string())? {
+                    Ok(_) => {
+                        one.unsure = false;
+                        one.redriven += 1;
+                        one.redrives_left -= 1;
+                    }
+                    Err(RedriveError::Refused(_)) => {}
+                    Err(error) => return Err(format!("{}: a redrive is refused: {error}", one.name)),
+                }
+                continue;
+            }
+            let record = self.journal.record(&arn).map_err(|error| error.to_string())?;
+            let failed = record.is_some_and(|record| !matches!(record.status, Status::Running | Status::Succeeded));
+            // One that was made and not acknowledged may run, or be over, by now.
+            let asked = one.redrives_left > 0 && one.redriving.is_none() && one.acknowledged;
+            if asked && (failed || one.unsure) {
+                one.unsure = true;
+                let redrive = Redrive { client_token: Some(format!("t{}", one.redriven).into()), from: None };
+                let journal = self.journal.clone();
+                one.redriving = Some(tokio::spawn(async move { journal.redrive(&arn, redrive).await }));
             }
         }
         Ok(())
@@ -271,6 +324,10 @@ impl World {
             let record = self.journal.record(&arn(&one.name)).map_err(|error| error.to_string())?;
             let record = record.ok_or_else(|| format!("{} is gone", one.name))?;
             let events = self.history(&one.name)?;
+            if record.redrive_count != one.redriven {
+                return Err(format!("{} was redriven {} times, not {}", one.name, record.redrive_count, one.redriven));
+            }
+            self.report.redrives += u64::from(one.redriven);
             predicates::closed(&record, &events, &self.outside.lock())
                 .map_err(|error| format!("{}: {error}\n{}\n{events:#?}", one.name, one.definition.text))?;
             names.insert(one.name.clone());

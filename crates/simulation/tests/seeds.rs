@@ -8,17 +8,19 @@ const KEPT: &[u64] = &[];
 const SEEDS: std::ops::Range<u64> = 0..300;
 
 fn check(seeds: impl Iterator<Item = u64>) {
-    let (mut groups, mut faults, mut comparisons) = (0, 0, 0);
+    let (mut groups, mut faults, mut redrives, mut comparisons) = (0, 0, 0, 0);
     for seed in seeds {
         let first = simulate(seed).unwrap_or_else(|error| panic!("{error}"));
         let second = simulate(seed).unwrap_or_else(|error| panic!("{error}"));
         assert!(first == second, "seed {seed}: two runs differ\n{first:?}\n{second:?}");
         groups += first.groups;
         faults += first.faults;
+        redrives += first.redrives;
         comparisons += first.comparisons;
     }
     // A world in which nothing happens finds nothing.
     assert!(groups > 0 && comparisons > 0 && (faults > 0 || groups < 100), "{groups} groups, {faults} faults");
+    assert!(redrives > 0 || groups < 100, "nothing was redriven");
 }
 
 /// One seed, for whoever looks into what another run found: `SEED=7 cargo …`.

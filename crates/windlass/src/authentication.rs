@@ -79,17 +79,33 @@ impl Authentication {
                  *.localhost.",
             ));
         }
-        for origin in parts.headers.get_all(ORIGIN) {
-            let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix(self.scheme)?.strip_prefix("://"));
-            if !own.is_some_and(|own| own.eq_ignore_ascii_case(host)) {
-                return Err(denied("Without access keys the server answers no web page of another origin."));
-            }
+        if !self.is_own_origin(parts) {
+            return Err(denied("Without access keys the server answers no web page of another origin."));
         }
         let own = |site: &HeaderValue| site == "none" || site == "same-origin";
         if !parts.headers.get_all("sec-fetch-site").iter().all(own) {
             return Err(denied("Without access keys the server answers no web page of another site."));
         }
         Ok(())
+    }
+
+    /// Refuses web pages of another origin, with access keys too.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` (403).
+    pub(crate) fn check_origin(&self, parts: &Parts) -> Result<(), Fault> {
+        if self.is_own_origin(parts) {
+            return Ok(());
+        }
+        Err(denied("This endpoint answers no web page of another origin."))
+    }
+
+    fn is_own_origin(&self, parts: &Parts) -> bool {
+        let host = host(parts);
+        parts.headers.get_all(ORIGIN).iter().all(|origin| {
+            let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix(self.scheme)?.strip_prefix("://"));
+            own.is_some_and(|own| own.eq_ignore_ascii_case(host))
+        })
     }
 
     /// The account of what belongs to nobody else, 12 digits.

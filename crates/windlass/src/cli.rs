@@ -2,10 +2,12 @@
 
 mod excerpt;
 mod explain_access;
+mod graph;
 mod run;
 mod serve;
 mod source;
 mod terminal;
+mod test_state;
 mod validate;
 
 use std::io::{self, Write};
@@ -28,8 +30,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run one state machine and print its result, without a server
     Run(run::RunArgs),
+    /// Run one state of a state machine by itself, with mocks, without a server
+    TestState(test_state::TestStateArgs),
     /// Check a state machine definition and print what is wrong with it
     Validate(validate::ValidateArgs),
+    /// Draw a state machine definition
+    Graph(graph::GraphArgs),
     /// Say why a call was refused, or whether one would be
     #[command(visible_alias = "why-denied")]
     ExplainAccess(explain_access::ExplainAccessArgs),
@@ -56,7 +62,9 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::serve(&args),
         Command::Run(args) => run::run(&args),
+        Command::TestState(args) => test_state::test_state(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Graph(args) => graph::graph(&args),
         Command::ExplainAccess(args) => explain_access::explain_access(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut io::stdout());

@@ -7,6 +7,7 @@ use windlass_iam::AuthorizationMode;
 use windlass_keyring::MasterKeySource;
 use windlass_protocol::RequestBounds;
 use windlass_sns::SmtpConfig;
+use windlass_stepfunctions::ExpressRetention;
 use windlass_workflow::{Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_DEFAULT, Quotas};
 
 use crate::access_log::LogFormat;
@@ -15,6 +16,7 @@ pub use crate::config_error::ConfigError;
 use crate::config_file::ConfigFile;
 use crate::credential::{self, Credential};
 use crate::outgoing_settings::OutgoingSettings;
+use crate::tracing_settings::TracingSettings;
 use crate::webhook_settings::Webhook;
 
 /// Where the server listens when nothing is said.
@@ -35,13 +37,16 @@ pub const CONNECTIONS_MAX_DEFAULT: usize = 32_768;
 pub const LAMBDA_CONCURRENCY_MAX_DEFAULT: usize = 64;
 /// How long an idle function process lives when nothing is said.
 pub const LAMBDA_IDLE_TIMEOUT_MS_DEFAULT: u64 = 300_000;
+const HOUR_MS: i64 = 3_600_000;
+/// Express executions are kept this long when nothing is said.
+const EXPRESS_RETENTION_HOURS_DEFAULT: u32 = 24;
 /// The configuration file's name.
 pub const FILE_NAME: &str = "windlass.toml";
 
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 27] = [
+const VARIABLES: [&str; 30] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
@@ -67,6 +72,9 @@ const VARIABLES: [&str; 27] = [
     "WINDLASS_REGION",
     "WINDLASS_SECRET_ACCESS_KEY",
     "WINDLASS_SECRET_ACCESS_KEY_FILE",
+    "WINDLASS_STEPFUNCTIONS_EXPRESS_EVENTS",
+    "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION",
+    "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION_HOURS",
     "WINDLASS_TLS_CERT",
     "WINDLASS_TLS_KEY",
 ];
@@ -139,6 +147,10 @@ pub struct Config {
     pub authorization: AuthorizationMode,
     /// How executions are kept.
     pub executions: ExecutionSettings,
+    /// Which Express executions are kept for lists.
+    pub express: ExpressRetention,
+    /// Where traces go; `None`: nothing is traced.
+    pub tracing: Option<TracingSettings>,
     /// How Lambda functions run.
     pub lambda: LambdaSettings,
     /// What secrets are sealed with before they are stored.
@@ -305,6 +317,29 @@ impl Config {
                 expected: "it must be between 262144 and 134217728",
             });
         }
+        let express_default = ExpressRetention::default();
+        let section = file.stepfunctions;
+        let express = ExpressRetention {
+            count: sources.parsed(
+                "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION",
+                section.express_retention,
+                express_default.count,
+                number,
+            )?,
+            age_ms: HOUR_MS
+                * i64::from(sources.parsed(
+                    "WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION_HOURS",
+                    section.express_retention_hours,
+                    EXPRESS_RETENTION_HOURS_DEFAULT,
+                    number,
+                )?),
+            events: sources.parsed(
+                "WINDLASS_STEPFUNCTIONS_EXPRESS_EVENTS",
+                section.express_events,
+                express_default.events,
+                switch,
+            )?,
+        };
         if lambda.concurrency_max == 0 {
             return Err(ConfigError::Value {
                 source_name: "lambda.concurrency_max".to_owned(),
@@ -325,7 +360,9 @@ impl Config {
             webhooks: webhooks.collect::<Result<_, _>>()?,
             backends: backends.collect::<Result<_, _>>()?,
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
+            tracing: TracingSettings::read(file.tracing, &sources)?,
             authorization,
+            express,
             lambda,
             executions,
             listen,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::backend::BackendSection;
 use crate::outgoing_settings::OutgoingSection;
 use crate::smtp_settings::SmtpSection;
+use crate::tracing_settings::TracingSection;
 use crate::webhook_settings::WebhookSection;
 
 /// The configuration file as it is written. Every key may be absent; a key
@@ -40,6 +41,10 @@ pub(crate) struct ConfigFile {
     pub(crate) smtp: Option<SmtpSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
+    #[serde(default)]
+    pub(crate) stepfunctions: StepFunctionsSection,
+    #[serde(default)]
+    pub(crate) tracing: TracingSection,
 }
 
 /// `[tls]`
@@ -67,6 +72,15 @@ pub(crate) struct ExecutionsSection {
     pub(crate) retention_days: Option<u32>,
     pub(crate) retention_bytes: Option<u64>,
     pub(crate) disk_free_bytes_min: Option<u64>,
+}
+
+/// `[stepfunctions]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepFunctionsSection {
+    pub(crate) express_retention: Option<usize>,
+    pub(crate) express_retention_hours: Option<u32>,
+    pub(crate) express_events: Option<bool>,
 }
 
 /// `[lambda]`

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use parking_lot::RwLock;
 use windlass_iam::Authorization;
 use windlass_protocol::{
-    Body, Call, Dispatcher, Fault, Models, Outcome, Principal, RequestBounds, Resolved, decode_within,
+    Body, Call, Dispatcher, Fault, Models, Outcome, Principal, RequestBounds, Resolved, decode_within, trace_of,
 };
 use windlass_value::{Text, Value};
 
@@ -29,6 +29,7 @@ use crate::in_flight::InFlight;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::meters::{Measurement, Meters};
 use crate::object;
+use crate::own_api;
 use crate::own_endpoints;
 use crate::request_id::request_id;
 use crate::to_the_end::ToTheEnd;
@@ -120,6 +121,10 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     if explain_access::is_asked(parts.uri.path()) {
         record.silent = true;
         return explain_access::answer(&front, &parts).await;
+    }
+    if own_api::is_asked(parts.uri.path()) {
+        let answer = own_api::answer(&front, &parts, body, &mut record).await;
+        return record.finish(answer, None);
     }
     if parts.uri.path().starts_with(own_endpoints::PREFIX) {
         record.silent = true;
@@ -270,7 +275,7 @@ pub(crate) fn outside_call(
         deadline: None,
         cancellation_id: None,
         idempotency_key: None,
-        trace: parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from),
+        trace: trace_of(|name| parts.headers.get(name)?.to_str().ok()).map(Text::from),
         depth: 0,
         request_id: record.request_id.clone(),
     }
@@ -282,7 +287,7 @@ pub(crate) fn outside_call(
 /// the long polls among them. Every other call runs to its end without it, for
 /// nobody could tell how far it had come; its body's share of memory stays
 /// taken as long.
-async fn perform(front: &Arc<Front>, call: Call, share: BodyShare) -> Outcome {
+pub(crate) async fn perform(front: &Arc<Front>, call: Call, share: BodyShare) -> Outcome {
     let Some(running) = front.in_flight.enter() else {
         return Err(Fault::new("ThrottlingException", "Rate exceeded").explained("too many calls run at once"));
     };
@@ -316,7 +321,7 @@ fn is_read(operation: &str) -> bool {
     ["Describe", "List", "Get", "Validate"].iter().any(|verb| operation.starts_with(verb))
 }
 
-fn unavailable(reason: &str) -> Fault {
+pub(crate) fn unavailable(reason: &str) -> Fault {
     Fault::new("ServiceUnavailableException", format!("The server takes no calls now ({reason})."))
         .with_status(StatusCode::SERVICE_UNAVAILABLE.as_u16())
 }
@@ -373,8 +378,13 @@ impl Record {
         self.finish(answer, Some(fault))
     }
 
+    /// The request's id, which its calls have too.
+    pub(crate) fn request_id(&self) -> &Text {
+        &self.request_id
+    }
+
     /// Remembers a fault's code, and logs what the client is not told.
-    fn note(&mut self, fault: &Fault) {
+    pub(crate) fn note(&mut self, fault: &Fault) {
         self.error = Some(fault.code.clone());
         let Some(explanation) = &fault.explanation else { return };
         let (request_id, code) = (&*self.request_id, &*fault.code);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::RwLock;
 
 /// Different (service, operation, status) that are counted apart; the rest is
@@ -23,6 +23,11 @@ const READY: &str = "windlass_ready";
 
 const DURATION_BUCKETS_SECONDS: [f64; 14] =
     [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// Executions and tasks take from a millisecond to months.
+const EXECUTIONS: &str = "windlass_states_";
+const EXECUTION_BUCKETS_SECONDS: [f64; 14] =
+    [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 1_800.0, 10_800.0, 86_400.0, 2_592_000.0];
 
 static METADATA: Metadata<'static> = Metadata::new("windlass", Level::INFO, Some(module_path!()));
 
@@ -57,7 +62,11 @@ impl Meters {
     /// # Errors
     /// When the exporter refuses the buckets.
     pub fn new() -> Result<Meters, BuildError> {
-        let recorder = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS_SECONDS)?.build_recorder();
+        let executions = Matcher::Prefix(EXECUTIONS.to_owned());
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(&DURATION_BUCKETS_SECONDS)?
+            .set_buckets_for_metric(executions, &EXECUTION_BUCKETS_SECONDS)?
+            .build_recorder();
         let describe = |name: &'static str| (KeyName::from_const_str(name), Some(Unit::Count));
         let (name, unit) = describe(REQUESTS);
         recorder.describe_counter(name, unit, text("Requests answered, by service, operation and HTTP status"));

@@ -38,6 +38,10 @@ pub(crate) fn answer(front: &Front, peer: &Peer, parts: &Parts) -> Answer {
                 front.meters.render(front.in_flight.count(), front.bodies.taken_bytes(), ready, &front.measurements());
             answer::plain(StatusCode::OK, PROMETHEUS, text)
         }
-        _ => answer::plain(StatusCode::NOT_FOUND, TEXT, "There is health, ready, metrics, refusals and access.\n"),
+        _ => answer::plain(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            "There is health, ready, metrics, refusals and access; see docs/api.md for what takes POST.\n",
+        ),
     }
 }

@@ -19,7 +19,7 @@ use windlass_s3::{S3, S3Config};
 use windlass_scheduler::{Scheduler, SchedulerOptions};
 use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
-use windlass_stepfunctions::{Environment, Integrations, StepFunctions};
+use windlass_stepfunctions::{Environment, Integrations, StepFunctions, Telemetry, TelemetryOptions, Tracing};
 use windlass_store::{SqliteOptions, Store, Table};
 use windlass_value::Now;
 
@@ -30,6 +30,7 @@ use crate::hosted::{AccessControl, Certificate, Hosted, Task};
 use crate::http_tasks;
 use crate::measurements;
 use crate::meters::Measurement;
+use crate::otlp::SpanExporter;
 
 /// The tables of all services.
 fn tables() -> Vec<&'static Table> {
@@ -123,9 +124,15 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let integrations = Arc::new(integrations.with_outside(http_tasks::outside(config, &outgoing)));
     let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config, &blobs))
         .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
+    let exporter = span_exporter(config)?;
+    let tracing = exporter.clone().zip(config.tracing.as_ref());
+    let tracing = tracing.map(|(sink, settings)| Tracing { sink: sink as _, sample_ratio: settings.sample_ratio });
+    let options = TelemetryOptions { express: config.express, tracing };
+    let telemetry = Telemetry::open(&store, &journal, &integrations, dispatcher, &environment, options)
+        .map_err(|fault| format!("what executions tell cannot be taken up: {fault}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
-    let states = Arc::new(states);
+    let states = Arc::new(states.with_telemetry(telemetry.clone()));
     gathered.host(states.clone());
     let measured = journal.clone();
     gathered.measure(move || measurements::of_journal(&measured));
@@ -197,8 +204,38 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
 
     let measured = store.clone();
     gathered.measure(move || measurements::of_store(&measured));
+    // Last, for what the others end may still be told.
+    host_telemetry(telemetry, exporter, &mut gathered);
     gathered.certificate = Some(certificate(certified));
     hosted(config, gathered, store, journal, states, lambda)
+}
+
+/// Begins and ends what executions tell the outside.
+fn host_telemetry(telemetry: Telemetry, exporter: Option<Arc<SpanExporter>>, gathered: &mut Gathered) {
+    let (started, started_exporter) = (telemetry.clone(), exporter.clone());
+    gathered.start(move || {
+        started.start();
+        if let Some(exporter) = started_exporter {
+            exporter.start();
+        }
+    });
+    let (measured, measured_exporter) = (telemetry.clone(), exporter.clone());
+    gathered.measure(move || {
+        let spans = measured_exporter.as_ref().map(|exporter| exporter.measure()).unwrap_or_default();
+        measurements::of_service(measured.measure().into_iter().chain(spans).collect())
+    });
+    gathered.stop(async move {
+        telemetry.stop().await;
+        if let Some(exporter) = exporter {
+            exporter.stop().await;
+        }
+    });
+}
+
+/// What sends spans, if a collector is configured.
+fn span_exporter(config: &Config) -> Result<Option<Arc<SpanExporter>>, String> {
+    let settings = config.tracing.clone();
+    settings.map(|settings| SpanExporter::new(settings, config.outgoing.authorities.as_deref())).transpose()
 }
 
 /// IAM and STS, and with keys the decision about every call.

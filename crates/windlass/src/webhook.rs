@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use windlass_protocol::{Body, Call, Fault, Principal};
+use windlass_protocol::{Body, Call, Fault, Principal, trace_of};
 use windlass_value::{Text, Value, object, validate};
 
 use crate::answer::{self, Answer};
@@ -86,7 +86,7 @@ impl Webhooks {
             cancellation_id: None,
             // By the name alone a repeat would be refused once the execution ended.
             idempotency_key: delivery.map(|delivery| format!("webhook/{name}/{delivery}").into()),
-            trace: parts.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Text::from),
+            trace: trace_of(|name| parts.headers.get(name)?.to_str().ok()).map(Text::from),
             depth: 0,
             request_id: request_id.clone(),
         })

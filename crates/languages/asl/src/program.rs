@@ -35,6 +35,17 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// A machine that has nothing but this state, to run it by itself.
+    pub fn of_state(state: State) -> Machine {
+        Machine {
+            start_at: state.name.clone(),
+            query_language: state.query_language,
+            states: IndexMap::from([(state.name.clone(), state)]),
+            comment: None,
+            timeout_seconds: None,
+        }
+    }
+
     /// The state of that name, in this machine or any inside it.
     pub fn find(&self, name: &str) -> Option<&State> {
         self.states.get(name).or_else(|| {

@@ -1,4 +1,8 @@
+use std::fmt;
+
 use windlass_value::{Timestamp, Value};
+
+use crate::failure::Failure;
 
 /// What an evaluation sees beside its input: the context object, variables, and
 /// the clock and randomness that were given with the event.
@@ -20,4 +24,8 @@ pub trait Surroundings {
     }
     /// Notes the fuel an expression burned, whether it succeeded or not.
     fn spend(&self, _fuel: u64) {}
+    /// Told of every path, intrinsic function and expression: what it gave, and where it
+    /// stands in its state in AWS's grammar (`Output/a/b[0]`), which is only written out
+    /// for those who ask. Costs nothing where nobody does.
+    fn evaluated(&self, _place: &dyn fmt::Display, _value: Result<&Value, &Failure>) {}
 }

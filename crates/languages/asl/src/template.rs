@@ -3,7 +3,7 @@
 use windlass_jsonata::Expression;
 use windlass_value::{Object, Text, Value};
 
-use crate::evaluate::{Location, expression};
+use crate::evaluate::{Location, expression, noted};
 use crate::failure::{Failure, shown};
 use crate::intrinsic::Intrinsic;
 use crate::jsonpath::{NoResult, Path, Reason};
@@ -58,11 +58,14 @@ impl Template {
                 }
                 Ok(Value::array(values))
             }
-            Template::Path(path) => path.evaluate(scope).map_err(|error| {
-                let field = format!("{}.$", location.name());
-                path_failure(path, &error, scope, &field)
-            }),
-            Template::Intrinsic(intrinsic) => intrinsic.evaluate(scope),
+            Template::Path(path) => {
+                let found = path.evaluate(scope).map_err(|error| {
+                    let field = format!("{}.$", location.name());
+                    path_failure(path, &error, scope, &field)
+                });
+                noted(found, scope, location)
+            }
+            Template::Intrinsic(intrinsic) => noted(intrinsic.evaluate(scope), scope, location),
             Template::Expression(source) => expression(source, scope, location),
         }
     }

@@ -22,6 +22,12 @@ impl Changes {
         self.frames.insert(frame);
     }
 
+    /// Notes that a frame that had ended is there after all, to be written whole.
+    pub(crate) fn restore(&mut self, frame: FrameId) {
+        self.removed.remove(&frame);
+        self.frames.insert(frame);
+    }
+
     /// Notes that a frame ended; what was noted of it before is void.
     pub(crate) fn remove(&mut self, frame: FrameId) {
         self.frames.remove(&frame);

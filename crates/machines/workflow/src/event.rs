@@ -1,6 +1,6 @@
 use windlass_value::{Payload, Text, Timestamp};
 
-use crate::execution::{TaskId, TimerId};
+use crate::execution::{FrameId, TaskId, TimerId};
 
 /// Something that happened to an execution, with its time and seed.
 #[derive(Clone, Debug)]
@@ -11,6 +11,19 @@ pub struct Event {
     pub seed: u64,
     /// What.
     pub kind: EventKind,
+}
+
+/// A state that a frame is sent to, whatever it was doing.
+#[derive(Clone, Debug)]
+pub struct RestartPoint {
+    /// The frame; what ran within it is given up.
+    pub frame: FrameId,
+    /// A state of the frame's machine.
+    pub state: Text,
+    /// The state's input; `None`: the frame's own, as it stands.
+    pub input: Option<Payload>,
+    /// The variables of the frame's own scope, an object; `None`: as they stand.
+    pub variables: Option<Payload>,
 }
 
 /// How an attempt of a task failed, which names the history event.
@@ -76,6 +89,17 @@ pub enum EventKind {
         error: Option<Text>,
         /// The caller's cause.
         cause: Option<Text>,
+    },
+    /// `RedriveExecution`: a closed execution goes on where it stopped, or from
+    /// a chosen state.
+    Redrive {
+        /// From there instead of where its frame stopped.
+        from: Option<RestartPoint>,
+    },
+    /// An execution that was copied from another's past goes on, in the copy.
+    Fork {
+        /// From there instead of where its frame stood.
+        from: Option<RestartPoint>,
     },
     /// The server cannot go on with the execution: it fails.
     Fail {

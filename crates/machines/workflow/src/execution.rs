@@ -111,7 +111,8 @@ pub struct Execution {
     pub cause: Option<Text>,
     /// When it closed.
     pub stopped_at: Option<Timestamp>,
-    /// The running frames.
+    /// The running frames. Of an execution that closed without success, those
+    /// that were not done, halted: what a redrive takes up.
     pub frames: BTreeMap<FrameId, Frame>,
     /// Next frame id.
     pub next_frame: u64,
@@ -121,10 +122,21 @@ pub struct Execution {
     pub next_timer: u64,
     /// The execution's own time-out.
     pub timeout: Option<TimerId>,
+    /// How often it was redriven, and when last.
+    pub redrives: Redrives,
     /// Frames that have a state to enter, in order. Derived: phase `Enter`.
     pub(crate) ready: VecDeque<FrameId>,
     /// What changed since the last [`Execution::take_changes`].
     pub(crate) changes: Changes,
+}
+
+/// How often an execution was brought back after it had closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redrives {
+    /// How often.
+    pub count: u32,
+    /// When last.
+    pub at: Option<Timestamp>,
 }
 
 /// One machine at work: the root, a Parallel branch or a Map iteration.
@@ -258,8 +270,10 @@ impl Frame {
     pub(crate) fn has_work(&self) -> bool {
         match &self.phase {
             Phase::Enter | Phase::Work => true,
-            // Its turn had no room for more iterations.
-            Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
+            // Its turn had no room for more iterations; or a redrive found all of them
+            // done, and nobody else would end the Map.
+            Phase::Map(run) => run.running == 0 || (run.running < run.concurrency_max && run.next_index < run.length),
+            Phase::Parallel(run) => run.running == 0,
             _ => false,
         }
     }
@@ -297,6 +311,7 @@ impl Execution {
             next_event_id: 1,
             next_timer: 1,
             timeout: None,
+            redrives: Redrives::default(),
             ready: VecDeque::new(),
             changes: Changes::default(),
         }

@@ -38,6 +38,7 @@ event_types! {
     EvaluationFailed => "evaluationFailedEventDetails",
     ExecutionAborted => "executionAbortedEventDetails",
     ExecutionFailed => "executionFailedEventDetails",
+    ExecutionRedriven => "executionRedrivenEventDetails",
     ExecutionStarted => "executionStartedEventDetails",
     ExecutionSucceeded => "executionSucceededEventDetails",
     ExecutionTimedOut => "executionTimedOutEventDetails",
@@ -169,6 +170,10 @@ pub enum Details {
     },
     MapStarted {
         length: u32,
+    },
+    /// ExecutionRedriven: how often it was by then.
+    Redriven {
+        count: u32,
     },
     Iteration {
         name: Text,
@@ -320,6 +325,9 @@ impl HistoryEvent {
             }
             Details::MapStarted { length } => {
                 out.insert("length", *length);
+            }
+            Details::Redriven { count } => {
+                out.insert("redriveCount", *count);
             }
             Details::Iteration { name, index } => {
                 out.insert("name", name);

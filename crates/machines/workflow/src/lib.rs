@@ -6,31 +6,39 @@
 //! run this one function.
 
 mod budget;
+mod capture;
 mod changes;
 mod effect;
 mod event;
 mod execution;
 mod history;
 mod limits;
+mod probe;
 mod quotas;
 mod random;
+mod redrive;
 mod retry;
 mod states;
 mod step;
 mod surroundings;
+mod trace;
 mod turn;
 
 pub use budget::Budget;
+pub use capture::{Capture, Sight, step_until};
 pub use changes::Changes;
 pub use effect::{Effect, TaskCall, TimerKind};
-pub use event::{Event, EventKind, TaskFailure};
+pub use event::{Event, EventKind, RestartPoint, TaskFailure};
 pub use execution::{
-    Entered, Execution, Frame, FrameId, Identity, MapRun, ParallelRun, Phase, Retries, Status, TaskId, TaskPhase,
-    TaskRun, TimerId,
+    Entered, Execution, Frame, FrameId, Identity, MapRun, ParallelRun, Phase, Redrives, Retries, Status, TaskId,
+    TaskPhase, TaskRun, TimerId,
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::{EXPRESSION_BYTES_MAX_AWS, Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_DEFAULT};
+pub use probe::{Probe, ProbeAnswer};
 pub use quotas::{Bucket, EXPRESS_START, Quotas, RATES_AWS, Rate, TRANSITIONS_AWS};
+pub use redrive::{RestartError, find_frame};
 pub use states::token_wanted;
-pub use step::{World, step, step_within};
+pub use step::{World, step, step_probed, step_traced, step_within};
+pub use trace::{Trace, Traced};
 pub use turn::state_of;

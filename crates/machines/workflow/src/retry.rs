@@ -1,7 +1,7 @@
 //! Retry and Catch.
 
 use windlass_asl::{Catcher, Failure, Retrier, Scope, State, StateKind};
-use windlass_value::{Object, Payload, Text, Value};
+use windlass_value::{Object, Payload, Text, Value, object};
 
 use crate::effect::TimerKind;
 use crate::execution::{FrameId, Phase};
@@ -22,7 +22,9 @@ impl Turn<'_> {
             return;
         }
         let Some(state) = self.state(id) else { return };
+        self.note(id, &"Error", || error_output(&error));
         if self.retry(id, state, &error) {
+            self.set_aside.clear();
             return;
         }
         match state.kind {
@@ -36,11 +38,13 @@ impl Turn<'_> {
         }
         let catcher = state.catch.iter().enumerate().find(|(_, catcher)| matches(&catcher.error_equals, &error));
         let Some((index, catcher)) = catcher else { return self.fail_frame(id, error) };
+        self.note(id, &format_args!("Catch[{index}]"), || error_output(&error));
         let caught = self
             .leave_with_error(id, state, index, catcher, &error)
             .and_then(|leaving| self.exit_to(id, state, leaving, Some(catcher.next.clone())));
-        if let Err(failure) = caught {
-            self.catch_failed(id, failure);
+        match caught {
+            Ok(()) => self.set_aside.clear(),
+            Err(failure) => self.catch_failed(id, failure),
         }
     }
 
@@ -72,10 +76,12 @@ impl Turn<'_> {
         let Some(frame) = self.frame(id) else { return false };
         let attempts = frame.retries.by_retrier.get(index).copied().unwrap_or(0);
         if attempts >= retrier.max_attempts {
+            self.note(id, &format_args!("Retry[{index}]"), || object! { "Attempts" => attempts });
             return false;
         }
         let delay_ms = delay_ms(retrier, attempts, &self.random);
         let until = self.at.plus_ms(delay_ms);
+        self.note(id, &format_args!("Retry[{index}]"), || object! { "Attempts" => attempts, "DelayMs" => delay_ms });
         let timer = self.set_timer(id, until, TimerKind::Deadline);
         if let Some(frame) = self.frame_mut(id) {
             if frame.retries.by_retrier.len() <= index {
@@ -103,12 +109,14 @@ impl Turn<'_> {
         if jsonata(state) {
             let scope = Scope { error_output: Some(error_output.value()), ..Scope::new(input.value(), &view) };
             let assigned = flow::evaluate(catcher.assign.as_ref(), &scope, &format!("Catch[{index}]/Assign"))?;
-            let output =
-                flow::output(catcher.output.as_ref(), &scope, &format!("Catch[{index}]/Output"), &error_output)?;
+            let field = format!("Catch[{index}]/Output");
+            let output = flow::output(catcher.output.as_ref(), &scope, &field, &error_output);
+            let output = view.stage(&field, output)?;
             return Ok(Leaving { output, assigned });
         }
         let assigned = flow::evaluate(catcher.assign.as_ref(), &Scope::new(error_output.value(), &view), "Assign")?;
-        let output = flow::combine(&catcher.result_path, &input, &error_output)?;
+        let combined = flow::combine(&catcher.result_path, &input, &error_output);
+        let output = view.stage(&format_args!("Catch[{index}]/ResultPath"), combined)?;
         Ok(Leaving { output, assigned })
     }
 }

@@ -4,12 +4,15 @@ use windlass_asl::Machine;
 use windlass_value::Text;
 
 use crate::budget::Budget;
+use crate::capture::Capture;
 use crate::effect::{Effect, TaskCall, TimerKind};
 use crate::event::{Event, EventKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Status, TaskId, TimerId};
 use crate::history::{Details, EventType, History};
 use crate::limits::Limits;
+use crate::probe::Probe;
 use crate::random::Random;
+use crate::trace::Trace;
 use crate::turn::{StateError, Turn, state_of};
 
 /// What every turn of a server reads and none changes.
@@ -49,8 +52,64 @@ pub fn step_within(
     history: &mut History,
     budget: &mut Budget,
 ) -> Vec<Effect> {
-    if !execution.is_running() {
-        return Vec::new();
+    take_step(program, execution, event, world, history, budget, Watch::default()).0
+}
+
+/// As [`step_within`], and tells `trace` what it evaluates. The same arguments lead to the
+/// same execution, history and effects with a trace as without.
+pub fn step_traced(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    trace: &Trace,
+) -> Vec<Effect> {
+    let watch = Watch { trace: Some(trace), ..Watch::default() };
+    take_step(program, execution, event, world, history, budget, watch).0
+}
+
+/// As [`step_traced`], for one state by itself: see [`Probe`].
+pub fn step_probed(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    probe: &Probe,
+) -> Vec<Effect> {
+    let watch = Watch { trace: Some(&probe.trace), probe: Some(probe), ..Watch::default() };
+    take_step(program, execution, event, world, history, budget, watch).0
+}
+
+/// Who looks on.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Watch<'a> {
+    pub(crate) trace: Option<&'a Trace>,
+    pub(crate) probe: Option<&'a Probe>,
+    /// The event whose moment is wanted.
+    pub(crate) capture_at: Option<u64>,
+}
+
+/// The step of which the functions above are made; also answers the execution as
+/// it stood before the event `capture_at`, if that enters a state.
+pub(crate) fn take_step(
+    program: &Machine,
+    execution: &mut Execution,
+    event: &Event,
+    world: &World<'_>,
+    history: &mut History,
+    budget: &mut Budget,
+    watch: Watch<'_>,
+) -> (Vec<Effect>, Option<Capture>) {
+    let takes = match event.kind {
+        EventKind::Redrive { .. } => execution.is_redrivable(),
+        _ => execution.is_running(),
+    };
+    if !takes {
+        return (Vec::new(), None);
     }
     let mut turn = Turn {
         program,
@@ -63,6 +122,11 @@ pub fn step_within(
         budget,
         variables_bytes: BTreeMap::new(),
         history_full: false,
+        set_aside: Vec::new(),
+        capture_at: watch.capture_at,
+        captured: None,
+        trace: watch.trace,
+        probe: watch.probe,
     };
     turn.take(event.kind.clone());
     match event.kind {
@@ -71,7 +135,7 @@ pub fn step_within(
         EventKind::TaskStarted { .. } => turn.pause(),
         _ => turn.run(),
     }
-    turn.effects
+    (turn.effects, turn.captured)
 }
 
 impl Turn<'_> {
@@ -85,6 +149,8 @@ impl Turn<'_> {
             EventKind::TaskFailed { task, error, cause, failure } => self.task_failed(task, error, cause, failure),
             EventKind::TimerFired { timer } => self.timer_fired(timer),
             EventKind::Stop { error, cause } => self.stop(error, cause),
+            EventKind::Redrive { from } => self.redrive(from),
+            EventKind::Fork { from } => self.fork_off(from),
             EventKind::Fail { error, cause } => self.fail_execution(FrameId::ROOT, Some(error), Some(cause)),
         }
     }
@@ -98,15 +164,24 @@ impl Turn<'_> {
             input: identity.input.clone(),
             role_arn: identity.role_arn.clone(),
         });
+        self.set_time_out();
+        // Recorded: the first Entered event chains to nothing, not to ExecutionStarted.
+        self.spawn(None, 0, self.program.start_at.clone(), identity.input.clone(), 0);
+    }
+
+    /// Sets the execution's own time-out, from now.
+    pub(crate) fn set_time_out(&mut self) {
         let limits = self.world.limits;
-        let longest = if identity.express { Some(limits.express_seconds_max) } else { limits.standard_seconds_max };
+        let longest = if self.execution.identity.express {
+            Some(limits.express_seconds_max)
+        } else {
+            limits.standard_seconds_max
+        };
         let timeout = self.program.timeout_seconds.into_iter().chain(longest).min();
         if let Some(seconds) = timeout {
             let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
             self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));
         }
-        // Recorded: the first Entered event chains to nothing, not to ExecutionStarted.
-        self.spawn(None, 0, self.program.start_at.clone(), identity.input.clone(), 0);
     }
 
     fn run(&mut self) {
@@ -121,7 +196,8 @@ impl Turn<'_> {
             match self.frame(id).map(|frame| &frame.phase) {
                 Some(Phase::Enter) => self.enter(id),
                 Some(Phase::Work) => self.work(id),
-                Some(Phase::Map(_)) => self.start_more_iterations(id),
+                Some(Phase::Map(_)) => self.go_on_with_iterations(id),
+                Some(Phase::Parallel(run)) if run.running == 0 => self.parallel_succeeded(id),
                 _ => {}
             }
         }

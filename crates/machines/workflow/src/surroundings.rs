@@ -1,10 +1,13 @@
 use std::cell::{Cell, OnceCell};
+use std::fmt;
 
-use windlass_asl::Surroundings;
-use windlass_value::{Object, Text, Timestamp, Value, object};
+use windlass_asl::{Failure, Surroundings};
+use windlass_value::{Object, Payload, Text, Timestamp, Value, object};
 
 use crate::execution::{Execution, Frame, FrameId, MapRun, Phase};
+use crate::probe::Probe;
 use crate::random::Random;
+use crate::trace::Trace;
 
 /// What a frame's evaluations see.
 pub(crate) struct View<'a> {
@@ -23,6 +26,8 @@ pub(crate) struct View<'a> {
     pub(crate) context: OnceCell<Value>,
     /// Size of any value in an expression.
     pub(crate) expression_bytes_max: usize,
+    pub(crate) trace: Option<&'a Trace>,
+    pub(crate) probe: Option<&'a Probe>,
 }
 
 /// `Map.Item` of the context object.
@@ -41,16 +46,40 @@ impl MapItem {
 }
 
 impl View<'_> {
+    /// Tells whoever watches of a stage of the data flow, and hands it on.
+    pub(crate) fn stage(&self, field: &dyn fmt::Display, found: Result<Payload, Failure>) -> Result<Payload, Failure> {
+        if self.trace.is_some() {
+            self.tell(field, found.as_ref().map(Payload::value));
+        }
+        found
+    }
+
+    /// Tells whoever watches of a value.
+    pub(crate) fn tell(&self, field: &dyn fmt::Display, value: Result<&Value, &Failure>) {
+        if let Some(trace) = self.trace {
+            trace.note(self.frame, self.execution.next_event_id, field, value);
+        }
+    }
+
     fn build_context(&self) -> Value {
+        if let Some(Value::Object(given)) = self.probe.and_then(|probe| probe.context.as_ref()) {
+            let mut context = Object::clone(given);
+            self.add_map_item(&mut context);
+            return context.into();
+        }
         let identity = &self.execution.identity;
-        let mut execution = Object::with_capacity(6);
+        let mut execution = Object::with_capacity(7);
         execution.insert("Id", &identity.arn);
         execution.insert("Input", identity.input.value());
         execution.insert("StartTime", identity.started_at.to_rfc3339());
         execution.insert("Name", &identity.name);
         execution.insert("RoleArn", &identity.role_arn);
         if !identity.express {
-            execution.insert("RedriveCount", 0);
+            let redrives = self.execution.redrives;
+            execution.insert("RedriveCount", redrives.count);
+            if let Some(at) = redrives.at {
+                execution.insert("RedriveTime", at.to_rfc3339());
+            }
         }
         let mut context = Object::with_capacity(5);
         context.insert("Execution", execution);
@@ -64,6 +93,14 @@ impl View<'_> {
             }
             context.insert("State", state);
         }
+        self.add_map_item(&mut context);
+        if let Some(token) = &self.token {
+            context.insert("Task", object! { "Token" => token });
+        }
+        context.into()
+    }
+
+    fn add_map_item(&self, context: &mut Object) {
         if let Some(MapItem { index, value, key }) = self.item.clone().or_else(|| self.iteration_item()) {
             let mut item = Object::with_capacity(3);
             item.insert("Index", index);
@@ -73,10 +110,6 @@ impl View<'_> {
             item.insert("Value", value);
             context.insert("Map", object! { "Item" => item });
         }
-        if let Some(token) = &self.token {
-            context.insert("Task", object! { "Token" => token });
-        }
-        context.into()
     }
 
     /// The item of the nearest iteration this frame is in.
@@ -124,6 +157,10 @@ impl Surroundings for View<'_> {
 
     fn expression_bytes_max(&self) -> Option<usize> {
         Some(self.expression_bytes_max)
+    }
+
+    fn evaluated(&self, place: &dyn fmt::Display, value: Result<&Value, &Failure>) {
+        self.tell(place, value);
     }
 
     fn spend(&self, fuel: u64) {

@@ -1,14 +1,19 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use windlass_asl::{Failure, Machine, State, StateKind};
-use windlass_value::{Payload, Text, Timestamp};
+use windlass_value::{Payload, Text, Timestamp, Value};
 
 use crate::budget::Budget;
+use crate::capture::Capture;
 use crate::effect::{Effect, TimerKind};
 use crate::execution::{Execution, Frame, FrameId, Phase, Retries, Status, TimerId};
 use crate::history::{Details, EventType, History, HistoryEvent};
+use crate::probe::Probe;
 use crate::random::Random;
+use crate::redrive::SetAside;
 use crate::step::World;
+use crate::trace::Trace;
 
 /// One turn at work: the execution, what it reads and what it says.
 pub(crate) struct Turn<'a> {
@@ -24,6 +29,15 @@ pub(crate) struct Turn<'a> {
     pub(crate) variables_bytes: BTreeMap<FrameId, usize>,
     /// The history is full: nothing more is written but the failure.
     pub(crate) history_full: bool,
+    /// What containers held whose failure is on its way up, the innermost first.
+    pub(crate) set_aside: Vec<SetAside>,
+    /// The Entered event before which the execution is to be captured.
+    pub(crate) capture_at: Option<u64>,
+    pub(crate) captured: Option<Capture>,
+    /// Who watches what is evaluated.
+    pub(crate) trace: Option<&'a Trace>,
+    /// Set where one state runs by itself.
+    pub(crate) probe: Option<&'a Probe>,
 }
 
 /// An error of a state, on its way to Retry and Catch.
@@ -84,9 +98,19 @@ impl<'a> Turn<'a> {
         state_of(self.program, self.execution, self.frame(id)?)
     }
 
+    /// Tells whoever watches of a stage of a frame's state.
+    pub(crate) fn note(&self, id: FrameId, field: &dyn fmt::Display, value: impl FnOnce() -> Value) {
+        if let Some(trace) = self.trace
+            && let Some(frame) = self.frame(id)
+        {
+            trace.note(frame, self.execution.next_event_id, field, Ok(&value()));
+        }
+    }
+
     /// Writes an event of a frame and moves the frame's chain to it.
     pub(crate) fn emit(&mut self, id: FrameId, event_type: EventType, details: impl FnOnce() -> Details) -> u64 {
         let previous = self.frame(id).map_or(0, |frame| frame.previous_event_id);
+        self.capture(id);
         let event_id = self.write(previous, event_type, details);
         if let Some(frame) = self.execution.frames.get_mut(&id) {
             frame.previous_event_id = event_id;
@@ -185,6 +209,10 @@ impl<'a> Turn<'a> {
 
     /// AWS's prefix of causes that the interpreter itself finds.
     pub(crate) fn prefixed(&self, id: FrameId, cause: &str) -> Text {
+        if self.probe.is_some() {
+            // Measured: a test of one state has no prefix.
+            return cut(cause.into(), self.world.limits.cause_chars_max);
+        }
         let frame = self.frame(id);
         let name = frame.map_or("", |frame| &frame.state);
         let event = frame.and_then(|frame| frame.entered).map_or(0, |entered| entered.event_id);
@@ -205,10 +233,7 @@ impl<'a> Turn<'a> {
         // Branches and iterations that began go with the state, or a retry
         // would find them still running.
         if self.frame(id).is_some_and(|frame| matches!(frame.phase, Phase::Parallel(_) | Phase::Map(_))) {
-            self.release(id);
-            if let Some(frame) = self.frame_mut(id) {
-                frame.phase = Phase::Work;
-            }
+            self.set_container_aside(id);
         }
         if failure.error == "States.QueryEvaluationError" {
             let Some(frame) = self.frame(id) else { return };
@@ -226,6 +251,7 @@ impl<'a> Turn<'a> {
                 location: failure.location.as_deref().map(Into::into),
                 state,
             };
+            self.capture(id);
             let event_id = self.write(previous, EventType::EvaluationFailed, details);
             if let Some(frame) = self.frame_mut(id) {
                 frame.previous_event_id = event_id;
@@ -258,16 +284,24 @@ impl<'a> Turn<'a> {
         self.close(Status::Failed);
     }
 
-    /// Closes the execution: every timer and task is cancelled, every frame gone.
+    /// Closes the execution: every timer and task is cancelled. Frames go, but
+    /// where a redrive may come they stay as they stopped.
     pub(crate) fn close(&mut self, status: Status) {
         for timer in self.execution.timers() {
             self.effects.push(Effect::CancelTimer(timer));
         }
-        for (id, frame) in std::mem::take(&mut self.execution.frames) {
+        for frame in self.execution.frames.values() {
             if let Phase::Task(run) = &frame.phase {
                 self.effects.push(Effect::CancelTask(run.task));
             }
-            self.execution.changes.remove(id);
+        }
+        if status == Status::Succeeded || self.execution.identity.express {
+            for id in std::mem::take(&mut self.execution.frames).into_keys() {
+                self.execution.changes.remove(id);
+            }
+        } else {
+            self.put_back();
+            self.execution.halt();
         }
         self.execution.ready.clear();
         self.execution.timeout = None;

@@ -11,6 +11,7 @@ use windlass_value::{Object, Timestamp, Value};
 use crate::event::Event;
 use crate::events::Events;
 use crate::faults;
+use crate::heads::Heads;
 use crate::once;
 use crate::page::page;
 use crate::place::Place;
@@ -53,6 +54,8 @@ pub(crate) struct Archive {
     pub(crate) record: ArchiveRecord,
     pub(crate) arn: String,
     pattern: Option<Pattern>,
+    /// Which events the pattern may take at all.
+    pub(crate) heads: Heads,
 }
 
 impl Archive {
@@ -62,7 +65,8 @@ impl Archive {
     /// A pattern that cannot be read.
     pub(crate) fn compile(record: ArchiveRecord) -> Result<Archive, Fault> {
         let pattern = record.pattern.as_deref().map(rule::pattern).transpose()?;
-        Ok(Archive { arn: record.place.archive_arn(&record.name), record, pattern })
+        let heads = Heads::of(record.pattern.as_deref());
+        Ok(Archive { arn: record.place.archive_arn(&record.name), record, pattern, heads })
     }
 
     /// Whether it keeps an event. What a replay puts is in an archive already.

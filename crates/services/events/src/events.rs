@@ -14,7 +14,7 @@ use crate::catalogue::Catalogue;
 use crate::counters::Counters;
 use crate::delivery::Deliverer;
 use crate::faults;
-use crate::place::Place;
+use crate::place::{DEFAULT_BUS, Place};
 use crate::rate_limit::RateLimits;
 use crate::request::Request;
 use crate::{
@@ -211,6 +211,19 @@ impl Service for Events {
 
     fn call(&self, call: Call) -> BoxFuture<'_, Outcome> {
         Box::pin(async move { self.answer(&call).await })
+    }
+
+    fn awaits_event(&self, account: &str, region: &str, source: &str, detail_type: &str) -> bool {
+        let place = Place { account: account.into(), region: region.into() };
+        self.catalogue.read(&place, |shelf| {
+            shelf.buses.get(DEFAULT_BUS).is_some_and(|bus| {
+                let rules = bus.rules.values().filter(|rule| rule.is_enabled() && rule.pattern.is_some());
+                rules
+                    .map(|rule| &rule.heads)
+                    .chain(bus.archives.values().map(|archive| &archive.heads))
+                    .any(|heads| heads.may_take(source, detail_type))
+            })
+        })
     }
 
     /// The policy of a bus.

@@ -28,6 +28,7 @@ mod delivery;
 mod event;
 mod events;
 mod faults;
+mod heads;
 mod http_text;
 mod once;
 mod page;

@@ -91,7 +91,9 @@ fn put(
         Ok(bus) => bus,
         Err(fault) => return Ok(Err(("InvalidArgument", fault.message))),
     };
-    let id = random::uuid()?;
+    // One of our own services names its event, so that a repeat after a crash can be told.
+    let named = entry["Id"].as_str().filter(|_| may_be_aws(call));
+    let id = named.map_or_else(random::uuid, |id| Ok(id.to_owned()))?;
     // As on AWS, an event on a bus that is not there is taken, and reaches nobody.
     if let Some(bus) = events.catalogue.bus(&place, &name) {
         let event = Event::new(id.clone(), &read, detail, &place, events.now());

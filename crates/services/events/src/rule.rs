@@ -6,6 +6,7 @@ use windlass_protocol::Fault;
 use windlass_store::{Key, Table, shard_of};
 use windlass_value::{Object, Value};
 
+use crate::heads::Heads;
 use crate::place::{DEFAULT_BUS, Place};
 use crate::tables::{RULES, Record};
 use crate::target::Target;
@@ -55,6 +56,8 @@ pub(crate) struct Rule {
     pub(crate) record: RuleRecord,
     pub(crate) arn: String,
     pub(crate) pattern: Option<Pattern>,
+    /// Which events the pattern may take at all.
+    pub(crate) heads: Heads,
     pub(crate) targets: Vec<Target>,
 }
 
@@ -65,6 +68,7 @@ impl Rule {
     /// A pattern or target that cannot be read.
     pub(crate) fn compile(record: RuleRecord) -> Result<Rule, Fault> {
         let pattern = record.pattern.as_deref().map(pattern).transpose()?;
+        let heads = Heads::of(record.pattern.as_deref());
         let targets = record
             .targets
             .values()
@@ -74,7 +78,7 @@ impl Rule {
                 Target::read(&document)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Rule { arn: record.place.rule_arn(&record.bus, &record.name), record, pattern, targets })
+        Ok(Rule { arn: record.place.rule_arn(&record.bus, &record.name), record, pattern, heads, targets })
     }
 
     /// Whether events are matched and schedules fire.

@@ -86,6 +86,11 @@ impl Environment {
         ((u128::from(self.clock.seed()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// 64 random bits.
+    pub(crate) fn seed(&self) -> u64 {
+        self.clock.seed()
+    }
+
     /// 32 unpredictable bytes.
     pub(crate) fn key(&self) -> [u8; 32] {
         let mut key = [0; 32];

@@ -21,6 +21,8 @@ mod service;
 mod stored_document;
 mod tag;
 mod task_answer;
+mod telemetry;
+mod test_state;
 mod throttle;
 
 pub use activity::{ACTIVITIES, PENDING_TASKS_MAX};
@@ -30,6 +32,12 @@ pub use machine::{MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES};
 pub use page::FACTS;
 pub use service::StepFunctions;
 pub use tag::{AWS_LIMITS_TAG, TAGS_MAX};
+pub use telemetry::{
+    ExpressPage, ExpressQuery, ExpressRetention, METERED_ARNS_MAX, Span, SpanKind, SpanSink, SpanValue, Telemetry,
+    TelemetryOptions, Tracing,
+};
+pub use test_state::test_state_alone;
 
 /// The tables of this crate, to open the store with.
-pub static TABLES: &[&windlass_store::Table] = &[&STATE_MACHINES, &STATE_MACHINE_VERSIONS, &ACTIVITIES, &FACTS];
+pub static TABLES: &[&windlass_store::Table] =
+    &[&STATE_MACHINES, &STATE_MACHINE_VERSIONS, &ACTIVITIES, &FACTS, telemetry::TABLES[0], telemetry::TABLES[1]];

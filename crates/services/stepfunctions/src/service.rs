@@ -14,6 +14,8 @@ use crate::keys::Keys;
 use crate::machine::{self, Machines};
 use crate::page::Pages;
 use crate::request::Request;
+use crate::telemetry::{self, Telemetry};
+use crate::test_state::{self, Hands};
 use crate::{tag, task_answer};
 
 /// The service `states`.
@@ -27,6 +29,8 @@ pub struct StepFunctions {
     pages: Pages,
     dispatcher: Dispatcher,
     keys: Keys,
+    telemetry: Option<Telemetry>,
+    hands: Hands,
 }
 
 impl StepFunctions {
@@ -38,7 +42,7 @@ impl StepFunctions {
     pub fn open(
         store: &Store,
         journal: Journal,
-        integrations: &Integrations,
+        integrations: &Arc<Integrations>,
         dispatcher: Dispatcher,
         environment: Environment,
     ) -> Result<StepFunctions, Fault> {
@@ -52,7 +56,23 @@ impl StepFunctions {
             environment,
             dispatcher,
             keys: integrations.keys().clone(),
+            hands: Hands {
+                tasks: integrations.clone(),
+                depths: integrations.depths().clone(),
+                exchanges: integrations.exchanges().clone(),
+            },
+            telemetry: None,
         })
+    }
+
+    /// The same, with the list of Express executions that our own API shows.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: Telemetry) -> StepFunctions {
+        StepFunctions { telemetry: Some(telemetry), ..self }
+    }
+
+    fn telemetry(&self) -> Result<&Telemetry, Fault> {
+        self.telemetry.as_ref().ok_or_else(|| Fault::not_built("the list of Express executions"))
     }
 
     /// Takes up what a restart cut off: deletions of state machines whose
@@ -65,8 +85,19 @@ impl StepFunctions {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        let StepFunctions { machines, activities, queues, depths, journal, environment, pages, dispatcher, keys } =
-            self;
+        let StepFunctions {
+            machines,
+            activities,
+            queues,
+            depths,
+            journal,
+            environment,
+            pages,
+            dispatcher,
+            keys,
+            hands,
+            ..
+        } = self;
         let request = Request::new(call);
         // Starts are counted once it is known what they start.
         if &*call.operation != "StartExecution" {
@@ -90,10 +121,20 @@ impl StepFunctions {
             "StartExecution" => execution::start(machines, journal, environment, keys, request).await,
             "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, keys, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
-            "DescribeExecution" => execution::describe(journal, keys, request).await,
+            "DescribeExecution" => execution::describe(machines, journal, environment, keys, request).await,
+            "RedriveExecution" => execution::redrive(machines, journal, environment, request).await,
+            "windlass:DescribeExecution" => {
+                execution::describe_more(machines, journal, environment, keys, request).await
+            }
+            "windlass:RedriveExecution" => execution::redrive_from(machines, journal, environment, request).await,
+            "windlass:ForkExecution" => execution::fork(machines, journal, environment, request).await,
+            "windlass:DescribeMoment" => execution::moment(journal, request).await,
+            "windlass:ListExpressExecutions" => telemetry::list_express(self.telemetry()?, pages, request),
+            "windlass:DescribeExpressExecution" => telemetry::describe_express(self.telemetry()?, request),
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, keys, request).await,
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, keys, request).await,
+            "TestState" => test_state::test_state(environment, Some(hands), request).await,
             "CreateActivity" => activity::create(activities, environment, keys, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),

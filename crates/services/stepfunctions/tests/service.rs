@@ -8,6 +8,7 @@
 //! types of its events. A case's `quotas` are those of [`quotas`].
 
 mod integrations;
+mod telemetry;
 mod world;
 
 use std::collections::HashMap;
@@ -425,4 +426,42 @@ async fn what_the_store_did_not_keep_is_not_acknowledged() {
     assert_eq!(listed["activities"].as_array().map(|items| items.len()), Some(0));
 }
 
-files!(quota, state_machines, executions, express, activities, tags, tasks, logging, pages, versions, not_built);
+/// A test that runs into its end lets go of the call it made.
+#[tokio::test(start_paused = true)]
+async fn a_test_of_one_state_ends_after_five_minutes() {
+    let world = World::new().await;
+    for (timeout, minutes) in [(Value::Null, 5), (60.into(), 1)] {
+        let mut task = Object::new();
+        task.insert("Type", "Task");
+        task.insert("Resource", "arn:aws:lambda:us-east-1:123456789012:function:slow");
+        task.insert("End", true);
+        if !timeout.is_null() {
+            task.insert("TimeoutSeconds", timeout);
+        }
+        let began = tokio::time::Instant::now();
+        let dropped = world.lambda.dropped.load(SeqCst);
+        let input = object! {
+            "definition" => Value::from(task).to_text(), "roleArn" => "arn:aws:iam::123456789012:role/r",
+        };
+        let tested = world.call("TestState", input).await.unwrap().output;
+        compare(&tested, &object! { "status" => "FAILED", "error" => "States.Timeout" }, true).unwrap();
+        assert_eq!(began.elapsed().as_secs(), minutes * 60);
+        tokio::task::yield_now().await;
+        assert_eq!(world.lambda.dropped.load(SeqCst), dropped + 1);
+    }
+}
+
+files!(
+    quota,
+    state_machines,
+    executions,
+    express,
+    activities,
+    tags,
+    tasks,
+    test_state,
+    logging,
+    pages,
+    versions,
+    not_built
+);

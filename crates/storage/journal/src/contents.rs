@@ -46,11 +46,26 @@ impl Journal {
 
     /// Adds to a batch that an execution needs contents, which must be written first.
     pub(crate) fn refer_to(&self, batch: &mut Batch, row: &Key, contents: &[Content]) {
+        contents.iter().for_each(|content| self.refer_to_content(batch, row, &content.id));
+    }
+
+    /// The same of a content that is there and pinned.
+    pub(crate) fn refer_to_content(&self, batch: &mut Batch, row: &Key, id: &BlobId) {
         let Some(blobs) = &self.config().contents else { return };
-        for content in contents {
-            blobs.add_reference(batch, &content.id, &owner(row));
-            batch.put(&CONTENTS, content_key(row, &content.id), Vec::new(), Bytes::new());
-        }
+        blobs.add_reference(batch, id, &owner(row));
+        batch.put(&CONTENTS, content_key(row, id), Vec::new(), Bytes::new());
+    }
+
+    /// Keeps a content that is there from being removed.
+    ///
+    /// # Errors
+    /// It is not there; the disk refuses.
+    pub(crate) fn pin_content(&self, arn: &str, id: &str) -> Result<Pinned, JournalError> {
+        let missing = || JournalError::Turn { arn: arn.to_owned(), error: TurnError::NoContent(id.to_owned()) };
+        let blobs = self.config().contents.as_ref().ok_or_else(missing)?;
+        let pinned = blobs.pin(BlobId::parse(id).ok_or_else(missing)?);
+        let pinned = pinned.map_err(|error| JournalError::Read(StoreError::Storage(error.to_string())))?;
+        pinned.ok_or_else(missing)
     }
 
     /// Writes contents to their files. They stay while the answer lives, and from

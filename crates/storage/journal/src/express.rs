@@ -23,8 +23,9 @@ use crate::data_key::DataKeyError;
 use crate::definition::JournalDefinition;
 use crate::drive::blocking;
 use crate::error::{JournalError, StartError};
-use crate::journal::{Journal, NewExecution};
+use crate::journal::{Journal, NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
+use crate::observer::{Kept, Observed, Subject, Watch};
 use crate::pauses::Pauses;
 use crate::record::Record;
 use crate::tables::OUTBOX;
@@ -63,6 +64,12 @@ struct StoredStart {
     input: String,
     definition: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    version_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    details: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     aws_limits: Option<bool>,
     /// The content that is the input, and its bytes; then `input` is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,8 +78,6 @@ struct StoredStart {
     /// or in the content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wrapped_key: Option<String>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    details: String,
 }
 
 /// 2 added inputs that are contents or sealed; other starts are written in format 1.
@@ -87,10 +92,13 @@ impl Journal {
     /// Runs an Express execution to its end in memory. With `log` its events
     /// are kept and answered.
     pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
-        let mut history = if log { History::On(Vec::new()) } else { History::Off };
         let started_at = new.identity.started_at;
-        let limits = self.limits_of(new.options.aws_limits).clone();
-        let execution = self.run_in_memory(new.identity, &new.definition, &limits, &mut history).await;
+        let NewExecution { identity, definition, qualifiers, details, options } = new;
+        let identity = Arc::new(identity);
+        let details = Kept::Object(&details);
+        let watch = self.watch(Subject { identity: &identity, qualifiers: &qualifiers, details });
+        let limits = self.limits_of(options.aws_limits);
+        let (execution, events) = self.run_in_memory(identity, &definition, limits, log, watch.as_deref()).await;
         ExpressOutcome {
             status: execution.status,
             output: execution.output,
@@ -98,7 +106,7 @@ impl Journal {
             cause: execution.cause,
             started_at,
             stopped_at: execution.stopped_at.unwrap_or_else(|| self.clock().now()),
-            events: history.take(),
+            events,
         }
     }
 
@@ -142,10 +150,12 @@ impl Journal {
                 None => text.to_string(),
             },
             definition: record.definition_hash.to_string(),
+            version_arn: record.qualifiers.version_arn.as_deref().map(str::to_owned),
+            alias_arn: record.qualifiers.alias_arn.as_deref().map(str::to_owned),
+            details: record.details.to_string(),
             aws_limits: new.options.aws_limits,
             content: contents.first().map(|content| (content.id.to_string(), content.bytes.len() as u64)),
             wrapped_key: new.options.data_key.as_ref().map(|key| STANDARD.encode(key.wrapped())),
-            details: if sealed.is_some() { record.details.to_string() } else { String::new() },
         };
         let value = serde_json::to_vec(&stored).map_err(|error| failed(error.to_string()))?;
         let mut batch = Batch::default();
@@ -157,7 +167,7 @@ impl Journal {
         if new_definition {
             self.definition_stored(new.definition.clone());
         }
-        self.run_stored_express(key, new.identity, new.definition, new.options.aws_limits);
+        self.run_stored_express(key, new.identity, new.definition, &record);
         Ok(record)
     }
 
@@ -166,13 +176,16 @@ impl Journal {
         key: ExecutionKey,
         identity: Identity,
         definition: Arc<JournalDefinition>,
-        aws_limits: Option<bool>,
+        record: &Record,
     ) {
         let journal = self.clone();
+        let identity = Arc::new(identity);
+        let details = Kept::Text(&record.details);
+        let watch = self.watch(Subject { identity: &identity, qualifiers: &record.qualifiers, details });
+        let aws_limits = record.aws_limits;
         tokio::spawn(async move {
-            let mut history = History::Off;
-            let limits = journal.limits_of(aws_limits).clone();
-            let execution = journal.run_in_memory(identity, &definition, &limits, &mut history).await;
+            let limits = journal.limits_of(aws_limits);
+            let (execution, _) = journal.run_in_memory(identity, &definition, limits, false, watch.as_deref()).await;
             tracing::debug!(execution = %key.arn(), status = execution.status.as_str(), "an Express execution ended");
             journal.forget_express(&key).await;
         });
@@ -237,7 +250,12 @@ impl Journal {
         let details = windlass_value::parse(&stored.details).ok();
         let details = details.as_ref().and_then(|details| details.as_object());
         let details = details.map_or_else(Object::new, |details| Object::clone(details));
-        let record = Record::of_identity(&identity, &stored.definition, details);
+        let mut record = Record::of_identity(&identity, &stored.definition, details);
+        record.aws_limits = stored.aws_limits;
+        record.qualifiers = Qualifiers {
+            version_arn: stored.version_arn.as_deref().map(Into::into),
+            alias_arn: stored.alias_arn.as_deref().map(Into::into),
+        };
         let definition = loop {
             match self.definition(&stored.definition) {
                 Err(JournalError::Locked { wrapped, .. }) => self.open_at_last(&record, wrapped).await?,
@@ -246,7 +264,7 @@ impl Journal {
         };
         let definition = definition.ok_or_else(|| failed("its definition is not stored".into()))?;
         identity.input = self.stored_input(&key, &record, &stored).await?;
-        self.run_stored_express(key, identity, definition, stored.aws_limits);
+        self.run_stored_express(key, identity, definition, &record);
         Ok(())
     }
 
@@ -300,14 +318,20 @@ impl Journal {
         Payload::from_text(text).map_err(|error| failed(error.to_string()))
     }
 
+    /// Runs an execution to its end; answers it, and its events with `log`. A watch
+    /// is told of events as they come, if it wants any, and of the end.
     async fn run_in_memory(
         &self,
-        identity: Identity,
+        identity: Arc<Identity>,
         definition: &JournalDefinition,
         limits: &Limits,
-        history: &mut History,
-    ) -> Execution {
-        let mut execution = Execution::new(identity);
+        log: bool,
+        watch: Option<&dyn Watch>,
+    ) -> (Execution, Vec<HistoryEvent>) {
+        let watches_events = watch.is_some_and(Watch::wants_history);
+        let mut history = if log || watches_events { History::On(Vec::new()) } else { History::Off };
+        let mut events = Vec::new();
+        let mut execution = Execution::new_with(identity);
         let arn = execution.identity.arn.clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
@@ -331,8 +355,20 @@ impl Journal {
                     None => continue,
                 },
             };
+            let begins = matches!(kind, EventKind::Start);
             let event = Event { at: self.clock().now(), seed: self.clock().seed(), kind };
-            for effect in step(&definition.program, &mut execution, &event, &world, history) {
+            let effects = step(&definition.program, &mut execution, &event, &world, &mut history);
+            let made = history.take();
+            if let Some(watch) = watch {
+                let seen: &[HistoryEvent] = if watches_events { &made } else { &[] };
+                if !seen.is_empty() || !execution.is_running() {
+                    watch.committed(Observed::new(&execution, seen, begins), None);
+                }
+            }
+            if log {
+                events.extend(made);
+            }
+            for effect in effects {
                 match effect {
                     Effect::SetTimer { timer, at, .. } => {
                         timers.insert((at, timer), ());
@@ -360,7 +396,7 @@ impl Journal {
             }
             execution.take_changes();
         }
-        execution
+        (execution, events)
     }
 
     /// A timer whose instant has come.

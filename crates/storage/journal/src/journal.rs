@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use windlass_blob::BlobStore;
@@ -14,6 +14,7 @@ use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::heartbeats::Heartbeats;
 use crate::key::ExecutionKey;
+use crate::observer::{Observer, Subject, Watch};
 use crate::options::ExecutionOptions;
 use crate::record::Record;
 use crate::slot::Slots;
@@ -114,6 +115,7 @@ pub struct Journal(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) tasks: Arc<dyn Tasks>,
+    observer: OnceLock<Arc<dyn Observer>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: JournalConfig,
     pub(crate) token_key: TokenKey,
@@ -152,6 +154,7 @@ impl Journal {
         Ok(Journal(Arc::new(Inner {
             store,
             tasks,
+            observer: OnceLock::new(),
             clock,
             config,
             token_key,
@@ -174,6 +177,17 @@ impl Journal {
         })))
     }
 
+    /// Has every execution that comes into memory from now on observed. Call before
+    /// [`Journal::recover`]; a second observer is refused with false.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> bool {
+        self.0.observer.set(observer).is_ok()
+    }
+
+    /// Who watches an execution.
+    pub(crate) fn watch(&self, subject: Subject<'_>) -> Option<Arc<dyn Watch>> {
+        self.0.observer.get()?.watch(subject)
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
     }
@@ -191,7 +205,7 @@ impl Journal {
     }
 
     /// What the server's executions run under that have no profile of their own.
-    pub(crate) fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &Limits {
         &self.0.config.limits
     }
 

@@ -40,6 +40,16 @@ impl ExecutionKey {
         (self.account.clone(), self.region.clone())
     }
 
+    /// The account it belongs to.
+    pub fn account(&self) -> &Text {
+        &self.account
+    }
+
+    /// The region it runs in.
+    pub fn region(&self) -> &Text {
+        &self.region
+    }
+
     /// A number that stands for the execution within this server.
     pub fn uid(&self) -> u128 {
         u128::from_be_bytes(self.uid)

@@ -6,6 +6,7 @@ use windlass_workflow::{Execution, TaskId, TimerId};
 use crate::data_key::DataKey;
 use crate::definition::JournalDefinition;
 use crate::key::ExecutionKey;
+use crate::observer::Watch;
 use crate::record::Record;
 
 /// An execution in memory.
@@ -14,6 +15,8 @@ pub(crate) struct Live {
     pub(crate) record: Record,
     pub(crate) definition: Arc<JournalDefinition>,
     pub(crate) execution: Execution,
+    /// Who watches it.
+    pub(crate) watch: Option<Arc<dyn Watch>>,
     /// The last turn stored.
     pub(crate) turn: u64,
     /// The last turn that a snapshot holds; 0 for none.

@@ -1,18 +1,20 @@
 //! Executions from storage to memory: the snapshot, the deltas after it, and
 //! the payloads the frames refer to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use windlass_value::Payload;
-use windlass_workflow::{Phase, TaskId};
+use windlass_workflow::{Execution, Phase, Status, TaskId};
 
+use crate::data_key::DataKey;
 use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::stored::{Found, Place, StoredExecution, StoredTurn, TurnError, content_place, mark};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS};
@@ -20,6 +22,84 @@ use crate::turn::{continue_key, needs_row};
 
 /// Turns read at once.
 const PAGE_TURNS: usize = 64;
+
+/// An execution's frames as of some turn, with payloads still by place.
+pub(crate) struct Folded {
+    pub(crate) stored: StoredExecution,
+    pub(crate) snapshot_turn: u64,
+    pub(crate) snapshot_bytes: usize,
+    pub(crate) bytes_since_snapshot: usize,
+    /// The turns that were read for it, without their deltas.
+    pub(crate) turns: BTreeMap<u64, StoredTurn>,
+}
+
+/// Payloads of one execution, each read once.
+pub(crate) struct PayloadReader<'a> {
+    journal: &'a Journal,
+    key: &'a ExecutionKey,
+    /// For whom payloads are marked with their places.
+    owner: u128,
+    /// Payloads of this turn and later ones are not marked.
+    unmarked_from: u64,
+    turns: BTreeMap<u64, StoredTurn>,
+    known: HashMap<Place, Payload>,
+    /// Whether `null` stands in for what is locked.
+    without_data: bool,
+}
+
+impl<'a> PayloadReader<'a> {
+    pub(crate) fn new(
+        journal: &'a Journal,
+        key: &'a ExecutionKey,
+        turns: BTreeMap<u64, StoredTurn>,
+    ) -> PayloadReader<'a> {
+        PayloadReader {
+            journal,
+            key,
+            owner: key.uid(),
+            unmarked_from: u64::MAX,
+            turns,
+            known: HashMap::new(),
+            without_data: false,
+        }
+    }
+
+    /// For a copy of the execution that has the same turns before `turn`: then
+    /// what those store has the same places in the copy.
+    pub(crate) fn for_copy(mut self, copy: &ExecutionKey, turn: u64) -> PayloadReader<'a> {
+        self.owner = copy.uid();
+        self.unmarked_from = turn;
+        self
+    }
+
+    pub(crate) fn read(&mut self, place: Place) -> Result<Payload, JournalError> {
+        if let Some(payload) = self.known.get(&place) {
+            return Ok(payload.clone());
+        }
+        if !self.turns.contains_key(&place.0) {
+            let entries = self.journal.store().read_stream(&self.key.row(), place.0, 1, false)?;
+            for entry in entries.into_iter().filter(|entry| entry.sequence == place.0) {
+                self.turns.insert(entry.sequence, self.journal.read_turn(self.key, entry.sequence, &entry.value)?);
+            }
+        }
+        let arn = || self.key.arn().to_string();
+        let turn = self
+            .turns
+            .get(&place.0)
+            .ok_or_else(|| JournalError::Record { arn: arn(), reason: format!("turn {} is not there", place.0) })?;
+        let payload = match self.journal.payload_for(self.key, self.owner, turn, place.1) {
+            Err(JournalError::Locked { .. }) if self.without_data => {
+                let stand_in = Payload::from_valid_text("null");
+                mark(&stand_in, self.owner, place);
+                stand_in
+            }
+            payload => payload?,
+        };
+        let payload = if place.0 >= self.unmarked_from { payload.without_place() } else { payload };
+        self.known.insert(place, payload.clone());
+        Ok(payload)
+    }
+}
 
 impl Journal {
     /// Reads a running execution; `None` when there is none or it is closed.
@@ -37,98 +117,56 @@ impl Journal {
     }
 
     fn load_with(&self, key: &ExecutionKey, without_data: bool) -> Result<Option<Box<Live>>, JournalError> {
-        let row_key = key.row();
-        let Some(row) = self.store().get(&EXECUTIONS, &row_key)? else { return Ok(None) };
+        let Some(row) = self.store().get(&EXECUTIONS, &key.row())? else { return Ok(None) };
         let record = Record::read(&row)?;
-        if record.status != windlass_workflow::Status::Running {
+        if record.status != Status::Running {
             return Ok(None);
         }
-        let arn = key.arn().to_string();
-        let snapshot = self.store().get(&SNAPSHOTS, &row_key)?;
-        let snapshot_bytes = snapshot.as_ref().map_or(0, |row| row.value.len());
-        let mut stored: StoredExecution = match &snapshot {
-            Some(row) => serde_json::from_slice(&row.value)
-                .map_err(|error| JournalError::Record { arn: arn.clone(), reason: error.to_string() })?,
-            None => StoredExecution::default(),
-        };
-        let snapshot_turn = stored.turn;
-        let mut bytes_since_snapshot = 0;
-        let mut turns: BTreeMap<u64, StoredTurn> = BTreeMap::new();
-        let mut last_key = None;
-        loop {
-            let page = self.store().read_stream(&row_key, stored.turn + 1, PAGE_TURNS, false)?;
-            let last = page.len() < PAGE_TURNS;
-            for entry in page {
-                bytes_since_snapshot += entry.value.len();
-                let mut turn = self.read_turn(key, entry.sequence, &entry.value)?;
-                stored.fold(entry.sequence, std::mem::take(&mut turn.delta));
-                last_key =
-                    turn.wrapped_key().map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })?;
-                turns.insert(entry.sequence, turn);
-            }
-            if last {
-                break;
-            }
-        }
+        self.load_recorded_with(key, record, without_data).map(Some)
+    }
+
+    /// Reads an execution as its record says it stands, closed or not.
+    ///
+    /// # Errors
+    /// As of [`Journal::load`].
+    pub(crate) fn load_as_recorded(&self, key: &ExecutionKey, record: Record) -> Result<Box<Live>, JournalError> {
+        self.load_recorded_with(key, record, false)
+    }
+
+    fn load_recorded_with(
+        &self,
+        key: &ExecutionKey,
+        record: Record,
+        without_data: bool,
+    ) -> Result<Box<Live>, JournalError> {
+        let row_key = key.row();
+        let Folded { stored, snapshot_turn, snapshot_bytes, bytes_since_snapshot, turns } = self.fold(key, u64::MAX)?;
         if stored.turn == 0 {
-            return Err(JournalError::Record { arn, reason: "it has no turns".into() });
+            return Err(JournalError::Record { arn: key.arn().to_string(), reason: "it has no turns".into() });
         }
         let definition = match self.definition_of(&record) {
             // Nothing of it is run: the execution only fails.
             Err(JournalError::Locked { .. }) if without_data => Arc::new(
                 JournalDefinition::locked(&record.definition_hash)
-                    .map_err(|reason| JournalError::Definition { arn: arn.clone(), reason })?,
+                    .map_err(|reason| JournalError::Definition { arn: key.arn().to_string(), reason })?,
             ),
             definition => definition?,
         };
-        let uid = key.uid();
-        let mut known: std::collections::HashMap<Place, Payload> = std::collections::HashMap::new();
-        let mut read = |place: Place| -> Result<Payload, JournalError> {
-            if let Some(payload) = known.get(&place) {
-                return Ok(payload.clone());
-            }
-            if !turns.contains_key(&place.0) {
-                let entries = self.store().read_stream(&row_key, place.0, 1, false)?;
-                for entry in entries.into_iter().filter(|entry| entry.sequence == place.0) {
-                    turns.insert(entry.sequence, self.read_turn(key, entry.sequence, &entry.value)?);
-                }
-            }
-            let turn = turns.get(&place.0).ok_or_else(|| JournalError::Record {
-                arn: key.arn().to_string(),
-                reason: format!("turn {} is not there", place.0),
-            })?;
-            let payload = match self.payload_in(key, turn, place.1) {
-                Err(JournalError::Locked { .. }) if without_data => {
-                    let stand_in = Payload::from_valid_text("null");
-                    mark(&stand_in, uid, place);
-                    stand_in
-                }
-                payload => payload?,
-            };
-            known.insert(place, payload.clone());
-            Ok(payload)
-        };
-        // What the last turn was sealed with seals the next one; after a snapshot with
-        // nothing behind it that is looked up.
-        let data_key = match (&record.wrapped_key, last_key) {
-            (None, _) => None,
-            (Some(_), Some(wrapped)) => self.open_key(&wrapped),
-            (Some(_), None) => match self.store().read_stream(&row_key, stored.turn, 1, false)?.first() {
-                Some(entry) => StoredTurn::read_outline(entry.sequence, &entry.value)
-                    .and_then(|turn| turn.wrapped_key())
-                    .map_err(|error| JournalError::Turn { arn: arn.clone(), error })?
-                    .and_then(|wrapped| self.open_key(&wrapped)),
-                None => None,
-            },
-        };
-        let identity = record.identity(read(Place(1, 0))?);
-        let execution = stored.to_live(identity, read)?;
+        let data_key = self.sealing_key(key, &record, stored.turn)?;
+        let mut reader = PayloadReader { without_data, ..PayloadReader::new(self, key, turns) };
+        let execution = live_of(&record, &stored, &mut reader)?;
+        let watch = self.watch(Subject {
+            identity: &execution.identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let timer_rows: HashSet<_> = execution.timers().into_iter().collect();
         let continue_row = self.store().get(&OUTBOX, &continue_key(&row_key))?.is_some();
         let mut live = Box::new(Live {
             key: key.clone(),
             record,
             definition,
+            watch,
             turn: stored.turn,
             snapshot_turn,
             bytes_since_snapshot,
@@ -150,7 +188,49 @@ impl Journal {
             })
             .collect();
         live.task_rows = tasks.into_iter().filter(|task| needs_row(&live, *task)).collect();
-        Ok(Some(live))
+        Ok(live)
+    }
+
+    /// Folds the deltas up to a turn, that one included.
+    pub(crate) fn fold(&self, key: &ExecutionKey, until: u64) -> Result<Folded, JournalError> {
+        let row_key = key.row();
+        let snapshot = self.store().get(&SNAPSHOTS, &row_key)?;
+        let stored: Option<(StoredExecution, usize)> = match &snapshot {
+            Some(row) => {
+                let stored: StoredExecution = serde_json::from_slice(&row.value)
+                    .map_err(|error| JournalError::Record { arn: key.arn().to_string(), reason: error.to_string() })?;
+                Some((stored, row.value.len()))
+            }
+            None => None,
+        };
+        // A later snapshot does not tell how things stood before.
+        let (mut stored, snapshot_bytes) = stored.filter(|(stored, _)| stored.turn <= until).unwrap_or_default();
+        let snapshot_turn = stored.turn;
+        let mut bytes_since_snapshot = 0;
+        let mut turns: BTreeMap<u64, StoredTurn> = BTreeMap::new();
+        loop {
+            let page = self.store().read_stream(&row_key, stored.turn + 1, PAGE_TURNS, false)?;
+            let last = page.len() < PAGE_TURNS;
+            for entry in page {
+                if entry.sequence > until {
+                    return Ok(Folded { stored, snapshot_turn, snapshot_bytes, bytes_since_snapshot, turns });
+                }
+                bytes_since_snapshot += entry.value.len();
+                let mut turn = self.read_turn(key, entry.sequence, &entry.value)?;
+                stored.fold(entry.sequence, std::mem::take(&mut turn.delta));
+                turns.insert(entry.sequence, turn);
+            }
+            if last {
+                return Ok(Folded { stored, snapshot_turn, snapshot_bytes, bytes_since_snapshot, turns });
+            }
+        }
+    }
+
+    /// One turn of an execution; `None` where it has not come so far.
+    pub(crate) fn turn(&self, key: &ExecutionKey, turn: u64) -> Result<Option<StoredTurn>, JournalError> {
+        let entries = self.store().read_stream(&key.row(), turn, 1, false)?;
+        let entry = entries.into_iter().find(|entry| entry.sequence == turn);
+        entry.map(|entry| self.read_turn(key, entry.sequence, &entry.value)).transpose()
     }
 
     /// A turn, its data open where its key is.
@@ -172,6 +252,24 @@ impl Journal {
         Ok(turn)
     }
 
+    /// The data key that the last turn was sealed with, if it is open: it may seal the
+    /// next one.
+    fn sealing_key(
+        &self,
+        key: &ExecutionKey,
+        record: &Record,
+        last_turn: u64,
+    ) -> Result<Option<Arc<DataKey>>, JournalError> {
+        if !record.is_sealed() {
+            return Ok(None);
+        }
+        let failed = |error| JournalError::Turn { arn: key.arn().to_string(), error };
+        let page = self.store().read_stream(&key.row(), last_turn, 1, false)?;
+        let Some(entry) = page.first() else { return Ok(None) };
+        let outline = StoredTurn::read_outline(entry.sequence, &entry.value).map_err(failed)?;
+        Ok(outline.wrapped_key().map_err(failed)?.and_then(|wrapped| self.open_key(&wrapped)))
+    }
+
     /// A payload of a turn.
     ///
     /// # Errors
@@ -182,12 +280,23 @@ impl Journal {
         turn: &StoredTurn,
         position: u32,
     ) -> Result<Payload, JournalError> {
+        self.payload_for(key, key.uid(), turn, position)
+    }
+
+    /// The same, marked with its place for another owner.
+    fn payload_for(
+        &self,
+        key: &ExecutionKey,
+        owner: u128,
+        turn: &StoredTurn,
+        position: u32,
+    ) -> Result<Payload, JournalError> {
         let arn = key.arn();
         if let Some(wrapped) = &turn.locked {
             return Err(JournalError::Locked { arn: arn.to_string(), wrapped: wrapped.clone() });
         }
         let failed = |error| JournalError::Turn { arn: arn.to_string(), error };
-        match turn.payload(key.uid(), position).map_err(failed)? {
+        match turn.payload(owner, position).map_err(failed)? {
             Found::Here(payload) => Ok(payload),
             Found::Content(id, bytes) => {
                 let place = Place(turn.turn, position);
@@ -199,7 +308,7 @@ impl Journal {
                 let text = String::from_utf8(content.into())
                     .map_err(|error| failed(TurnError::Malformed(error.to_string())))?;
                 let payload = Payload::from_valid_text(text);
-                mark(&payload, key.uid(), place);
+                mark(&payload, owner, place);
                 Ok(payload)
             }
         }
@@ -238,4 +347,19 @@ impl Journal {
         let read = StoredTurn::read_outline(turn, &entry.value);
         self.opened(key, read.map_err(|error| JournalError::Turn { arn: key.arn().to_string(), error })?)
     }
+}
+
+/// The live execution of frames as they are stored, in its record's status.
+pub(crate) fn live_of(
+    record: &Record,
+    stored: &StoredExecution,
+    reader: &mut PayloadReader<'_>,
+) -> Result<Execution, JournalError> {
+    let identity = record.identity(reader.read(Place(1, 0))?);
+    let mut execution = stored.to_live(identity, |place| reader.read(place))?;
+    execution.status = record.status;
+    execution.stopped_at = record.stopped_at;
+    execution.error = record.error.clone();
+    execution.cause = record.cause.clone();
+    Ok(execution)
 }

@@ -45,6 +45,14 @@ pub struct Record {
     pub cause: Option<Text>,
     /// Whether there is an output.
     pub has_output: bool,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
+    /// The tokens of the last redrives, the newest last, and when those were.
+    pub(crate) redrive_tokens: Vec<(Text, Timestamp)>,
+    /// The token of the redrive that is being made.
+    pub(crate) redrive_token: Option<Text>,
     /// Further members that its starter keeps with it, as JSON text of an object.
     pub details: Text,
     /// AWS's limits, this server's own, or whichever the server has.
@@ -70,6 +78,17 @@ struct SealedTexts {
     cause: Option<String>,
 }
 
+/// Redrives whose tokens are remembered.
+const REDRIVE_TOKENS_MAX: usize = 10;
+
+#[derive(Serialize, Deserialize)]
+struct StoredRedrives {
+    n: u32,
+    at: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<(String, i64)>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Stored {
     v: u32,
@@ -84,6 +103,8 @@ struct Stored {
     cause: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     output: Option<Place>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redrives: Option<StoredRedrives>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,6 +149,10 @@ impl Record {
             error: None,
             cause: None,
             has_output: false,
+            redrive_count: 0,
+            redriven_at: None,
+            redrive_tokens: Vec::new(),
+            redrive_token: None,
             details,
             aws_limits: None,
             wrapped_key: None,
@@ -163,6 +188,17 @@ impl Record {
         self.cause = execution.cause.clone();
         self.output = output;
         self.has_output = output.is_some();
+        let redrives = execution.redrives;
+        if let Some(at) = redrives.at.filter(|_| redrives.count != self.redrive_count)
+            && let Some(token) = self.redrive_token.take()
+        {
+            self.redrive_tokens.push((token, at));
+            let surplus = self.redrive_tokens.len().saturating_sub(REDRIVE_TOKENS_MAX);
+            self.redrive_tokens.drain(..surplus);
+        }
+        self.redrive_count = redrives.count;
+        self.redriven_at = redrives.at;
+        self.sealed = None;
         if let Some(key) = key
             && (self.error.is_some() || self.cause.is_some())
         {
@@ -234,6 +270,11 @@ impl Record {
             error: self.error.as_ref().map(|text| text.to_string()),
             cause: self.cause.as_ref().map(|text| text.to_string()),
             output: self.output,
+            redrives: self.redriven_at.map(|at| StoredRedrives {
+                n: self.redrive_count,
+                at: at.as_ms(),
+                tokens: self.redrive_tokens.iter().map(|(token, at)| (token.to_string(), at.as_ms())).collect(),
+            }),
             details: self.details.to_string(),
             aws_limits: self.aws_limits,
             wrapped_key: self.wrapped_key.as_ref().map(|key| STANDARD.encode(key)),
@@ -286,6 +327,12 @@ impl Record {
             error: stored.error.map(Into::into),
             cause: stored.cause.map(Into::into),
             has_output: stored.output.is_some(),
+            redrive_count: stored.redrives.as_ref().map_or(0, |redrives| redrives.n),
+            redriven_at: stored.redrives.as_ref().map(|redrives| Timestamp(redrives.at)),
+            redrive_tokens: stored.redrives.map_or_else(Vec::new, |redrives| {
+                redrives.tokens.into_iter().map(|(token, at)| (token.into(), Timestamp(at))).collect()
+            }),
+            redrive_token: None,
             details: stored.details.into(),
             output: stored.output,
         })

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use windlass_store::{Batch, ColumnValue, IndexScan, Scan};
+use windlass_store::{Batch, ColumnValue, CommitError, IndexScan, Scan};
+use windlass_workflow::Status;
 
 use crate::journal::Journal;
-use crate::tables::EXECUTIONS;
+use crate::tables::{EXECUTIONS, SNAPSHOTS};
+
+/// The place of the status among the columns of an execution's row.
+const STATUS_COLUMN: usize = 3;
 
 /// How often retention looks.
 const REMOVE_EVERY_MS: u64 = 30_000;
@@ -54,8 +58,14 @@ impl Journal {
                     return 0;
                 }
             }
+            // One that was redriven meanwhile is not closed any more.
+            batch.expect_version(&EXECUTIONS, row.key.clone(), row.version);
             batch.truncate.push((row.key.clone(), None));
             batch.delete(&EXECUTIONS, row.key.clone());
+            // What failed kept its snapshot for a redrive.
+            if row.columns.get(STATUS_COLUMN) != Some(&ColumnValue::Text(Status::Succeeded.as_str().to_owned())) {
+                batch.delete(&SNAPSHOTS, row.key.clone());
+            }
         }
         if batch.is_empty() {
             return 0;
@@ -64,6 +74,10 @@ impl Journal {
             Ok(()) => {
                 self.released(contents);
                 rows.len()
+            }
+            Err(CommitError::Expectation { .. }) => {
+                tracing::debug!("an execution was redriven while it was to be removed; the others go next time");
+                0
             }
             Err(error) => {
                 tracing::error!(%error, "closed executions could not be removed");

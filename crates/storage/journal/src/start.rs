@@ -12,6 +12,7 @@ use crate::error::{JournalError, StartError};
 use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
 use crate::live::Live;
+use crate::observer::{Kept, Subject};
 use crate::record::Record;
 use crate::slot::{Delivery, Slot, What};
 use crate::tables::EXECUTIONS;
@@ -37,11 +38,17 @@ impl Journal {
             Ok(Err(record)) => return Err(StartError::Exists(Box::new(record))),
             Err(error) => return Err(unavailable(error)),
         };
+        let watch = self.watch(Subject {
+            identity: &identity,
+            qualifiers: &record.qualifiers,
+            details: Kept::Text(&record.details),
+        });
         let mut live = Box::new(Live {
             key: key.clone(),
             record,
             definition: new.definition.clone(),
             execution: Execution::new_with(identity),
+            watch,
             turn: 0,
             snapshot_turn: 0,
             bytes_since_snapshot: 0,
@@ -130,7 +137,7 @@ impl Journal {
     /// The slot of an execution that is to start, or the record of one that did.
     /// Somebody else may hold the slot: to start it too, or to find that a late
     /// event has nobody to go to.
-    async fn claim(&self, key: &ExecutionKey) -> Result<Result<Arc<Slot>, Record>, JournalError> {
+    pub(crate) async fn claim(&self, key: &ExecutionKey) -> Result<Result<Arc<Slot>, Record>, JournalError> {
         const LOOKS_MAX: usize = 1_000;
         for _ in 0..LOOKS_MAX {
             if let Some(slot) = self.0.slots.claim(key.uid()) {

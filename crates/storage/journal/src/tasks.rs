@@ -98,7 +98,8 @@ impl Answers {
         Answers { task, to: Target::Durable(journal, key) }
     }
 
-    pub(crate) fn memory(to: mpsc::UnboundedSender<EventKind>, task: TaskId) -> Answers {
+    /// Answers that go into a channel: whoever reads it runs the machine.
+    pub fn memory(to: mpsc::UnboundedSender<EventKind>, task: TaskId) -> Answers {
         Answers { task, to: Target::Memory(to) }
     }
 

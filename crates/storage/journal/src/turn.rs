@@ -8,14 +8,15 @@ use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Budget, Effect, Event, EventKind, FrameId, History, Phase, Status, TaskCall, TaskId, TaskPhase, TimerId, TimerKind,
-    World, step_within,
+    Budget, Effect, Event, EventKind, FrameId, History, HistoryEvent, Phase, Status, TaskCall, TaskId, TaskPhase,
+    TimerId, TimerKind, World, step_within,
 };
 
 use crate::contents::Content;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
+use crate::observer::{Observed, Prepared};
 use crate::slot::{Applied, Delivery, What};
 use crate::stored::{Keeping, Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
@@ -39,6 +40,10 @@ pub(crate) struct Turn {
     /// What the turn's budget left no room for, in order: for the next one.
     pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
+    /// Its events, if somebody watches the execution, and what was prepared for them.
+    watched: Vec<HistoryEvent>,
+    prepared: Option<Prepared>,
+    begins: bool,
 }
 
 /// A task to take up after a restart.
@@ -102,6 +107,7 @@ impl Journal {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
         let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed, self.inline_bytes_max());
+        let mut watched: Vec<HistoryEvent> = Vec::new();
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
@@ -117,22 +123,31 @@ impl Journal {
         let mut applied_any = false;
         let mut budget = Budget::default();
 
-        let run = |live: &mut Live,
-                   writer: &mut TurnWriter,
-                   effects: &mut Vec<Effect>,
-                   budget: &mut Budget,
-                   serial: usize,
-                   kind: EventKind| {
+        let mut run = |live: &mut Live,
+                       writer: &mut TurnWriter,
+                       effects: &mut Vec<Effect>,
+                       budget: &mut Budget,
+                       serial: usize,
+                       kind: EventKind| {
             let mut history = History::On(Vec::new());
             let event = Event { at, seed: seed.wrapping_add(serial as u64), kind };
             let program = &definition.program;
             effects.extend(step_within(program, &mut live.execution, &event, &world, &mut history, budget));
-            writer.events(&history.take());
+            let events = history.take();
+            writer.events(&events);
+            if live.watch.is_some() {
+                watched.extend(events);
+            }
         };
 
-        let mut deliveries = deliveries.into_iter().enumerate();
+        // Each event that is applied has a seed of its own, which its place among
+        // the turn's inputs tells whoever makes the turn once more.
+        let mut serial = 0;
+        let mut reopened = false;
+        let mut begins = false;
+        let mut deliveries = deliveries.into_iter();
         while !budget.is_spent(limits)
-            && let Some((serial, Delivery { what, reply })) = deliveries.next()
+            && let Some(Delivery { what, reply }) = deliveries.next()
         {
             let kind = match what {
                 What::Event(kind) => kind,
@@ -141,6 +156,7 @@ impl Journal {
                         self.recover_task(live, task, &mut offered, &mut |live, kind| {
                             writer.input(describe(&kind));
                             run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                            serial += 1;
                             applied_any = true;
                         })?;
                         touched.push(task);
@@ -162,7 +178,13 @@ impl Journal {
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
+                begins |= matches!(kind, EventKind::Start | EventKind::Fork { .. });
+                if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
+                    reopened = true;
+                    from.iter().for_each(|point| writer.restart(point));
+                }
                 run(live, &mut writer, &mut effects, &mut budget, serial, kind);
+                serial += 1;
             } else if let EventKind::TimerFired { timer } = &kind {
                 // A row that outlived its wait: nobody will ever want it.
                 live.timer_rows.remove(timer);
@@ -173,7 +195,7 @@ impl Journal {
             }
         }
 
-        let rest: Vec<Delivery> = deliveries.map(|(_, delivery)| delivery).collect();
+        let rest: Vec<Delivery> = deliveries.collect();
 
         // A call that can be sent at once is stored as started together with
         // its schedule: one sync less for every task.
@@ -222,11 +244,12 @@ impl Journal {
         let mut contents = Vec::new();
         let parks = finished.is_none() && !continues && may_park(live);
         if applied_any {
-            if finished.is_some() {
+            if finished.is_some() || reopened {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
                 live.record.update(&live.execution, output, live.data_key.as_deref())?;
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
-                if live.snapshot_turn > 0 {
+                // What may be redriven keeps its snapshot, or a redrive would read all turns.
+                if live.snapshot_turn > 0 && finished == Some(Status::Succeeded) {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
             }
@@ -258,7 +281,12 @@ impl Journal {
             }
         }
         self.count_transitions(&live.key, budget.transitions());
-        Ok(Turn { batch, contents, replies, effects, admitted, offered, rest, finished })
+        let prepared = live
+            .watch
+            .as_ref()
+            .filter(|_| begins || !watched.is_empty())
+            .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched, begins), &mut batch));
+        Ok(Turn { batch, contents, replies, effects, admitted, offered, rest, finished, watched, prepared, begins })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -364,7 +392,7 @@ impl Journal {
         turn: Turn,
         outcome: Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let Turn { replies, effects, admitted, offered, .. } = turn;
+        let Turn { replies, effects, admitted, offered, watched, prepared, begins, .. } = turn;
         if let Err(error) = outcome {
             for (reply, _) in replies {
                 let _ = reply.send(Err(error.clone()));
@@ -373,6 +401,9 @@ impl Journal {
         }
         for (reply, applied) in replies {
             let _ = reply.send(Ok(applied));
+        }
+        if let Some(watch) = live.watch.as_ref().filter(|_| begins || !watched.is_empty()) {
+            watch.committed(Observed::new(&live.execution, &watched, begins), prepared);
         }
         let mut admitted: std::collections::HashMap<TaskId, Permit> = admitted.into_iter().collect();
         let now = self.clock().now();
@@ -586,7 +617,10 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
                 })
         }
         EventKind::Start => execution.next_event_id == 1,
-        EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => execution.is_running(),
+        EventKind::Redrive { .. } => execution.is_redrivable(),
+        EventKind::Fork { .. } | EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => {
+            execution.is_running()
+        }
     }
 }
 
@@ -600,6 +634,8 @@ fn describe(kind: &EventKind) -> String {
         EventKind::TaskSucceeded { task, .. } => format!("task {task} succeeded"),
         EventKind::TaskFailed { task, .. } => format!("task {task} failed"),
         EventKind::TimerFired { timer } => format!("timer {}.{} fired", timer.frame.0, timer.serial),
+        EventKind::Redrive { .. } => "redrive".into(),
+        EventKind::Fork { .. } => "fork".into(),
         EventKind::Stop { .. } => "stop".into(),
         EventKind::Fail { .. } => "fail".into(),
     }

@@ -178,3 +178,59 @@ fn refusals_refuse_unless_they_are_only_logged() {
     let error = resolve(None, &[("WINDLASS_AUTHORIZATION_MODE", "off")], "").unwrap_err().to_string();
     assert!(error.contains("enforced or logged"), "{error}");
 }
+
+#[test]
+fn traces_go_where_the_file_or_opentelemetrys_variables_say() {
+    use windlass::OtlpProtocol::{Json, Protobuf};
+    let file = "[tracing]\nendpoint = \"http://127.0.0.1:4318\"\nprotocol = \"http/json\"\nsample_ratio = 0.5";
+    let endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let cases: [(Env<'_>, &str, &str, windlass::OtlpProtocol, f64); 6] = [
+        (&[], file, "http://127.0.0.1:4318/v1/traces", Json, 0.5),
+        (&[], "[tracing]\nendpoint = \"https://c/otlp\"", "https://c/otlp", Protobuf, 1.0),
+        (&[(endpoint, "http://e:4318/")], file, "http://e:4318/v1/traces", Json, 0.5),
+        (&[(endpoint, "http://e/otlp")], "", "http://e/otlp/v1/traces", Protobuf, 1.0),
+        (&[(endpoint, "http://e"), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t")], "", "http://t", Protobuf, 1.0),
+        (
+            &[("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.25")],
+            file,
+            "http://127.0.0.1:4318/v1/traces",
+            Json,
+            0.25,
+        ),
+    ];
+    for (env, file, endpoint, protocol, sample_ratio) in cases {
+        let tracing = resolve(None, env, file).unwrap().tracing.unwrap();
+        assert_eq!((&*tracing.endpoint, tracing.protocol, tracing.sample_ratio), (endpoint, protocol, sample_ratio));
+        assert!(tracing.resource.iter().any(|(key, value)| key == "service.name" && value == "windlass"));
+    }
+    let off: [(Env<'_>, &str); 4] = [
+        (&[], ""),
+        (&[("OTEL_SDK_DISABLED", "true")], file),
+        (&[("OTEL_TRACES_EXPORTER", "none")], file),
+        (&[("OTEL_TRACES_EXPORTER", "console"), (endpoint, "http://e")], ""),
+    ];
+    for (env, file) in off {
+        assert_eq!(resolve(None, env, file).unwrap().tracing, None, "{env:?}");
+    }
+    let wrong: [(Env<'_>, &str, &str); 5] = [
+        (&[], "[tracing]\nendpoint = \"127.0.0.1:4318\"", "tracing.endpoint"),
+        (&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], file, "tracing.protocol"),
+        (&[], "[tracing]\nendpoint = \"http://e\"\nsample_ratio = 2.0", "tracing.sample_ratio"),
+        (&[("OTEL_TRACES_SAMPLER", "jaeger_remote")], file, "OTEL_TRACES_SAMPLER"),
+        (&[("OTEL_BSP_SCHEDULE_DELAY", "soon")], file, "OTEL_BSP_SCHEDULE_DELAY"),
+    ];
+    for (env, file, named) in wrong {
+        let error = resolve(None, env, file).unwrap_err().to_string();
+        assert!(error.starts_with(named), "{error}");
+    }
+}
+
+#[test]
+fn express_executions_are_kept_as_said() {
+    let read = |env: Env<'_>, file: &str| resolve(None, env, file).unwrap().express;
+    let default = read(&[], "");
+    assert_eq!((default.count, default.age_ms, default.events), (10_000, 86_400_000, false));
+    let file = "[stepfunctions]\nexpress_retention = 5\nexpress_retention_hours = 2\nexpress_events = true";
+    let said = read(&[("WINDLASS_STEPFUNCTIONS_EXPRESS_RETENTION", "7")], file);
+    assert_eq!((said.count, said.age_ms, said.events), (7, 7_200_000, true));
+}

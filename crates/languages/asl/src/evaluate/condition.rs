@@ -1,8 +1,9 @@
 use std::cmp::Ordering;
+use std::fmt;
 
 use windlass_value::{Timestamp, Value};
 
-use super::expression::{Location, expression, unexpected};
+use super::expression::{Location, expression, noted, unexpected};
 use crate::failure::Failure;
 use crate::jsonpath::Path;
 use crate::program::{Choice, Condition, Operand, Operator};
@@ -29,30 +30,36 @@ impl Condition {
     /// `States.Runtime` where a path selects nothing (but for `IsPresent`),
     /// `States.QueryEvaluationError` where an expression fails or is no boolean.
     pub fn evaluate(&self, scope: &Scope<'_>, rule_index: usize) -> Result<bool, Failure> {
+        let rules = Location::Root("Choices");
+        self.evaluate_at(scope, &Location::Element(&rules, rule_index))
+    }
+
+    fn evaluate_at(&self, scope: &Scope<'_>, place: &Location<'_>) -> Result<bool, Failure> {
         match self {
             Condition::Literal(value) => Ok(*value),
             // Conditions are only as deep as the JSON text they were read from.
             Condition::And(conditions) => {
-                for condition in conditions {
-                    if !condition.evaluate(scope, rule_index)? {
+                let list = Location::Member(place, "And");
+                for (at, condition) in conditions.iter().enumerate() {
+                    if !condition.evaluate_at(scope, &Location::Element(&list, at))? {
                         return Ok(false);
                     }
                 }
                 Ok(true)
             }
             Condition::Or(conditions) => {
-                for condition in conditions {
-                    if condition.evaluate(scope, rule_index)? {
+                let list = Location::Member(place, "Or");
+                for (at, condition) in conditions.iter().enumerate() {
+                    if condition.evaluate_at(scope, &Location::Element(&list, at))? {
                         return Ok(true);
                     }
                 }
                 Ok(false)
             }
-            Condition::Not(condition) => Ok(!condition.evaluate(scope, rule_index)?),
-            Condition::Compare { variable, operator, operand } => compare(variable, *operator, operand, scope),
+            Condition::Not(condition) => Ok(!condition.evaluate_at(scope, &Location::Member(place, "Not"))?),
+            Condition::Compare { variable, operator, operand } => compare(variable, *operator, operand, scope, place),
             Condition::Expression(source) => {
-                let field = format!("Choices[{rule_index}]/Condition");
-                let location = Location::Root(&field);
+                let location = Location::Member(place, "Condition");
                 let value = expression(source, scope, &location)?;
                 value.as_bool().ok_or_else(|| unexpected(source, &location, "boolean", &value))
             }
@@ -67,7 +74,13 @@ fn invalid(path: &Path) -> Failure {
     ))
 }
 
-fn compare(variable: &Path, operator: Operator, operand: &Operand, scope: &Scope<'_>) -> Result<bool, Failure> {
+fn compare(
+    variable: &Path,
+    operator: Operator,
+    operand: &Operand,
+    scope: &Scope<'_>,
+    place: &Location<'_>,
+) -> Result<bool, Failure> {
     if operator == Operator::IsPresent {
         // An indefinite path is present where it selects something, and an index
         // past the end of an array is not.
@@ -75,17 +88,39 @@ fn compare(variable: &Path, operator: Operator, operand: &Operand, scope: &Scope
             Ok(Value::Array(items)) if !variable.is_definite() => !items.is_empty(),
             found => found.is_ok(),
         };
-        return Ok(operand_value(operand, scope)?.as_bool() == Some(present));
+        return Ok(operand_value(operator, operand, scope, place)?.as_bool() == Some(present));
     }
-    let left = variable.evaluate_present(scope).map_err(|_| invalid(variable))?;
-    let right = operand_value(operand, scope)?;
+    let left = noted(
+        variable.evaluate_present(scope).map_err(|_| invalid(variable)),
+        scope,
+        &Location::Member(place, "Variable"),
+    )?;
+    let right = operand_value(operator, operand, scope, place)?;
     Ok(holds(operator, &left, &right))
 }
 
-fn operand_value(operand: &Operand, scope: &Scope<'_>) -> Result<Value, Failure> {
+/// The place of a `…Path` operand.
+struct OperandPlace<'a>(&'a Location<'a>, Operator);
+
+impl fmt::Display for OperandPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{:?}Path", self.0, self.1)
+    }
+}
+
+fn operand_value(
+    operator: Operator,
+    operand: &Operand,
+    scope: &Scope<'_>,
+    place: &Location<'_>,
+) -> Result<Value, Failure> {
     match operand {
         Operand::Literal(value) => Ok(value.clone()),
-        Operand::Path(path) => path.evaluate_present(scope).map_err(|_| invalid(path)),
+        Operand::Path(path) => {
+            let found = path.evaluate_present(scope).map_err(|_| invalid(path));
+            scope.surroundings.evaluated(&OperandPlace(place, operator), found.as_ref());
+            found
+        }
     }
 }
 

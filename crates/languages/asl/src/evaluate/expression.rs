@@ -1,3 +1,5 @@
+use std::fmt;
+
 use windlass_jsonata::{Expression, Limits, World};
 use windlass_value::{Object, Value};
 
@@ -19,11 +21,7 @@ pub(crate) enum Location<'a> {
 impl Location<'_> {
     /// `Output/a/b[0]`
     pub(crate) fn path(&self) -> String {
-        match self {
-            Location::Root(field) => (*field).to_owned(),
-            Location::Member(parent, name) => format!("{}/{name}", parent.path()),
-            Location::Element(parent, at) => format!("{}[{at}]", parent.path()),
-        }
+        self.to_string()
     }
 
     /// The nearest member's name.
@@ -32,6 +30,16 @@ impl Location<'_> {
             Location::Root(field) => field,
             Location::Member(_, name) => name,
             Location::Element(parent, _) => parent.name(),
+        }
+    }
+}
+
+impl fmt::Display for Location<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Root(field) => f.write_str(field),
+            Location::Member(parent, name) => write!(f, "{parent}/{name}"),
+            Location::Element(parent, at) => write!(f, "{parent}[{at}]"),
         }
     }
 }
@@ -52,11 +60,22 @@ pub(crate) fn expression(source: &Expression, scope: &Scope<'_>, location: &Loca
     let world = World { now: scope.surroundings.now(), seed: scope.surroundings.random() };
     let (answer, fuel) = source.evaluate_counted(&bindings, &world, &limits(scope));
     scope.surroundings.spend(fuel);
-    match answer {
+    let answer = match answer {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(failed(source, location, "returned nothing (undefined).")),
         Err(error) => Err(failed(source, location, &error.text())),
-    }
+    };
+    noted(answer, scope, location)
+}
+
+/// The answer, after whoever watches was told of it.
+pub(crate) fn noted(
+    answer: Result<Value, Failure>,
+    scope: &Scope<'_>,
+    location: &Location<'_>,
+) -> Result<Value, Failure> {
+    scope.surroundings.evaluated(location, answer.as_ref());
+    answer
 }
 
 /// AWS's limits, but for the sizes that the surroundings set.

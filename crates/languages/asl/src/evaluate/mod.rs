@@ -10,7 +10,7 @@ mod string_field;
 mod wait;
 
 pub use condition::choose;
-pub(crate) use expression::{Location, expression};
+pub(crate) use expression::{Location, expression, noted};
 pub use items::Items;
 pub use quantity::QuantityField;
 pub use wait::WAIT_SECONDS_MAX;

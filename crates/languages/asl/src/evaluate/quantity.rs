@@ -1,6 +1,6 @@
 use windlass_value::Value;
 
-use super::expression::{Location, expression, unexpected};
+use super::expression::{Location, expression, noted, unexpected};
 use super::path_field::invalid_path;
 use crate::failure::{Failure, shown};
 use crate::program::Quantity;
@@ -52,6 +52,20 @@ impl QuantityField {
         }
     }
 
+    /// The same of the field that holds a path.
+    fn path_location(self) -> &'static str {
+        match self {
+            QuantityField::TimeoutSeconds => "TimeoutSecondsPath",
+            QuantityField::HeartbeatSeconds => "HeartbeatSecondsPath",
+            QuantityField::MaxConcurrency => "MaxConcurrencyPath",
+            QuantityField::ToleratedFailureCount => "ToleratedFailureCountPath",
+            QuantityField::ToleratedFailurePercentage => "ToleratedFailurePercentagePath",
+            QuantityField::MaxItems => "ItemReader/ReaderConfig/MaxItemsPath",
+            QuantityField::MaxItemsPerBatch => "ItemBatcher/MaxItemsPerBatchPath",
+            QuantityField::MaxInputBytesPerBatch => "ItemBatcher/MaxInputBytesPerBatchPath",
+        }
+    }
+
     fn is_integer(self) -> bool {
         self != QuantityField::ToleratedFailurePercentage
     }
@@ -97,7 +111,8 @@ impl Quantity {
         let value = match self {
             Quantity::Literal(value) => *value,
             Quantity::Path(path) => {
-                let value = path.evaluate(scope).map_err(|error| invalid_path(path, &error))?;
+                let found = path.evaluate(scope).map_err(|error| invalid_path(path, &error));
+                let value = noted(found, scope, &Location::Root(field.path_location()))?;
                 fitting(&value, field).ok_or_else(|| {
                     let text = value.as_str().map_or_else(|| shown(&value), str::to_owned);
                     let kind = if field.is_integer() { "integer" } else { "float" };

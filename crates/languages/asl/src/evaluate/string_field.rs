@@ -1,6 +1,6 @@
 use windlass_value::Text;
 
-use super::expression::{Location, expression, unexpected};
+use super::expression::{Location, expression, noted, unexpected};
 use crate::failure::{Failure, shown};
 use crate::program::StringField;
 use crate::scope::Scope;
@@ -16,9 +16,13 @@ impl StringField {
         let value = match self {
             StringField::Literal(text) => return Ok(text.clone()),
             StringField::Path(path) => {
-                path.evaluate(scope).map_err(|error| path_failure(path, &error, scope, &format!("{field}Path")))?
+                let found =
+                    path.evaluate(scope).map_err(|error| path_failure(path, &error, scope, &format!("{field}Path")));
+                noted(found, scope, &Location::Root(&format!("{field}Path")))?
             }
-            StringField::Intrinsic(intrinsic) => intrinsic.evaluate(scope)?,
+            StringField::Intrinsic(intrinsic) => {
+                noted(intrinsic.evaluate(scope), scope, &Location::Root(&format!("{field}Path")))?
+            }
             StringField::Expression(source) => expression(source, scope, &Location::Root(field))?,
         };
         if let windlass_value::Value::String(text) = value {

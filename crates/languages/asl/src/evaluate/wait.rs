@@ -1,6 +1,6 @@
 use windlass_value::{Timestamp, Value};
 
-use super::expression::{Location, expression, unexpected};
+use super::expression::{Location, expression, noted, unexpected};
 use crate::failure::{Failure, shown};
 use crate::program::{Quantity, Wait};
 use crate::scope::Scope;
@@ -19,12 +19,13 @@ impl Wait {
         match self {
             Wait::Seconds(Quantity::Literal(seconds)) => after(now, *seconds as i64),
             Wait::Seconds(Quantity::Path(path)) => {
-                let value = path.evaluate(scope).map_err(|_| {
+                let found = path.evaluate(scope).map_err(|_| {
                     Failure::runtime(format!(
                         "The SecondsPath parameter does not reference an input value: {}",
                         path.text()
                     ))
-                })?;
+                });
+                let value = noted(found, scope, &Location::Root("SecondsPath"))?;
                 let Some(seconds) = value.as_i64() else {
                     return Err(Failure::runtime(format!(
                         "The SecondsPath parameter cannot be parsed as a long value: {} == {}",
@@ -66,12 +67,13 @@ impl Wait {
                         path.text()
                     ))
                 };
-                let value = path.evaluate(scope).map_err(|_| {
+                let found = path.evaluate(scope).map_err(|_| {
                     Failure::runtime(format!(
                         "The TimestampPath parameter does not reference an input value: {}",
                         path.text()
                     ))
-                })?;
+                });
+                let value = noted(found, scope, &Location::Root("TimestampPath"))?;
                 let instant = value.as_str().and_then(|text| Timestamp::parse_rfc3339(text).ok());
                 until(now, instant.ok_or_else(|| unfit(&plain(&value)))?)
             }

@@ -10,7 +10,10 @@ impl Turn<'_> {
         let (leaving, next) = {
             let Some(view) = self.view(id) else { return Err(gone()) };
             let input = view.frame.input.clone();
-            let effective = if jsonata(state) { input.clone() } else { path(&state.input_path, &input, &view)? };
+            let effective = match jsonata(state) {
+                true => input.clone(),
+                false => view.stage(&"InputPath", path(&state.input_path, &input, &view))?,
+            };
             let scope = Scope::new(effective.value(), &view);
             let matched = windlass_asl::choose(choice, &scope)?.map(|index| (index, &choice.rules[index]));
             let next = match (matched, &choice.default) {
@@ -39,9 +42,9 @@ impl Turn<'_> {
                     }
                     _ => (state.output.as_ref(), "Output".to_owned()),
                 };
-                output(template, &scope, &field, &input)?
+                view.stage(&field, output(template, &scope, &field, &input))?
             } else {
-                path(&state.output_path, &effective, &view)?
+                view.stage(&"OutputPath", path(&state.output_path, &effective, &view))?
             };
             (Leaving { output, assigned }, next)
         };

@@ -19,6 +19,7 @@ impl Turn<'_> {
         let is_map = matches!(state.kind, StateKind::Map(_));
         let closing = if is_map {
             let name = state.name.clone();
+            self.capture(parent);
             self.write(chain, EventType::MapIterationSucceeded, || Details::Iteration { name, index })
         } else {
             chain
@@ -68,7 +69,9 @@ impl Turn<'_> {
     ) -> Result<(), Failure> {
         let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return Ok(()) };
         let previous = frame.previous_event_id;
+        self.capture(id);
         let succeeded = self.write(previous, event_type, || Details::None);
+        self.note(id, &"Result", || result.value().clone());
         let left = self.leave_with_result(id, state, result).and_then(|leaving| self.exit(id, state, leaving));
         if left.is_err()
             && let Some(frame) = self.frame_mut(id)
@@ -77,6 +80,15 @@ impl Turn<'_> {
             frame.previous_event_id = succeeded;
         }
         left
+    }
+
+    /// All branches of a Parallel state are done; a redrive found them so.
+    pub(crate) fn parallel_succeeded(&mut self, id: FrameId) {
+        let Some(Phase::Parallel(run)) = self.frame(id).map(|frame| &frame.phase) else { return };
+        let result = collect(&run.results);
+        if let Err(failure) = self.container_succeeded(id, EventType::ParallelStateSucceeded, result) {
+            self.evaluation_failed(id, failure);
+        }
     }
 
     /// A branch or iteration failed: its siblings are cut short and the
@@ -88,9 +100,11 @@ impl Turn<'_> {
         let is_map = self.state(parent).is_some_and(|state| matches!(state.kind, StateKind::Map(_)));
         if is_map {
             let name = self.frame(parent).map(|frame| frame.state.clone()).unwrap_or_default();
+            self.capture(parent);
             self.write(cause_event, EventType::MapIterationFailed, || Details::Iteration { name, index });
         }
         if self.state(child).is_some_and(|state| matches!(state.kind, StateKind::Task(_))) {
+            self.capture(child);
             self.write(cause_event, EventType::TaskStateAborted, || Details::None);
         }
         for sibling in self.children(parent) {
@@ -101,10 +115,9 @@ impl Turn<'_> {
                 self.write_aborted(sibling, Some(cause_event));
             }
         }
-        self.release(parent);
+        self.set_container_aside(parent);
         if let Some(frame) = self.frame_mut(parent) {
             frame.previous_event_id = cause_event;
-            frame.phase = Phase::Work;
         }
         self.state_failed(parent, error);
     }
@@ -112,6 +125,7 @@ impl Turn<'_> {
     fn write_iteration_aborted(&mut self, parent: FrameId, child: FrameId, cause_event: u64) {
         let name = self.frame(parent).map(|frame| frame.state.clone()).unwrap_or_default();
         let index = self.frame(child).map_or(0, |frame| frame.index);
+        self.capture(parent);
         self.write(cause_event, EventType::MapIterationAborted, || Details::Iteration { name, index });
     }
 
@@ -141,6 +155,7 @@ impl Turn<'_> {
             && nested
             && entered
         {
+            self.capture(id);
             self.write(chain, event_type, || Details::None);
         }
     }

@@ -15,9 +15,7 @@ impl Turn<'_> {
     /// What evaluations of a frame see; `None` when the frame is gone.
     pub(crate) fn view(&self, id: FrameId) -> Option<View<'_>> {
         let frame = self.frame(id)?;
-        let retries = self.state(id).is_some_and(|state| {
-            matches!(state.kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_))
-        });
+        let retries = self.state(id).is_some_and(has_retries);
         Some(View {
             execution: self.execution,
             frame,
@@ -29,6 +27,8 @@ impl Turn<'_> {
             item: None,
             context: OnceCell::new(),
             expression_bytes_max: self.world.limits.expression_bytes_max,
+            trace: self.trace,
+            probe: self.probe,
         })
     }
 
@@ -44,12 +44,12 @@ impl Turn<'_> {
         if jsonata(state) {
             let scope = Scope::new(input.value(), &view);
             let assigned = evaluate(state.assign.as_ref(), &scope, "Assign")?;
-            let output = output(state.output.as_ref(), &scope, "Output", &input)?;
+            let output = view.stage(&"Output", output(state.output.as_ref(), &scope, "Output", &input))?;
             return Ok(Leaving { output, assigned });
         }
-        let effective = path(&state.input_path, &input, &view)?;
+        let effective = view.stage(&"InputPath", path(&state.input_path, &input, &view))?;
         let assigned = evaluate(state.assign.as_ref(), &Scope::new(effective.value(), &view), "Assign")?;
-        let output = path(&state.output_path, &effective, &view)?;
+        let output = view.stage(&"OutputPath", path(&state.output_path, &effective, &view))?;
         Ok(Leaving { output, assigned })
     }
 
@@ -61,17 +61,15 @@ impl Turn<'_> {
         if jsonata(state) {
             let scope = Scope { result: Some(result.value()), ..Scope::new(input.value(), &view) };
             let assigned = evaluate(state.assign.as_ref(), &scope, "Assign")?;
-            let output = output(state.output.as_ref(), &scope, "Output", &result)?;
+            let output = view.stage(&"Output", output(state.output.as_ref(), &scope, "Output", &result))?;
             return Ok(Leaving { output, assigned });
         }
         let scope = Scope::new(result.value(), &view);
         let assigned = evaluate(state.assign.as_ref(), &scope, "Assign")?;
-        let selected = match &state.result_selector {
-            Some(selector) => Payload::from_value(selector.evaluate(&scope, "ResultSelector")?),
-            None => result.clone(),
-        };
-        let combined = combine(&state.result_path, &input, &selected)?;
-        let output = path(&state.output_path, &combined, &view)?;
+        let selected = output(state.result_selector.as_ref(), &scope, "ResultSelector", &result);
+        let selected = view.stage(&"ResultSelector", selected)?;
+        let combined = view.stage(&"ResultPath", combine(&state.result_path, &input, &selected))?;
+        let output = view.stage(&"OutputPath", path(&state.output_path, &combined, &view))?;
         Ok(Leaving { output, assigned })
     }
 
@@ -80,12 +78,17 @@ impl Turn<'_> {
         let input = view.frame.input.clone();
         if jsonata(state) {
             let scope = Scope::new(input.value(), view);
-            return output(state.parameters.as_ref(), &scope, "Arguments", &input);
+            return view.stage(&"Arguments", output(state.parameters.as_ref(), &scope, "Arguments", &input));
         }
-        let effective = path(&state.input_path, &input, view)?;
+        let effective = view.stage(&"InputPath", path(&state.input_path, &input, view))?;
         let scope = Scope::new(effective.value(), view);
-        output(state.parameters.as_ref(), &scope, "Parameters", &effective)
+        view.stage(&"Parameters", output(state.parameters.as_ref(), &scope, "Parameters", &effective))
     }
+}
+
+/// Whether a state's context has a `RetryCount`.
+pub(crate) fn has_retries(state: &State) -> bool {
+    matches!(state.kind, StateKind::Task(_) | StateKind::Parallel { .. } | StateKind::Map(_))
 }
 
 /// The frame is gone: cannot happen within a turn, and changes nothing if it does.

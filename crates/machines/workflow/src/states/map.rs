@@ -1,15 +1,18 @@
-use windlass_asl::{Failure, Items, Map, MapMode, QuantityField, Scope, State, StateKind};
+use windlass_asl::{Failure, Map, MapMode, State, StateKind};
 use windlass_value::{Payload, Value};
 
-use super::flow::{gone, path};
-use super::jsonata;
+use super::flow::gone;
+use super::map_fields::{items_value, map_bounds, map_input, map_items, selected_item};
 use crate::execution::{FrameId, MapRun, Phase};
 use crate::history::{Details, EventType};
-use crate::surroundings::{MapItem, View};
+use crate::surroundings::MapItem;
 use crate::turn::Turn;
 
 impl Turn<'_> {
     pub(crate) fn map(&mut self, id: FrameId, state: &State, map: &Map) -> Result<(), Failure> {
+        if let Some(answer) = self.probe.and_then(|probe| probe.answer.as_ref()) {
+            return self.map_answered(id, state, map, answer);
+        }
         if let MapMode::Distributed { .. } = map.mode {
             return Err(Failure::runtime(
                 "Windlass does not run Map states of mode DISTRIBUTED yet. Use the mode INLINE, or split the work into executions.",
@@ -17,24 +20,14 @@ impl Turn<'_> {
         }
         let (items, concurrency) = {
             let Some(view) = self.view(id) else { return Err(gone()) };
-            let input = view.frame.input.clone();
-            let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
-            let scope = Scope::new(effective.value(), &view);
-            let items = map.items.evaluate(&scope)?;
-            let concurrency = map
-                .max_concurrency
-                .as_ref()
-                .map(|field| field.evaluate(&scope, QuantityField::MaxConcurrency))
-                .transpose()?;
-            (items, concurrency.unwrap_or(0.0) as u32)
+            let effective = map_input(state, &view)?;
+            let items = map_items(state, map, &effective, &view)?;
+            let bounds = map_bounds(map, &effective, &view)?;
+            (items, bounds.max_concurrency.unwrap_or(0))
         };
         self.check_depth(id)?;
         let length = items.len() as u32;
-        let items = match items {
-            Items::Array(items) => Value::Array(items),
-            Items::Object(object) => Value::Object(object),
-        };
-        let items = Payload::from_value(items);
+        let items = Payload::from_value(items_value(&items));
         self.check_parameters(id, &items)?;
         let started = self.emit(id, EventType::MapStateStarted, || Details::MapStarted { length });
         let concurrency_max = if concurrency == 0 { self.world.limits.map_concurrency_default } else { concurrency };
@@ -80,16 +73,20 @@ impl Turn<'_> {
                 self.execution.changes.progress.insert(id);
             }
             let name = state.name.clone();
+            self.capture(id);
             let started = self.write(previous, EventType::MapIterationStarted, || Details::Iteration { name, index });
             self.spawn(Some(id), index, map.processor.start_at.clone(), input, started);
         }
     }
 
-    /// Starts the iterations for which the last turn had no room.
-    pub(crate) fn start_more_iterations(&mut self, id: FrameId) {
-        let Some(state) = self.state(id) else { return };
+    /// Starts the iterations for which the last turn had no room, or ends the
+    /// Map if a redrive found all of them done.
+    pub(crate) fn go_on_with_iterations(&mut self, id: FrameId) {
+        let Some((state, frame)) = self.state(id).zip(self.frame(id)) else { return };
         let StateKind::Map(map) = &state.kind else { return };
-        if let Err(failure) = self.start_iterations(id, state, map) {
+        let done = matches!(&frame.phase, Phase::Map(run) if run.running == 0 && run.next_index >= run.length);
+        let went = if done { self.map_succeeded(id) } else { self.start_iterations(id, state, map) };
+        if let Err(failure) = went {
             self.evaluation_failed(id, failure);
         }
     }
@@ -99,12 +96,11 @@ impl Turn<'_> {
         let Some(view) = self.view(id) else { return Err(gone()) };
         let Phase::Map(run) = &view.frame.phase else { return Err(gone()) };
         let item = MapItem::of(run, index);
-        let Some(selector) = &map.item_selector else { return Ok(Payload::from_value(item.value)) };
-        let input = view.frame.input.clone();
-        let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
-        let view = View { item: Some(item), ..view };
-        let selected = selector.evaluate(&Scope::new(effective.value(), &view), "ItemSelector")?;
-        Ok(Payload::from_value(selected))
+        if map.item_selector.is_none() {
+            return Ok(Payload::from_value(item.value));
+        }
+        let effective = map_input(state, &view)?;
+        selected_item(map, &effective, item, view)
     }
 
     /// All iterations are done.

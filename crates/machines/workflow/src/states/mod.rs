@@ -5,11 +5,14 @@ mod container;
 mod fail;
 pub(crate) mod flow;
 mod map;
+pub(crate) mod map_fields;
 mod parallel;
 mod pass;
+mod probed;
 mod task;
 mod wait;
 
+pub(crate) use flow::has_retries;
 pub use task::token_wanted;
 use windlass_asl::{Failure, QueryLanguage, State, StateKind, Transition};
 use windlass_value::{Object, Payload, Text, Value};
@@ -38,9 +41,10 @@ impl Turn<'_> {
         let (name, input) = (frame.state.clone(), frame.input.clone());
         let event_id = self.emit(id, entered_type(&state.kind), || Details::StateEntered { name, input });
         let (at, retriers) = (self.at, state.retry.len());
+        let retries = self.probe.map_or(0, |probe| probe.retries);
         if let Some(frame) = self.frame_mut(id) {
             frame.entered = Some(Entered { event_id, previous_event_id, at });
-            frame.retries = Retries { count: 0, by_retrier: vec![0; retriers] };
+            frame.retries = Retries { count: retries, by_retrier: vec![retries; retriers] };
             frame.phase = Phase::Work;
         }
         self.work(id);
@@ -55,7 +59,7 @@ impl Turn<'_> {
             StateKind::Choice(choice) => self.choose(id, state, choice),
             StateKind::Wait(wait) => self.wait(id, state, wait),
             StateKind::Succeed => self.succeed(id, state),
-            StateKind::Fail(fail) => self.fail(id, fail),
+            StateKind::Fail(fail) => self.fail(id, state, fail),
             StateKind::Parallel { branches } => self.fork(id, state, branches),
             StateKind::Map(map) => self.map(id, state, map),
         };
@@ -108,6 +112,11 @@ impl Turn<'_> {
                 .map(|(name, value)| (name.clone(), value.to_text().into()))
                 .collect(),
         });
+        self.note(id, &"Variables", || {
+            let before = || self.frame(id).and_then(|frame| frame.variables.as_ref());
+            variables.as_ref().or_else(before).map_or_else(Value::empty_object, |all| all.value().clone())
+        });
+        self.note(id, &"Next", || next.as_ref().map_or(Value::Null, Value::from));
         self.release(id);
         if let Some(variables) = &variables {
             self.count_variables(id, variables.bytes_len());
@@ -149,7 +158,7 @@ impl Turn<'_> {
     }
 
     /// Refuses what a state hands on that is larger than a payload may be.
-    fn check_size(&self, id: FrameId, payload: &Payload) -> Result<(), Failure> {
+    pub(crate) fn check_size(&self, id: FrameId, payload: &Payload) -> Result<(), Failure> {
         self.check_size_of(id, payload, "returned a result")
     }
 

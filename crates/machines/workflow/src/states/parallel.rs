@@ -7,6 +7,9 @@ use crate::turn::Turn;
 
 impl Turn<'_> {
     pub(crate) fn fork(&mut self, id: FrameId, state: &State, branches: &[Machine]) -> Result<(), Failure> {
+        if let Some(answer) = self.probe.and_then(|probe| probe.answer.as_ref()) {
+            return self.fork_answered(id, state, answer);
+        }
         let input = {
             let Some(view) = self.view(id) else { return Err(gone()) };
             self.work_input(state, &view)?

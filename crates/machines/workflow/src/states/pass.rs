@@ -12,7 +12,10 @@ impl Turn<'_> {
             self.leave_with_input(id, state)?
         } else {
             let result = match literal {
-                Some(literal) => Payload::from_value(literal.clone()),
+                Some(literal) => {
+                    self.note(id, &"Result", || literal.clone());
+                    Payload::from_value(literal.clone())
+                }
                 None => {
                     let Some(view) = self.view(id) else { return Err(gone()) };
                     self.work_input(state, &view)?

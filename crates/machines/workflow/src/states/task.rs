@@ -173,6 +173,7 @@ impl Turn<'_> {
             }
         };
         self.emit(task.frame, event_type, || details);
+        self.note(task.frame, &"Result", || output.value().clone());
         self.end_attempt(task.frame);
         let Some(state) = self.state(task.frame) else { return };
         let left =

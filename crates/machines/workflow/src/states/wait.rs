@@ -11,7 +11,10 @@ impl Turn<'_> {
         let until = {
             let Some(view) = self.view(id) else { return Err(gone()) };
             let input = view.frame.input.clone();
-            let effective = if jsonata(state) { input } else { path(&state.input_path, &input, &view)? };
+            let effective = match jsonata(state) {
+                true => input,
+                false => view.stage(&"InputPath", path(&state.input_path, &input, &view))?,
+            };
             wait.evaluate(&Scope::new(effective.value(), &view), self.at)?
         };
         if until <= self.at {

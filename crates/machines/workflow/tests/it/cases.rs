@@ -8,7 +8,7 @@ use std::path::Path;
 
 use windlass_asl::{Options, parse_definition};
 use windlass_value::{Text, Timestamp, Value, parse};
-use windlass_workflow::{EventKind, HistoryEvent, Limits};
+use windlass_workflow::{EventKind, FrameId, HistoryEvent, Limits, RestartPoint};
 
 use crate::script::{Script, payload};
 use crate::world::{START, run};
@@ -80,6 +80,17 @@ fn check(case: &Value) {
     if let Some(stop) = case.get("stop") {
         let at = stop["at"].as_f64().unwrap_or(0.0) * 1000.0;
         extra.push((at as i64, EventKind::Stop { error: optional(&stop["error"]), cause: optional(&stop["cause"]) }));
+    }
+    let redrives = case["redrives"].as_array().map(|redrives| redrives.to_vec()).unwrap_or_default();
+    for redrive in redrives {
+        let at = redrive["at"].as_f64().unwrap_or(0.0) * 1000.0;
+        let from = redrive["state"].as_str().map(|state| RestartPoint {
+            frame: FrameId(redrive["frame"].as_i64().unwrap_or(0) as u64),
+            state: state.into(),
+            input: redrive.get("input").map(payload),
+            variables: redrive.get("variables").map(payload),
+        });
+        extra.push((at as i64, EventKind::Redrive { from }));
     }
     let input = payload(&case["input"]);
     let outcome = run(&program, input, Script::read(&case["tasks"]), &limits(case), 1, extra);

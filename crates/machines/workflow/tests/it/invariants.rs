@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use windlass_asl::Machine;
 use windlass_workflow::{
-    Effect, Event, EventKind, EventType, Execution, FrameId, History, HistoryEvent, Phase, TaskId, TimerId, World, step,
+    Budget, Effect, Event, EventKind, EventType, Execution, FrameId, History, HistoryEvent, Phase, Status, TaskId,
+    TimerId, Trace, World, step, step_traced,
 };
 
 /// Watches one execution from turn to turn.
@@ -24,11 +25,12 @@ fn picture(execution: &Execution, effects: &[Effect], events: &[HistoryEvent]) -
 }
 
 impl Watch {
-    /// Runs the turn on a copy: the turn itself must come to the same.
+    /// Runs the turn on a copy, watched: the turn itself must come to the same.
     pub(crate) fn before(&mut self, program: &Machine, execution: &Execution, event: &Event, world: &World<'_>) {
         let mut copy = execution.clone();
         let mut history = History::On(Vec::new());
-        let effects = step(program, &mut copy, event, world, &mut history);
+        let (mut budget, trace) = (Budget::default(), Trace::default());
+        let effects = step_traced(program, &mut copy, event, world, &mut history, &mut budget, &trace);
         self.expected = Some(picture(&copy, &effects, &history.take()));
         let mut silent = execution.clone();
         step(program, &mut silent, event, world, &mut History::Off);
@@ -110,11 +112,12 @@ impl Watch {
             late.extend([EventKind::Stop { error: None, cause: None }, EventKind::Continue]);
         }
         // A turn that ended on its budget would go on with whatever comes next.
-        let resting = !execution.frames.values().any(|frame| match &frame.phase {
-            Phase::Enter | Phase::Work => true,
-            Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
-            _ => false,
-        });
+        let resting = !execution.is_running()
+            || !execution.frames.values().any(|frame| match &frame.phase {
+                Phase::Enter | Phase::Work => true,
+                Phase::Map(run) => run.running < run.concurrency_max && run.next_index < run.length,
+                _ => false,
+            });
         for kind in late.into_iter().filter(|_| resting) {
             let mut copy = execution.clone();
             let mut history = History::On(Vec::new());
@@ -132,7 +135,10 @@ impl Watch {
     /// Holds the whole run to the invariants.
     pub(crate) fn end(&self, execution: &Execution, events: &[HistoryEvent]) {
         if !execution.is_running() {
-            assert!(execution.frames.is_empty() && execution.timers().is_empty(), "a closed execution holds something");
+            assert!(execution.timers().is_empty(), "a closed execution waits for a timer");
+            let succeeded = execution.status == Status::Succeeded;
+            assert!(!succeeded || execution.frames.is_empty(), "an execution that succeeded holds something");
+            assert!(succeeded || execution.frames.contains_key(&FrameId::ROOT), "there is nothing left to redrive");
             assert!(self.timers.is_empty() && self.tasks.is_empty());
             assert!(execution.stopped_at.is_some());
         }
@@ -170,6 +176,7 @@ fn check_tree(execution: &Execution, continues: bool) {
             }
         }
     }
+    let closed = !execution.is_running();
     for frame in execution.frames.values() {
         let count = children.get(&frame.id).copied().unwrap_or(0);
         match &frame.phase {
@@ -177,12 +184,17 @@ fn check_tree(execution: &Execution, continues: bool) {
             Phase::Map(run) => {
                 assert_eq!(run.running, count);
                 assert!(run.running <= run.concurrency_max);
+                if closed {
+                    continue;
+                }
                 assert!(run.running > 0, "a Map waits for nobody");
                 let room = run.running < run.concurrency_max && run.next_index < run.length;
                 assert!(!room || continues, "a Map has room for an iteration and nobody starts it");
             }
-            Phase::Enter | Phase::Work => assert!(continues, "frame {:?} has work and nobody does it", frame.id),
-            _ => {}
+            Phase::Enter | Phase::Work => {
+                assert!(continues || closed, "frame {:?} has work and nobody does it", frame.id);
+            }
+            _ => assert!(!closed, "frame {:?} of a closed execution waits for something", frame.id),
         }
     }
 }

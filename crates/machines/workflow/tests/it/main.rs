@@ -4,4 +4,5 @@ mod cases;
 mod invariants;
 mod properties;
 mod script;
+mod trace;
 mod world;

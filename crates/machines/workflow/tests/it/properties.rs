@@ -180,6 +180,7 @@ proptest! {
         turn_transitions_max in prop::sample::select(vec![1, 2, 3, 1000]),
         history_events_max in prop::option::weighted(0.2, 3..60_u64),
         timeout in prop::option::weighted(0.1, 1..20_i64),
+        redrives in prop::collection::vec(0..60_000_i64, 0..4),
         seed in any::<u64>(),
     ) {
         let mut definition = machine(&shapes, &mut 0).as_object().unwrap().as_ref().clone();
@@ -191,7 +192,9 @@ proptest! {
         let input = object! { "some" => vec![Value::from(1), Value::from("two"), object! { "three" => 3 }], "none" => Vec::<Value>::new() };
         let limits = Limits { turn_bytes_max, turn_transitions_max, history_events_max, ..Limits::default() };
         let script = Script::read(&object! { "*" => answers });
-        let extra = stop.map(|ms| (ms, EventKind::Stop { error: None, cause: None })).into_iter().collect();
+        let stop = stop.map(|ms| (ms, EventKind::Stop { error: None, cause: None }));
+        let redrives = redrives.into_iter().map(|ms| (ms, EventKind::Redrive { from: None }));
+        let extra = stop.into_iter().chain(redrives).collect();
         let outcome = run(&program, Payload::from_value(input), script, &limits, seed, extra);
         // Every task answers or times out here, or the execution was left waiting for a token that never comes.
         let waits = outcome.execution.frames.values().any(|frame| matches!(frame.phase, windlass_workflow::Phase::Task(_)));

@@ -1,16 +1,36 @@
-use windlass_journal::{Journal, Qualifiers};
+use windlass_journal::{Journal, Qualifiers, Record};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Payload, Text, Value, object};
 use windlass_workflow::{Status, epoch_seconds};
 
+use super::redrive::{not_redrivable, redrive_members};
 use super::{details, record};
+use crate::environment::Environment;
 use crate::keys::Keys;
-use crate::machine::{describe_definition, is_metadata_only};
+use crate::machine::{Machines, describe_definition, is_metadata_only};
 use crate::request::Request;
 
 /// `DescribeExecution`.
-pub(crate) async fn describe(journal: &Journal, keys: &Keys, request: Request<'_>) -> Result<Reply, Fault> {
-    let mut record = record(journal, request.required("executionArn")?, request.call)?;
+pub(crate) async fn describe(
+    machines: &Machines,
+    journal: &Journal,
+    environment: &Environment,
+    keys: &Keys,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
+    let record = record(journal, request.required("executionArn")?, request.call)?;
+    Ok(Value::from(describe_record(machines, journal, environment, keys, request, record).await?).into())
+}
+
+/// The members of `DescribeExecution`.
+pub(super) async fn describe_record(
+    machines: &Machines,
+    journal: &Journal,
+    environment: &Environment,
+    keys: &Keys,
+    request: Request<'_>,
+    mut record: Record,
+) -> Result<Object, Fault> {
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);
@@ -41,18 +61,16 @@ pub(crate) async fn describe(journal: &Journal, keys: &Keys, request: Request<'_
     optional(&mut out, "traceHeader", details::trace_header(&details).cloned());
     optional(&mut out, "error", record.error.as_ref().map(Value::from));
     optional(&mut out, "cause", record.cause.as_ref().map(Value::from));
-    out.insert("redriveCount", 0);
-    match record.status {
-        Status::Running | Status::Succeeded => {
-            let reason = format!("Execution is {} and cannot be redriven", record.status.as_str());
-            out.insert("redriveStatus", "NOT_REDRIVABLE");
-            out.insert("redriveStatusReason", reason);
-        }
-        Status::Failed | Status::TimedOut | Status::Aborted => {
-            out.insert("redriveStatus", "REDRIVABLE");
-        }
-    }
-    Ok(Value::from(out).into())
+    redrive_members(&record, &mut out);
+    let reason = {
+        // Only of what failed its machine is asked.
+        let failed = !matches!(record.status, Status::Running | Status::Succeeded);
+        let _lock = if failed { Some(machines.lock_shared(&record.machine_name).await) } else { None };
+        not_redrivable(machines, journal, &record, environment.now())?
+    };
+    out.insert("redriveStatus", if reason.is_none() { "REDRIVABLE" } else { "NOT_REDRIVABLE" });
+    optional(&mut out, "redriveStatusReason", reason.map(Value::from));
+    Ok(out)
 }
 
 /// `DescribeStateMachineForExecution`: the machine as the execution uses it.
@@ -96,7 +114,7 @@ pub(super) fn data_members(
 }
 
 /// The version and the alias that an execution was started through.
-pub(super) fn qualifier_members(qualifiers: &Qualifiers, out: &mut Object) {
+pub(crate) fn qualifier_members(qualifiers: &Qualifiers, out: &mut Object) {
     optional(out, "stateMachineVersionArn", qualifiers.version_arn.as_ref().map(Value::from));
     optional(out, "stateMachineAliasArn", qualifiers.alias_arn.as_ref().map(Value::from));
 }

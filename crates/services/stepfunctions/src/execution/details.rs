@@ -2,16 +2,18 @@
 //! record's `details`.
 
 use windlass_protocol::Call;
-use windlass_value::{Object, Text, Timestamp, Value};
+use windlass_value::{Object, Text, Timestamp, Value, object};
 
 use crate::integration::calling_execution;
 use crate::machine::{Settings, StateMachine};
 
 const TRACE_HEADER: &str = "traceHeader";
 const REVISION_ID: &str = "revisionId";
-const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
+pub(crate) const UPDATED_AT_MS: &str = "machineUpdatedAtMs";
 /// The execution whose task started this one.
 const STARTED_BY: &str = "startedByExecution";
+/// The execution and the event that it was forked off at.
+const FORKED_FROM: &str = "forkedFrom";
 /// The idempotency key of the call that started it.
 const START_KEY: &str = "startKey";
 
@@ -38,7 +40,21 @@ pub(super) fn of_start(machine: &StateMachine, trace_header: Option<&Text>, call
     details
 }
 
-pub(super) fn trace_header(details: &Object) -> Option<&Value> {
+/// The details of a fork: its origin's, but for what led to the origin's start.
+pub(super) fn of_fork(origin: &Object, origin_arn: &Text, event_id: u64) -> Object {
+    let mut details = origin.clone();
+    for of_start in [TRACE_HEADER, STARTED_BY, START_KEY] {
+        details.remove(of_start);
+    }
+    details.insert(FORKED_FROM, object! { "executionArn" => origin_arn, "eventId" => event_id });
+    details
+}
+
+pub(super) fn forked_from(details: &Object) -> Option<&Value> {
+    details.get(FORKED_FROM)
+}
+
+pub(crate) fn trace_header(details: &Object) -> Option<&Value> {
     details.get(TRACE_HEADER)
 }
 

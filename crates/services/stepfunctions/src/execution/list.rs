@@ -4,6 +4,7 @@ use windlass_value::{Object, Value};
 use windlass_workflow::{Status, epoch_seconds};
 
 use super::describe::{optional, qualifier_members};
+use super::redrive::redrive_members;
 use crate::fault::{machine_type_not_supported, of_journal};
 use crate::machine::{Alias, Machines, Named};
 use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
@@ -83,6 +84,6 @@ fn item(record: &Record) -> Value {
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));
     optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
-    out.insert("redriveCount", 0);
+    redrive_members(record, &mut out);
     out.into()
 }

@@ -47,17 +47,25 @@ pub(crate) async fn start(
             }
             *record
         }
-        Err(error @ StartError::TooManyOpen(_)) => {
-            let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
-            return Err(Fault::new("ExecutionLimitExceeded", text).explained(error.to_string()));
-        }
-        Err(StartError::DiskFull(explanation)) => return Err(unavailable(explanation)),
-        Err(StartError::Unavailable(error)) => return Err(of_journal(&error)),
+        Err(error) => return Err(start_fault(error)),
     };
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("startDate", epoch_seconds(record.started_at));
     Ok(Value::from(out).into())
+}
+
+/// Why an execution was not started.
+pub(super) fn start_fault(error: StartError) -> Fault {
+    match error {
+        StartError::Exists(record) => execution_already_exists(&record.arn),
+        error @ StartError::TooManyOpen(_) => {
+            let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
+            Fault::new("ExecutionLimitExceeded", text).explained(error.to_string())
+        }
+        StartError::DiskFull(explanation) => unavailable(explanation),
+        StartError::Unavailable(error) => of_journal(&error),
+    }
 }
 
 /// What an ARN runs, if executions may start on it. Each start draws anew which
@@ -118,7 +126,7 @@ pub(super) async fn new_execution(
     Ok(NewExecution { identity, definition, qualifiers, details, options })
 }
 
-fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {
+pub(crate) fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {
     let Some(text) = request.text("input")? else { return Ok(Payload::from_valid_text("{}")) };
     check_bytes("input", text, bytes_max)?;
     if text.trim().is_empty() {

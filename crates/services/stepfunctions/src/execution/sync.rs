@@ -53,17 +53,35 @@ pub(crate) async fn start_sync(
     Ok(Value::from(out).into())
 }
 
-/// What AWS would bill: time in steps of 100 ms, memory in steps of 64 MB. The
-/// memory is reckoned from the payloads, far above which no execution gets here.
+/// What AWS would bill of an Express execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Billed {
+    /// In steps of 100 ms.
+    pub(crate) duration_ms: u64,
+    /// In steps of 64 MB.
+    pub(crate) memory_bytes: u64,
+}
+
+const MB: u64 = 1 << 20;
+
+/// Reckons what AWS would bill, `bytes` being what input and output take. The memory is that of the payloads, far above which
+/// no execution gets here.
+pub(crate) fn billed(started_at: Timestamp, stopped_at: Timestamp, bytes: usize) -> Billed {
+    const STEP_MS: u64 = 100;
+    const STEP_BYTES: u64 = 64 * MB;
+    let duration_ms = (stopped_at.as_ms() - started_at.as_ms()).max(1).unsigned_abs();
+    Billed {
+        duration_ms: duration_ms.div_ceil(STEP_MS) * STEP_MS,
+        memory_bytes: (bytes as u64).div_ceil(STEP_BYTES).max(1) * STEP_BYTES,
+    }
+}
+
 fn billing(started_at: Timestamp, stopped_at: Timestamp, input: &Payload, output: Option<&Payload>) -> Value {
-    const STEP_MS: i64 = 100;
-    const STEP_MB: usize = 64;
-    const MB: usize = 1 << 20;
-    let duration_ms = (stopped_at.as_ms() - started_at.as_ms()).max(1);
-    let bytes = input.bytes_len() + output.map_or(0, Payload::bytes_len);
-    let memory_mb = bytes.div_ceil(MB * STEP_MB).max(1) * STEP_MB;
-    let billed_ms = (duration_ms + STEP_MS - 1) / STEP_MS * STEP_MS;
-    object! { "billedMemoryUsedInMB" => memory_mb, "billedDurationInMilliseconds" => billed_ms }
+    let billed = billed(started_at, stopped_at, input.bytes_len() + output.map_or(0, Payload::bytes_len));
+    object! {
+        "billedMemoryUsedInMB" => billed.memory_bytes / MB,
+        "billedDurationInMilliseconds" => billed.duration_ms,
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use ::http::header::{CONTENT_TYPE, HeaderMap};
 use ::http::{Method, Request, Response, StatusCode, Uri};
 use bytes::Bytes;
 use windlass_outgoing::SendError;
-use windlass_protocol::Fault;
+use windlass_protocol::{Fault, TraceContext};
 use windlass_value::{Object, Payload, Value, object};
 use windlass_workflow::TaskCall;
 
@@ -17,6 +17,7 @@ use super::request::{
 };
 use super::task_call::TaskCaller;
 
+const TRACE_PARENT: &str = "traceparent";
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"];
 const FIELDS: &[&str] = &[
     "ApiEndpoint",
@@ -149,7 +150,7 @@ fn encoding(given: &Object) -> Option<Option<ArrayFormat>> {
 }
 
 /// What a connection adds to a request.
-#[derive(PartialEq)]
+#[derive(Default, PartialEq)]
 struct Authorization {
     headers: Object,
     query: Object,
@@ -162,12 +163,12 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
     let given = parameters.as_object().map_or_else(Object::new, |given| Object::clone(given));
     let connection_arn = connection(&given).unwrap_or_default().to_owned();
     let authorization = authorize(caller, task, &connection_arn, false).await?;
-    let mut response = send(caller, &given, &authorization).await?;
+    let mut response = send(caller, task, &given, &authorization).await?;
     if response.status() == StatusCode::UNAUTHORIZED {
         // A token may have ended before its time; nothing was done with the first request.
         let fresh = authorize(caller, task, &connection_arn, true).await?;
         if fresh != authorization {
-            response = send(caller, &given, &fresh).await?;
+            response = send(caller, task, &given, &fresh).await?;
         }
     }
     if !response.status().is_success() {
@@ -188,11 +189,31 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
 
 async fn send(
     caller: TaskCaller<'_>,
+    task: &TaskCall,
     given: &Object,
     authorization: &Authorization,
 ) -> Result<Response<Bytes>, Failure> {
-    let request = request(caller, given, authorization)?;
-    caller.outside.send(request).await.map_err(|error| of_send(&error, "http"))
+    let arn = &caller.identity.arn;
+    let mut sent = request(caller, given, authorization)?;
+    // The definition's own header goes before ours.
+    if let Some(parent) = trace_parent(caller, task).filter(|_| !sent.headers().contains_key(TRACE_PARENT)) {
+        add_header(sent.headers_mut(), TRACE_PARENT, &[parent]);
+    }
+    let is_watched = caller.exchanges.is_watched(arn);
+    if is_watched {
+        let written = request(caller, given, &Authorization::default())?;
+        caller.exchanges.note_request(arn, &sent, &written);
+    }
+    let response = caller.outside.send(sent).await.map_err(|error| of_send(&error, "http"))?;
+    if is_watched {
+        caller.exchanges.note_response(arn, &response);
+    }
+    Ok(response)
+}
+
+/// The place of an attempt in its trace, as W3C writes it.
+fn trace_parent(caller: TaskCaller<'_>, task: &TaskCall) -> Option<String> {
+    TraceContext::from_header(&caller.trace(task)?)?.to_traceparent()
 }
 
 /// What stood between us and an answer.

@@ -71,7 +71,7 @@ pub(super) async fn invoke(caller: TaskCaller<'_>, task: &TaskCall) -> Result<Pa
         ("x-amzn-RequestId", request_id.to_string()),
         ("Content-Length", reply.body.len().to_string()),
         ("Date", http_metadata::date(caller.environment.now())),
-        ("X-Amzn-Trace-Id", trace_id(caller)),
+        ("X-Amzn-Trace-Id", trace_id(caller, task)),
         ("Content-Type", "application/json".to_owned()),
     ];
     http_metadata::add_to(&mut result, &headers, status, &request_id);
@@ -126,7 +126,10 @@ fn function_failure(text: &str, cause: impl Fn(&str) -> Text) -> Failure {
     }
 }
 
-fn trace_id(caller: TaskCaller<'_>) -> String {
+fn trace_id(caller: TaskCaller<'_>, task: &TaskCall) -> String {
+    if let Some(header) = caller.trace(task) {
+        return header.to_string();
+    }
     const ROOT_CHARS: usize = 24;
     let seconds = caller.environment.now().as_ms() / 1000;
     let random = caller.environment.uuid().replace('-', "");

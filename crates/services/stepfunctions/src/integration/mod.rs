@@ -6,11 +6,13 @@ mod aws_sdk;
 mod bedrock;
 mod closings;
 mod depth;
+mod exchange;
 mod failure;
 mod http;
 mod http_metadata;
 mod job;
 mod lambda;
+mod mocked;
 mod models;
 mod optimized;
 mod outside;
@@ -34,7 +36,9 @@ use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId};
 
 use self::closings::Closings;
 pub(crate) use self::depth::Depths;
+pub(crate) use self::exchange::{Exchange, Exchanges};
 use self::failure::Failure;
+pub(crate) use self::mocked::{mocked_result_problem, parameters_refusal};
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
 use self::running::{Cancelled, Entry, Running};
@@ -43,6 +47,7 @@ pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
 use crate::keys::{DataKeyFuture, Keys};
+use crate::telemetry::Traces;
 
 /// Calls to services under way at once; further ones wait their turn.
 pub const OUTGOING_CALLS_MAX: usize = 1_000;
@@ -70,10 +75,12 @@ pub struct Integrations {
     queues: Queues,
     slots: Arc<Semaphore>,
     depths: Depths,
+    exchanges: Exchanges,
     running: Running,
     closings: Closings,
     outside: Outside,
     keys: Keys,
+    traces: Traces,
 }
 
 impl Integrations {
@@ -89,9 +96,11 @@ impl Integrations {
             queues: Queues::default(),
             slots: Arc::new(Semaphore::new(OUTGOING_CALLS_MAX)),
             depths: Depths::default(),
+            exchanges: Exchanges::default(),
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
+            traces: Traces::default(),
         }
     }
 
@@ -107,6 +116,15 @@ impl Integrations {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// Which executions calls carry the trace of.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
+    }
+
+    pub(crate) fn exchanges(&self) -> &Exchanges {
+        &self.exchanges
     }
 
     pub(crate) fn queues(&self) -> &Queues {
@@ -179,7 +197,9 @@ impl Integrations {
             environment: &self.environment,
             identity,
             depths: &self.depths,
+            exchanges: &self.exchanges,
             outside: &self.outside,
+            traces: &self.traces,
             assumed,
             is_about: false,
         }

@@ -170,6 +170,16 @@ impl Optimized {
         ACTIONS.iter().find(|row| row.service == service && row.action == action)
     }
 
+    /// The SDK's name of the service.
+    pub(super) fn sdk(&self) -> &'static str {
+        self.sdk
+    }
+
+    /// The operation of its API.
+    pub(super) fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     /// Whether the call goes to Step Functions itself.
     pub(super) fn is_own(&self) -> bool {
         self.service == "states"

@@ -4,8 +4,10 @@ use windlass_value::{Arn, Payload, Text, Value, uuid_v4};
 use windlass_workflow::{Identity, TaskCall};
 
 use super::depth::Depths;
+use super::exchange::Exchanges;
 use super::outside::Outside;
 use crate::environment::Environment;
+use crate::telemetry::Traces;
 
 /// What a call ended in.
 pub(super) enum Answered {
@@ -23,7 +25,10 @@ pub(super) struct TaskCaller<'a> {
     pub(super) environment: &'a Environment,
     pub(super) identity: &'a Identity,
     pub(super) depths: &'a Depths,
+    /// Who watches requests to the outside.
+    pub(super) exchanges: &'a Exchanges,
     pub(super) outside: &'a Outside,
+    pub(super) traces: &'a Traces,
     /// The session of the task's `Credentials`, where permissions are checked.
     pub(super) assumed: Option<&'a Principal>,
     /// Whether the calls are those of the task itself, which are made once, or further
@@ -79,10 +84,15 @@ impl TaskCaller<'_> {
             deadline: task.deadline,
             cancellation_id: Some(id.clone()),
             idempotency_key: (!self.is_about).then_some(id),
-            trace: None,
+            trace: self.trace(task),
             depth: self.depths.of_calls(&identity.arn),
             request_id: self.environment.uuid(),
         }
+    }
+
+    /// The `X-Amzn-Trace-Id` of what a task calls, where its execution is traced.
+    pub(super) fn trace(&self, task: &TaskCall) -> Option<Text> {
+        self.traces.outgoing(&self.identity.arn, task.task.event_id)
     }
 
     /// What an execution is called that a task starts without naming it: always the

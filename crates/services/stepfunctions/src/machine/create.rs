@@ -115,7 +115,7 @@ fn workflow_kind(request: Request<'_>) -> Result<WorkflowKind, Fault> {
 }
 
 /// Checks a role's ARN; the role itself may come later.
-pub(super) fn role_arn(text: &Text) -> Result<Text, Fault> {
+pub(crate) fn role_arn(text: &Text) -> Result<Text, Fault> {
     let is_role = Arn::parse(text).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"));
     if is_role { Ok(text.clone()) } else { Err(invalid_role(text)) }
 }

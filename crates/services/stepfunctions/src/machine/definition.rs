@@ -29,6 +29,14 @@ pub(super) fn compile(text: &Text, kind: WorkflowKind) -> Result<Arc<JournalDefi
     }
 }
 
+/// Compiles a definition that a Standard execution is to run.
+///
+/// # Errors
+/// `InvalidDefinition` with every error found.
+pub(crate) fn compile_standard(text: &Text) -> Result<Arc<JournalDefinition>, Fault> {
+    compile(text, WorkflowKind::Standard)
+}
+
 /// `variableReferences`; `None` where no state reads a variable.
 pub(crate) fn variable_references(text: &str) -> Option<Value> {
     // The type makes no difference: references are collected before anything is refused.

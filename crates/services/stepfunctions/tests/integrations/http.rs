@@ -136,6 +136,53 @@ async fn http_tasks_send_what_definition_and_connection_say() {
 }
 
 #[tokio::test]
+async fn a_test_shows_request_and_response_and_secrets_only_where_asked() {
+    let server = serve().await;
+    let world = world(true).await;
+    let authorization =
+        r#"{"Headers":{"X-Key":"secret"},"QueryParameters":{"q":"secret"},"BodyParameters":{"b":"secret"}}"#;
+    world.apis.answer("windlass:ConnectionAuthorization", &parse(authorization).unwrap());
+    let text = format!(
+        r#"{{"ApiEndpoint":"SERVER/json","Method":"POST",{CONNECTION},"Headers":{{"Own":"o"}},"RequestBody":{{"a":1}}}}"#
+    );
+    let task = object! {
+        "Type" => "Task", "End" => true, "Resource" => "arn:aws:states:::http:invoke",
+        "Parameters" => parameters(&server, &text),
+    };
+    for (level, reveals) in [("TRACE", false), ("TRACE", true), ("DEBUG", true)] {
+        let tested = world.call(
+            "TestState",
+            object! {
+                "definition" => task.to_text(), "roleArn" => "arn:aws:iam::123456789012:role/r",
+                "inspectionLevel" => level, "revealSecrets" => reveals,
+            },
+        );
+        let tested = tested.await.unwrap().output;
+        assert_eq!(tested["status"], Value::from("SUCCEEDED"), "{tested}");
+        let data = &tested["inspectionData"];
+        if level == "DEBUG" {
+            assert!(data["request"].is_null() && data["response"].is_null(), "{data}");
+            continue;
+        }
+        let address = &server.address;
+        let (query, body) = if reveals { ("?q=secret", r#"{"a":1,"b":"secret"}"#) } else { ("", r#"{"a":1}"#) };
+        let request = object! {
+            "protocol" => "http", "method" => "POST", "url" => format!("{address}/json{query}"), "headers" => "*", "body" => body,
+        };
+        compare(&data["request"], &request, true).unwrap_or_else(|reason| panic!("{reason} in {data}"));
+        let headers = data["request"]["headers"].as_str().unwrap();
+        assert!(headers.starts_with('[') && headers.contains("own: o"), "{headers}");
+        assert_eq!(headers.contains("x-key: secret"), reveals, "{headers}");
+        let response = object! {
+            "protocol" => "http", "statusCode" => "201", "statusMessage" => "Created", "headers" => "*", "body" => r#"{"a":1}"#,
+        };
+        compare(&data["response"], &response, true).unwrap_or_else(|reason| panic!("{reason} in {data}"));
+    }
+    assert_eq!(server.seen.lock().len(), 3);
+    assert!(server.seen.lock().iter().all(|seen| seen.contains("secret")), "what is hidden is sent all the same");
+}
+
+#[tokio::test]
 async fn a_token_that_ended_early_is_fetched_anew() {
     let server = serve().await;
     for (second, status) in [("fresh", "SUCCEEDED"), ("stale", "FAILED")] {

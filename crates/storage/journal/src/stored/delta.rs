@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use windlass_value::Payload;
-use windlass_workflow::{Changes, Execution, FrameId, Identity, Phase, Status, TimerId};
+use windlass_value::{Payload, Timestamp};
+use windlass_workflow::{Changes, Execution, FrameId, Identity, Phase, Redrives, Status, TimerId};
 
 use super::frame::{StoredFrame, StoredPhase};
 use super::place::{PayloadWriter, Place};
@@ -38,9 +38,12 @@ struct Head {
     next_timer: u64,
     #[serde(rename = "to", default, skip_serializing_if = "Option::is_none")]
     timeout: Option<u64>,
+    /// (how often it was redriven, when last)
+    #[serde(rename = "rd", default, skip_serializing_if = "Option::is_none")]
+    redrives: Option<(u32, i64)>,
 }
 
-/// A running execution as it is stored: what deltas fold into, and what a
+/// An execution as it is stored: what deltas fold into, and what a
 /// snapshot holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StoredExecution {
@@ -56,10 +59,16 @@ fn head_of(execution: &Execution) -> Head {
         next_event_id: execution.next_event_id,
         next_timer: execution.next_timer,
         timeout: execution.timeout.map(|timer| timer.serial),
+        redrives: execution.redrives.at.map(|at| (execution.redrives.count, at.as_ms())),
     }
 }
 
 impl Delta {
+    /// The id of the first event that comes after the turn.
+    pub(crate) fn next_event_id(&self) -> u64 {
+        self.head.next_event_id
+    }
+
     pub(crate) fn from_live(execution: &Execution, changes: &Changes, payloads: &mut PayloadWriter) -> Delta {
         let mut delta = Delta { head: head_of(execution), ..Delta::default() };
         // Results first: a container written whole below then refers to them.
@@ -102,6 +111,11 @@ impl Delta {
 }
 
 impl StoredExecution {
+    /// The ids of the frames.
+    pub(crate) fn frame_ids(&self) -> impl Iterator<Item = FrameId> {
+        self.frames.keys().map(|id| FrameId(*id))
+    }
+
     /// Folds one turn's delta.
     pub(crate) fn fold(&mut self, turn: u64, delta: Delta) {
         self.turn = turn;
@@ -160,6 +174,10 @@ impl StoredExecution {
         execution.next_event_id = self.head.next_event_id;
         execution.next_timer = self.head.next_timer;
         execution.timeout = self.head.timeout.map(|serial| TimerId { frame: FrameId::ROOT, serial });
+        execution.redrives = self
+            .head
+            .redrives
+            .map_or_else(Redrives::default, |(count, at)| Redrives { count, at: Some(Timestamp(at)) });
         for (id, frame) in &self.frames {
             execution.frames.insert(FrameId(*id), frame.to_live(&mut read)?);
         }

@@ -109,6 +109,11 @@ impl StoredEvent {
         self.assigned = texts.assigned;
     }
 
+    /// Whether it enters a state right after an event.
+    pub(crate) fn enters_after(&self, previous: u64) -> bool {
+        self.p == previous && self.t.ends_with("StateEntered")
+    }
+
     /// Its id.
     pub(crate) fn id(&self) -> u64 {
         self.i
@@ -183,6 +188,7 @@ impl StoredEvent {
                 stored.cause = own_option(cause);
             }
             Details::MapStarted { length } => stored.count = Some(*length),
+            Details::Redriven { count } => stored.count = Some(*count),
             Details::Iteration { name, index } => {
                 stored.name = own(name);
                 stored.count = Some(*index);
@@ -257,6 +263,7 @@ impl StoredEvent {
                 error: option(self.error),
                 cause: option(self.cause),
             },
+            T::ExecutionRedriven => Details::Redriven { count: self.count.unwrap_or_default() },
             T::MapStateStarted => Details::MapStarted { length: self.count.unwrap_or_default() },
             _ if name.starts_with("MapIteration") => {
                 Details::Iteration { name: text(self.name), index: self.count.unwrap_or_default() }

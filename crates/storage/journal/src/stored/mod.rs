@@ -20,4 +20,4 @@ mod turn;
 pub(crate) use delta::StoredExecution;
 pub(crate) use place::{Place, mark};
 pub use turn::TurnError;
-pub(crate) use turn::{Found, Keeping, StoredTurn, TurnWriter, content_place};
+pub(crate) use turn::{Entry, Found, Keeping, StoredRestart, StoredTurn, TurnWriter, content_place};

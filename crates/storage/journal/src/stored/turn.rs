@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use windlass_store::Key;
 use windlass_value::{Payload, Timestamp};
-use windlass_workflow::{Changes, Execution, HistoryEvent};
+use windlass_workflow::{Changes, Execution, HistoryEvent, RestartPoint};
 
 use super::delta::Delta;
 use super::event::{EventTexts, StoredEvent};
@@ -28,6 +28,9 @@ struct Header {
     inputs: Vec<String>,
     #[serde(rename = "ev", default)]
     events: Vec<StoredEvent>,
+    /// The state that a redrive or a fork was sent to.
+    #[serde(rename = "rp", default, skip_serializing_if = "Option::is_none")]
+    restart: Option<StoredRestart>,
     #[serde(rename = "d")]
     delta: Delta,
     // The members of `Outline`; flattening them would cost a copy of the whole header.
@@ -95,6 +98,22 @@ impl AsRef<[u8]> for ContentText {
     }
 }
 
+/// A state that a frame was sent to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredRestart {
+    #[serde(rename = "f")]
+    pub(crate) frame: u64,
+    #[serde(rename = "s")]
+    pub(crate) state: String,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<Place>,
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) variables: Option<Place>,
+}
+
+/// Stands before the inputs of a turn that is not whole.
+const CUT: &str = "cut";
+
 /// Collects what one turn stores.
 pub(crate) struct TurnWriter {
     turn: u64,
@@ -103,16 +122,30 @@ pub(crate) struct TurnWriter {
     seed: u64,
     inputs: Vec<String>,
     events: Vec<StoredEvent>,
+    restart: Option<StoredRestart>,
 }
 
 impl TurnWriter {
     pub(crate) fn new(owner: u128, turn: u64, at: Timestamp, seed: u64, inline_bytes_max: usize) -> TurnWriter {
         let payloads = PayloadWriter::new(owner, turn, inline_bytes_max);
-        TurnWriter { turn, payloads, at, seed, inputs: Vec::new(), events: Vec::new() }
+        TurnWriter { turn, payloads, at, seed, inputs: Vec::new(), events: Vec::new(), restart: None }
     }
 
     pub(crate) fn input(&mut self, what: String) {
         self.inputs.push(what);
+    }
+
+    /// Marks the turn as the first part of another one; its inputs follow.
+    pub(crate) fn cut(&mut self) {
+        self.inputs.push(CUT.to_owned());
+    }
+
+    /// Keeps the state that a redrive or a fork is sent to.
+    pub(crate) fn restart(&mut self, point: &RestartPoint) {
+        let input = point.input.as_ref().map(|input| self.payloads.place(input));
+        let variables = point.variables.as_ref().map(|variables| self.payloads.place(variables));
+        let state = point.state.to_string();
+        self.restart = Some(StoredRestart { frame: point.frame.0, state, input, variables });
     }
 
     pub(crate) fn events(&mut self, events: &[HistoryEvent]) {
@@ -182,6 +215,7 @@ impl TurnWriter {
             seed: self.seed,
             inputs: self.inputs,
             events: self.events,
+            restart: self.restart,
             delta,
             payload_bytes: outline.payload_bytes,
             spilled: outline.spilled,
@@ -225,7 +259,11 @@ pub enum TurnError {
 pub(crate) struct StoredTurn {
     pub(crate) turn: u64,
     pub(crate) at: Timestamp,
+    pub(crate) seed: u64,
+    /// What happened, as [`TurnWriter::input`] was told.
+    inputs: Vec<String>,
     pub(crate) events: Vec<StoredEvent>,
+    pub(crate) restart: Option<StoredRestart>,
     pub(crate) delta: Delta,
     outline: Outline,
     /// The payloads one after the other; sealed while there is a `locked` key.
@@ -292,6 +330,9 @@ impl StoredTurn {
         let read = StoredTurn {
             turn,
             at: Timestamp(header.at),
+            seed: header.seed,
+            inputs: header.inputs,
+            restart: header.restart,
             events: header.events,
             delta: header.delta,
             outline: Outline {
@@ -308,6 +349,20 @@ impl StoredTurn {
         read.opened()
     }
 
+    /// The inputs, and whether the turn is one that a fork cut off: then they are
+    /// those of the whole turn, and its events only the first ones.
+    pub(crate) fn inputs(&self) -> (&[String], bool) {
+        match self.inputs.split_first() {
+            Some((first, rest)) if first == CUT => (rest, true),
+            _ => (&self.inputs, false),
+        }
+    }
+
+    /// Whether it begins with that input.
+    pub(crate) fn begins_with(&self, input: &str) -> bool {
+        self.inputs().0.first().is_some_and(|first| first == input)
+    }
+
     /// Reads where the payloads of a turn are, without its events and its delta.
     pub(crate) fn read_outline(turn: u64, bytes: &Bytes) -> Result<StoredTurn, TurnError> {
         let end = header_end(bytes)?;
@@ -319,7 +374,10 @@ impl StoredTurn {
         let read = StoredTurn {
             turn,
             at: Timestamp(0),
+            seed: 0,
+            inputs: Vec::new(),
             events: Vec::new(),
+            restart: None,
             delta: Delta::default(),
             outline,
             section: bytes.slice(end + 1..),
@@ -369,6 +427,11 @@ impl StoredTurn {
         let payload = Payload::from_valid_text(text);
         mark(&payload, owner, place);
         Ok(Found::Here(payload))
+    }
+
+    /// The contents that its payloads are, by id.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &str> {
+        self.outline.spilled.iter().map(|(_, id, _)| id.as_str())
     }
 
     /// The data key its data is sealed with, as it is stored.

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use windlass_journal::{Answer, HistoryQuery, JournalConfig, JournalError, TABLES};
+use windlass_journal::{Answer, ForkPoint, HistoryQuery, JournalConfig, JournalError, TABLES};
 use windlass_store::{Scan, Table};
 use windlass_value::{Payload, Value};
 use windlass_workflow::{Details, HistoryEvent, Limits, Status};
 
-use crate::world::{Kept, World, arn, in_virtual_time};
+use crate::world::{Kept, World, arn, in_virtual_time, small_turns};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -203,4 +203,30 @@ fn an_account_that_makes_too_many_transitions_waits() {
         assert!(began.elapsed() >= Duration::from_secs(8), "{:?}", began.elapsed());
         assert!(world.journal.stats().throttled > 0);
     });
+}
+
+#[test]
+fn a_fork_needs_the_contents_of_its_past() {
+    const WAITS: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"C"},
+        "C":{"Type":"Pass","Next":"D"},"D":{"Type":"Pass","Next":"W"},"W":{"Type":"Wait","Seconds":200,"End":true}}}"#;
+    for config in [JournalConfig::default(), small_turns()] {
+        in_virtual_time(async {
+            let world = World::keeping(config, true, spills(100)).await;
+            world.start("e", WAITS, text(5_000).text()).await.expect("it starts");
+            let origin = world.closed("e").await;
+            let history = world.history("e");
+            let waited = history.iter().find(|event| event.event_type.name() == "WaitStateEntered").expect("it waited");
+            let point = ForkPoint { event_id: waited.id, input: None, variables: None };
+            let new = world.new_execution("f", WAITS, "null");
+            world.journal.fork(&origin, new, point).await.expect("it forks");
+            // The origin goes while its fork waits.
+            world.clock.move_ahead(95 * DAY_MS);
+            let record = world.closed("f").await;
+            tokio::time::sleep(Duration::from_secs(61)).await;
+            assert!(world.record("e").is_none());
+            assert_eq!(world.swept().await, [5_000]);
+            assert_eq!(world.output(&record).expect("an output").bytes_len(), 5_000);
+            assert_eq!(world.history("f").len(), history.len() + 1);
+        });
+    }
 }

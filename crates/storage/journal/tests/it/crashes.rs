@@ -13,7 +13,7 @@ use crate::world::{Kept, World, arn, in_virtual_time, small_turns};
 
 /// What happens to a group of commits.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(crate) enum Fault {
     /// The process dies before the group is durable.
     Before,
     /// The process dies after it is durable and before anybody is told.
@@ -28,7 +28,8 @@ enum Fault {
     Refused,
 }
 
-const FAULTS: [Fault; 6] = [Fault::Before, Fault::After, Fault::Torn, Fault::SyncLost, Fault::SyncKept, Fault::Refused];
+pub(crate) const FAULTS: [Fault; 6] =
+    [Fault::Before, Fault::After, Fault::Torn, Fault::SyncLost, Fault::SyncKept, Fault::Refused];
 
 #[test]
 fn any_commit_may_be_the_last() {
@@ -141,7 +142,7 @@ fn begin(world: &World, scenario: &Scenario) -> tokio::task::JoinHandle<Result<w
     tokio::spawn(async move { journal.start(new).await })
 }
 
-async fn strike(world: &mut World, fault: Fault) {
+pub(crate) async fn strike(world: &mut World, fault: Fault) {
     match fault {
         Fault::Before => world.faults.crash(),
         Fault::After => world.faults.crash_with(UnsyncedOutcome::Kept),
@@ -208,7 +209,7 @@ fn ends_of_attempts(history: &[HistoryEvent]) -> BTreeMap<u64, &HistoryEvent> {
     of_attempts
 }
 
-fn check_history(history: &[HistoryEvent], status: Status) {
+pub(crate) fn check_history(history: &[HistoryEvent], status: Status) {
     for (index, event) in history.iter().enumerate() {
         assert_eq!(event.id, index as u64 + 1, "the history has a gap");
         assert!(event.previous_event_id < event.id);

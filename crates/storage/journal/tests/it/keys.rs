@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use windlass_journal::{Answer, ExecutionKey, HistoryQuery, JournalConfig, JournalError};
+use windlass_journal::{Answer, ExecutionKey, HistoryQuery, JournalConfig, JournalError, Redrive};
 use windlass_store::Scan;
 use windlass_value::{Payload, parse};
 use windlass_workflow::{EventType, Status};
@@ -153,5 +153,34 @@ fn a_data_key_is_asked_for_once_a_period() {
         world.start("e", LOOP, "1").await.expect("it starts");
         assert_eq!(world.closed("e").await.status, Status::Succeeded);
         assert_eq!(world.outside.lock().keys_asked, 0, "the first one lasts");
+    });
+}
+
+#[test]
+fn a_sealed_execution_is_redriven() {
+    const ONCE: &str = r#"{"StartAt":"Once","States":{"Once":{"Type":"Task",
+        "Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}"#;
+    in_virtual_time(async {
+        let mut world = World::keeping(JournalConfig::default(), true, SEALED).await;
+        world.start("e", ONCE, &format!(r#""{SECRET}""#)).await.expect("it starts");
+        let failed = world.closed("e").await;
+        assert_eq!(failed.status, Status::Failed);
+        world.restart().await;
+        world.clock.move_ahead(3_600_000);
+        let redrive = || Redrive { client_token: None, from: None };
+        world.outside.lock().keys_refused = true;
+        assert!(world.journal.redrive(&arn("e"), redrive()).await.is_err(), "its key is refused");
+        world.outside.lock().keys_refused = false;
+        world.journal.redrive(&arn("e"), redrive()).await.expect("it goes on");
+        let record = world.closed("e").await;
+        assert_eq!(record.status, Status::Succeeded);
+        let opened = world.unlocked(|| {
+            let mut record = record.clone();
+            world.journal.open_record(&mut record).map(|()| record)
+        });
+        assert_eq!((opened.error, opened.cause), (None, None), "what it failed with before is over");
+        assert_eq!(**world.output(&record).expect("an output").text(), *format!(r#""{SECRET}""#));
+        assert!(!everything(&world, "e").contains(SECRET));
+        world.check_quiet().await;
     });
 }
