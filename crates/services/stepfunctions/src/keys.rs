@@ -77,6 +77,9 @@ fn invalid(why: &str) -> Fault {
     Fault::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: '{why}'"))
 }
 
+/// State machine, customer key, role.
+type Maker = (Text, Text, Text);
+
 /// For whom a key is used: the resource whose data it seals, and who asks.
 struct Use<'a> {
     /// ARN of a state machine or an activity, which names the context.
@@ -92,8 +95,7 @@ struct Use<'a> {
 pub(crate) struct Keys {
     dispatcher: Dispatcher,
     environment: Environment,
-    /// By state machine, customer key and role.
-    made: Arc<Mutex<HashMap<(Text, Text, Text), Arc<DataKey>>>>,
+    made: Arc<Mutex<HashMap<Maker, Arc<DataKey>>>>,
     /// Opened definitions by hash.
     definitions: Arc<Mutex<HashMap<Text, Arc<JournalDefinition>>>>,
 }

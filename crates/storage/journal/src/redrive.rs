@@ -140,7 +140,7 @@ impl Journal {
             Ok(Loaded::Closed { live, from, version }) => (live, from, version),
             Ok(Loaded::Repeated(redriven)) => {
                 self.give_back(&key, slot);
-                return Ok(redriven);
+                return Ok(*redriven);
             }
             Err(error) => {
                 self.give_back(&key, slot);
@@ -220,7 +220,7 @@ impl Journal {
 
     fn load_to_redrive(&self, key: &ExecutionKey, redrive: &Redrive) -> Result<Loaded, RedriveError> {
         if let Some(repeated) = self.check_redrive(key.arn(), redrive)? {
-            return Ok(Loaded::Repeated(repeated));
+            return Ok(Loaded::Repeated(Box::new(repeated)));
         }
         let row = self.store().get(&EXECUTIONS, &key.row())?.ok_or(RedriveError::DoesNotExist)?;
         let (record, version) = (Record::read(&row)?, row.version);
@@ -325,5 +325,5 @@ pub(crate) fn execution_before(
 /// What a redrive finds.
 enum Loaded {
     Closed { live: Box<Live>, from: Option<RestartPoint>, version: u64 },
-    Repeated(Redriven),
+    Repeated(Box<Redriven>),
 }

@@ -148,7 +148,7 @@ fn any_event_tells_what_its_state_saw_and_evaluated() {
                 let of_execution = event.event_type.name().starts_with("Execution");
                 assert_eq!(moment.state.is_none(), of_execution && event.id == 1, "{event:?}");
             }
-            let last = events.iter().filter(|event| event.event_type == EventType::TaskStateExited).last();
+            let last = events.iter().rfind(|event| event.event_type == EventType::TaskStateExited);
             let state = look(&world, "e", last.expect("the task ended").id).state.expect("a state");
             assert_eq!((&*state.name, state.entered_event_id), ("T", entered(&events, "T")));
             assert_eq!(*state.input.value(), parse(r#"{"sum":3}"#).unwrap());
