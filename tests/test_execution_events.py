@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from messages import bodies, create_queue, no_more, received
+from messages import bodies, create_queue, no_more
 from server import ACCOUNT, REGION, client
+from test_redrive import ask
 from workflows import PASS, create_machine, ended, eventually, one_state, start, unique
 
 DETAIL_TYPE = "Step Functions Execution Status Change"
@@ -237,3 +238,24 @@ def test_nobody_else_speaks_for_the_service(server):
     entry = {"Source": "aws.states", "DetailType": DETAIL_TYPE, "Detail": "{}"}
     answer = events.put_events(Entries=[entry])
     assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
+
+
+def test_redrives_and_forks(server, states):
+    waits = one_state(Type="Wait", SecondsPath="$.seconds")
+    machine = create_machine(states, {**waits, "TimeoutSeconds": 1})
+    sqs, url = listening(server, machine)
+    execution = start(states, machine, {"seconds": 600})
+    ended(states, execution)
+    bodies(sqs, url, 2)
+    states.redrive_execution(executionArn=execution)
+    found = of_status(bodies(sqs, url, 2))
+    running, timed_out = found["RUNNING"]["detail"], found["TIMED_OUT"]["detail"]
+    described = ended(states, execution)
+    assert (running["redriveCount"], timed_out["redriveCount"]) == (1, 1)
+    assert running["redriveDate"] == timed_out["redriveDate"] == ms(described["redriveDate"])
+    assert (running["stopDate"], timed_out["stopDate"]) == (None, ms(described["stopDate"]))
+    status, forked = ask(server, "executions/fork", {"executionArn": execution, "eventId": 2, "input": {"seconds": 0}})
+    assert status == 200, forked
+    found = of_status(bodies(sqs, url, 2))
+    assert {event["detail"]["executionArn"] for event in found.values()} == {forked["executionArn"]}
+    assert sorted(found) == ["RUNNING", "SUCCEEDED"]

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from server import ACCOUNT, REGION, client
+from test_redrive import ask
 from workflows import PASS, chain, create_machine, ended, eventually, history, one_state, output, start, unique
 
 DATA = {"a": "ä\"€", "n": [1, 2.50]}
@@ -189,3 +190,30 @@ def test_a_group_that_goes_holds_nothing_up(states, logs):
     logs.create_log_group(logGroupName=group)
     ended(states, start(states, machine, {"again": True}))
     eventual_records(logs, group, lambda found: any("again" in json.dumps(record) for record in found))
+
+
+def test_the_list_of_express_executions(make_server):
+    server = make_server().start()
+    states, logs = server.states(), client("logs", server.endpoint)
+    _, arn = create_group(logs)
+    logs_all = create_machine(states, PASS, type="EXPRESS", loggingConfiguration=logging(arn, "ALL"))
+    fails = create_machine(states, one_state(Type="Fail", Error="E", Cause="c"), type="EXPRESS")
+    logged = states.start_sync_execution(stateMachineArn=logs_all, input="1")
+    failed = states.start_sync_execution(stateMachineArn=fails)["executionArn"]
+
+    def listed(**arguments):
+        status, answer = ask(server, "executions/express", arguments)
+        assert status == 200, answer
+        return answer["executions"]
+
+    for _ in range(2):
+        assert [one["executionArn"] for one in listed()] == [failed, logged["executionArn"]]
+        [one] = listed(stateMachineArn=fails)
+        assert (one["status"], one["error"], one["cause"], one["hasEvents"]) == ("FAILED", "E", "c", False)
+        status, found = ask(server, "executions/express/describe", {"executionArn": logged["executionArn"]})
+        assert status == 200 and found["startDate"] == logged["startDate"].timestamp()
+        types = [event["type"] for event in found["events"]]
+        assert types == ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+        server.stop()
+        server.start()
+    assert ask(server, "executions/express/describe", {"executionArn": failed + "x"})[0] == 400

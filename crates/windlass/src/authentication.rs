@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderValue, StatusCode, request::Parts};
+use subtle::ConstantTimeEq;
 use windlass_iam::Identities;
 use windlass_identity::{
     Body, ChunkedBody, Claim, ClaimKind, Credentials, PayloadSigning, PresignedV2, SignatureError, SigningKeys,
@@ -15,6 +16,7 @@ use windlass_protocol::{Fault, Principal};
 use windlass_value::{Text, Timestamp};
 
 use crate::config::Config;
+use crate::console::Sessions;
 use crate::credential::Credential;
 use crate::reception::PayloadProof;
 
@@ -23,11 +25,25 @@ const REGION_CHARACTERS_MAX: usize = 64;
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
+/// The header of the console's calls: `SERVICE/REGION`. A page of another site
+/// cannot send it without being asked for leave, which it is not given.
+const CONSOLE: &str = "x-windlass-console";
+/// The access key id of the console's calls in open mode.
+const CONSOLE_KEY: &str = "CONSOLE";
+
+/// What somebody who signs in gives.
+pub(crate) struct SignIn<'a> {
+    pub(crate) access_key_id: &'a str,
+    pub(crate) secret_access_key: &'a str,
+    pub(crate) session_token: Option<&'a str>,
+}
+
 /// How callers are known.
 pub(crate) struct Authentication {
     mode: Mode,
     account: Text,
     scheme: &'static str,
+    sessions: Sessions,
 }
 
 enum Mode {
@@ -59,7 +75,12 @@ impl Authentication {
                 signing_keys: SigningKeys::new(),
             }
         };
-        Authentication { mode, account: config.account_id.as_str().into(), scheme: config.scheme() }
+        Authentication {
+            mode,
+            account: config.account_id.as_str().into(),
+            scheme: config.scheme(),
+            sessions: Sessions::default(),
+        }
     }
 
     /// In open mode any program on this machine may call, but no web page: a
@@ -79,14 +100,80 @@ impl Authentication {
                  *.localhost.",
             ));
         }
-        if !self.is_own_origin(parts) {
+        if !self.is_of_own_page(parts) {
             return Err(denied("Without access keys the server answers no web page of another origin."));
         }
-        let own = |site: &HeaderValue| site == "none" || site == "same-origin";
-        if !parts.headers.get_all("sec-fetch-site").iter().all(own) {
-            return Err(denied("Without access keys the server answers no web page of another site."));
-        }
         Ok(())
+    }
+
+    /// Whether a request comes from a page of this server, or from no page at all.
+    pub(crate) fn is_of_own_page(&self, parts: &Parts) -> bool {
+        let host = host(parts);
+        let own_origin = |origin: &HeaderValue| {
+            let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix(self.scheme)?.strip_prefix("://"));
+            origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+        };
+        let own_site = |site: &HeaderValue| site == "none" || site == "same-origin";
+        parts.headers.get_all(ORIGIN).iter().all(own_origin)
+            && parts.headers.get_all("sec-fetch-site").iter().all(own_site)
+    }
+
+    /// What a request of the console claims: its header names service and region,
+    /// its cookie the session. A web page can send neither the header nor, from
+    /// another site, the cookie.
+    fn claim_of_console(&self, parts: &Parts, wanted: &HeaderValue) -> Result<Claim, Fault> {
+        if !self.is_of_own_page(parts) {
+            return Err(denied("The console's calls come from the console's own pages."));
+        }
+        let (service, region) = wanted
+            .to_str()
+            .ok()
+            .and_then(|wanted| wanted.split_once('/'))
+            .ok_or_else(|| Fault::validation(format!("{CONSOLE} is SERVICE/REGION, such as states/us-east-1")))?;
+        let access_key_id = match &self.mode {
+            Mode::Open(_) => CONSOLE_KEY.into(),
+            Mode::Keys { .. } => self.sessions.access_key_id(parts, now()).ok_or_else(not_signed_in)?,
+        };
+        Ok(Claim::of_session(&access_key_id, region, service, now()))
+    }
+
+    /// Opens a session for whoever knows a key's secret, and answers its cookie.
+    ///
+    /// # Errors
+    /// `UnrecognizedClientException` (403), the same whether the key or the secret
+    /// is wrong; `ThrottlingException` after too many wrong ones.
+    pub(crate) fn sign_in(&self, asked: &SignIn<'_>, parts: &Parts) -> Result<(Principal, HeaderValue), Fault> {
+        if !self.is_of_own_page(parts) {
+            return Err(denied("The console's calls come from the console's own pages."));
+        }
+        let now = now();
+        self.sessions.admit_attempt(now)?;
+        let known = self.key_of(asked.access_key_id)?.map(|(known, _)| known).filter(|known| {
+            let same = |ours: &str, theirs: &str| bool::from(ours.as_bytes().ct_eq(theirs.as_bytes()));
+            let token = match (&known.session_token, asked.session_token) {
+                (None, None) => true,
+                (Some(ours), Some(theirs)) => same(ours, theirs),
+                _ => false,
+            };
+            token && same(&known.secret_access_key, asked.secret_access_key) && !is_expired(known, now)
+        });
+        let Some(known) = known else {
+            self.sessions.note_wrong(now);
+            return Err(fault(SignatureError::unrecognized()));
+        };
+        let cookie = self.sessions.open(&known.access_key_id, now, self.scheme == "https")?;
+        Ok((caller(&known), cookie))
+    }
+
+    /// Ends the session of a request.
+    pub(crate) fn sign_out(&self, parts: &Parts) -> HeaderValue {
+        self.sessions.close(parts);
+        self.sessions.no_cookie()
+    }
+
+    /// Whether callers have to show that they are who they say.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.mode, Mode::Open(_))
     }
 
     /// Refuses web pages of another origin, with access keys too.
@@ -94,18 +181,10 @@ impl Authentication {
     /// # Errors
     /// `AccessDeniedException` (403).
     pub(crate) fn check_origin(&self, parts: &Parts) -> Result<(), Fault> {
-        if self.is_own_origin(parts) {
+        if self.is_of_own_page(parts) {
             return Ok(());
         }
         Err(denied("This endpoint answers no web page of another origin."))
-    }
-
-    fn is_own_origin(&self, parts: &Parts) -> bool {
-        let host = host(parts);
-        parts.headers.get_all(ORIGIN).iter().all(|origin| {
-            let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix(self.scheme)?.strip_prefix("://"));
-            own.is_some_and(|own| own.eq_ignore_ascii_case(host))
-        })
     }
 
     /// The account of what belongs to nobody else, 12 digits.
@@ -121,9 +200,12 @@ impl Authentication {
     /// `UnrecognizedClientException` and their like (403); a region that is no
     /// name, for it becomes part of ARNs and of what is kept under them.
     pub(crate) fn claim(&self, parts: &Parts) -> Result<Claim, Fault> {
-        let claim = windlass_identity::claim(parts)
-            .and_then(|claim| claim.ok_or_else(SignatureError::missing_token))
-            .map_err(fault)?;
+        let claim = match parts.headers.get(CONSOLE) {
+            Some(wanted) => self.claim_of_console(parts, wanted)?,
+            None => windlass_identity::claim(parts)
+                .and_then(|claim| claim.ok_or_else(SignatureError::missing_token))
+                .map_err(fault)?,
+        };
         if !is_region(&claim.region) {
             return Err(invalid("Credential should be scoped to a valid region."));
         }
@@ -140,6 +222,9 @@ impl Authentication {
             return Ok((self.principal(parts, b"", claim)?, stated_payload(parts)));
         };
         let known = &known;
+        if claim.kind == ClaimKind::Session {
+            return Ok((in_session(known)?, stated_payload(parts)));
+        }
         let stated = parts.headers.get(CONTENT_SHA256).map(|stated| String::from_utf8_lossy(stated.as_bytes()));
         if stated.is_none() && claim.kind == ClaimKind::Header {
             return Err(Fault::new("InvalidRequest", "Missing required header for this request: x-amz-content-sha256"));
@@ -191,6 +276,7 @@ impl Authentication {
                 Ok(Principal { access_key_id: Some(claim.access_key_id.as_str().into()), ..principal.clone() })
             }
             Mode::Keys { .. } => match self.known_key(claim)? {
+                Some((known, _)) if claim.kind == ClaimKind::Session => in_session(&known),
                 Some((known, signing_keys)) => {
                     prove(parts, body, claim, &known, signing_keys)?;
                     Ok(caller(&known))
@@ -239,6 +325,22 @@ fn caller(known: &Credentials) -> Principal {
         account: known.account.clone(),
         access_key_id: Some(known.access_key_id.clone()),
     }
+}
+
+/// The caller of a session whose key is still good.
+fn in_session(known: &Credentials) -> Result<Principal, Fault> {
+    if is_expired(known, now()) {
+        return Err(not_signed_in());
+    }
+    Ok(caller(known))
+}
+
+fn is_expired(known: &Credentials, now: Timestamp) -> bool {
+    known.expires.is_some_and(|expires| expires <= now)
+}
+
+fn not_signed_in() -> Fault {
+    Fault::new("NotSignedInException", "Sign in to the console first.").with_status(StatusCode::UNAUTHORIZED.as_u16())
 }
 
 /// What the head of an S3 request says its body is, without a check of the head.

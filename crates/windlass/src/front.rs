@@ -21,6 +21,7 @@ use crate::anonymous;
 use crate::answer::{self, Answer, REQUEST_ID};
 use crate::authentication::Authentication;
 use crate::body::{self, BodyBudget, BodyShare};
+use crate::console;
 use crate::cors::{self, Cors};
 use crate::explain_access;
 use crate::gate;
@@ -121,6 +122,15 @@ pub(crate) async fn serve(front: Arc<Front>, peer: Arc<Peer>, request: Request<I
     if explain_access::is_asked(parts.uri.path()) {
         record.silent = true;
         return explain_access::answer(&front, &parts).await;
+    }
+    if console::is_file(parts.uri.path()) {
+        record.silent = true;
+        return console::file(&parts);
+    }
+    if console::is_sign_in(parts.uri.path()) {
+        record.silent = true;
+        let mut share = BodyShare::none(&front.bodies);
+        return console::sign_in(&front, &parts, body, &mut share).await;
     }
     if own_api::is_asked(parts.uri.path()) {
         let answer = own_api::answer(&front, &parts, body, &mut record).await;

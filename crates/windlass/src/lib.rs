@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 mod config_error;
 mod config_file;
+mod console;
 mod cors;
 pub mod credential;
 mod explain_access;

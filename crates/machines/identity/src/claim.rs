@@ -44,6 +44,25 @@ pub enum ClaimKind {
         /// For how long it is valid, 1..=604800.
         expires_seconds: Option<u32>,
     },
+    /// Nowhere: whoever calls signed in before, with the key's secret.
+    Session,
+}
+
+impl Claim {
+    /// The claim of a request that belongs to a session; no signature proves it.
+    pub fn of_session(access_key_id: &str, region: &str, service: &str, date: Timestamp) -> Claim {
+        Claim {
+            kind: ClaimKind::Session,
+            access_key_id: access_key_id.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+            date,
+            session_token: None,
+            signed_headers: Vec::new(),
+            scope_date: String::new(),
+            signature: String::new(),
+        }
+    }
 }
 
 impl Claim {

@@ -65,6 +65,9 @@ pub fn verify(
     now: Timestamp,
     keys: &SigningKeys,
 ) -> Result<PayloadSigning, SignatureError> {
+    if claim.kind == ClaimKind::Session {
+        return Err(SignatureError::missing_token());
+    }
     check_date(claim, now)?;
     for needed in ["host", "x-amz-target"] {
         let present = needed == "host" || parts.headers.contains_key(needed);
@@ -144,7 +147,7 @@ fn payload_hash(parts: &Parts, body: Body<'_>, claim: &Claim) -> (String, Payloa
             .find(|(key, _)| key.eq_ignore_ascii_case("X-Amz-Content-Sha256"))
             .map(|(_, value)| value)
             .or_else(|| (claim.service == "s3").then(|| UNSIGNED_PAYLOAD.to_owned())),
-        (None, ClaimKind::Header) => None,
+        (None, ClaimKind::Header | ClaimKind::Session) => None,
     };
     match stated {
         Some(stated) if stated == UNSIGNED_PAYLOAD => (stated, PayloadSigning::Unsigned),

@@ -35,7 +35,7 @@ pub use execution::{
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
 pub use limits::{EXPRESSION_BYTES_MAX_AWS, Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_DEFAULT};
-pub use probe::{Probe, ProbeAnswer};
+pub use probe::{Probe, ProbeAnswer, ReadItem};
 pub use quotas::{Bucket, EXPRESS_START, Quotas, RATES_AWS, Rate, TRANSITIONS_AWS};
 pub use redrive::{RestartError, find_frame};
 pub use states::token_wanted;

@@ -1,3 +1,4 @@
+use windlass_asl::Failure;
 use windlass_value::{Payload, Text, Value};
 
 use crate::execution::{Execution, Frame, FrameId, Identity, Phase, Retries};
@@ -24,8 +25,17 @@ pub struct Probe {
     pub retries: u32,
     /// Iterations of a Map that count as failed; held against what it tolerates.
     pub failed_iterations: Option<u64>,
-    /// What an `ItemReader` has read: the items.
-    pub read_items: Option<Value>,
+    /// What an `ItemReader` has read, or why it could not.
+    pub read_items: Option<Result<Vec<ReadItem>, Failure>>,
+}
+
+/// An item that an `ItemReader` has read.
+#[derive(Clone, Debug)]
+pub struct ReadItem {
+    /// The item.
+    pub value: Value,
+    /// Its key, where it was an object's member.
+    pub key: Option<Text>,
 }
 
 /// What stands for the work of a Parallel or Map.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use windlass_asl::{Machine, StateKind};
 
-use crate::effect::Effect;
 use crate::event::RestartPoint;
 use crate::execution::{Execution, Frame, FrameId, Phase, Redrives, Retries, Status};
 use crate::history::{Details, EventType};
@@ -48,6 +47,7 @@ impl Execution {
             match &mut frame.phase {
                 Phase::Parallel(run) => run.running = children,
                 Phase::Map(run) => run.running = children,
+                // What a redrive must find again, as a Map Run's ARN, would stay in its phase.
                 phase @ (Phase::Wait { .. } | Phase::Retry { .. } | Phase::Task(_)) => *phase = Phase::Work,
                 Phase::Enter | Phase::Work => {}
             }
@@ -92,7 +92,9 @@ fn has_state(machine: &Machine, name: &str) -> bool {
 impl Turn<'_> {
     /// Lets go of a container's branches or iterations, for it failed. Retry and
     /// Catch find it with nothing running; if neither helps, [`Turn::put_back`]
-    /// restores what it held.
+    /// restores what it held. Whatever else outlives its failure for a redrive is
+    /// set aside here too, before [`Turn::state_failed`]: a phase that names a Map
+    /// Run, say.
     pub(crate) fn set_container_aside(&mut self, id: FrameId) {
         let mut descendants = Vec::new();
         self.take_descendants(id, &mut descendants);
@@ -104,17 +106,7 @@ impl Turn<'_> {
 
     fn take_descendants(&mut self, id: FrameId, taken: &mut Vec<Frame>) {
         for child in self.children(id) {
-            let Some(frame) = self.frame(child) else { continue };
-            let mut effects = Vec::new();
-            match &frame.phase {
-                Phase::Wait { timer, .. } | Phase::Retry { timer, .. } => effects.push(Effect::CancelTimer(*timer)),
-                Phase::Task(run) => {
-                    effects.extend(run.timeout.into_iter().chain(run.heartbeat).map(Effect::CancelTimer));
-                    effects.push(Effect::CancelTask(run.task));
-                }
-                Phase::Parallel(_) | Phase::Map(_) | Phase::Enter | Phase::Work => {}
-            }
-            self.effects.extend(effects);
+            self.cancel(child);
             self.take_descendants(child, taken);
             self.execution.changes.remove(child);
             taken.extend(self.execution.frames.remove(&child));
@@ -170,6 +162,9 @@ impl Turn<'_> {
             }
             match &mut frame.phase {
                 Phase::Map(run) => run.chain_event_id = redriven.unwrap_or(run.chain_event_id),
+                // Here a phase that outlived its failure goes on: a Map Run is started
+                // again by its ARN, in a new attempt, behind `MapRunRedriven`.
+                //
                 // A Fail state is entered again; all others go on within the state.
                 phase @ Phase::Work if fails => *phase = Phase::Enter,
                 _ => {}

@@ -313,23 +313,26 @@ impl<'a> Turn<'a> {
     /// Lets go of what a frame waits for, its descendants included, and removes
     /// the descendants. The frame itself stays.
     pub(crate) fn release(&mut self, id: FrameId) {
-        let Some(frame) = self.frame(id) else { return };
-        let mut effects = Vec::new();
-        match &frame.phase {
-            Phase::Wait { timer, .. } | Phase::Retry { timer, .. } => effects.push(Effect::CancelTimer(*timer)),
-            Phase::Task(run) => {
-                effects.extend(run.timeout.into_iter().chain(run.heartbeat).map(Effect::CancelTimer));
-                effects.push(Effect::CancelTask(run.task));
+        self.cancel(id);
+        if self.frame(id).is_some_and(|frame| matches!(frame.phase, Phase::Parallel(_) | Phase::Map(_))) {
+            for child in self.children(id) {
+                self.release(child);
+                self.remove(child);
             }
-            Phase::Parallel(_) | Phase::Map(_) => {
-                for child in self.children(id) {
-                    self.release(child);
-                    self.remove(child);
-                }
-            }
-            Phase::Enter | Phase::Work => {}
         }
-        self.effects.extend(effects);
+    }
+
+    /// Cancels what a frame itself waits for.
+    pub(crate) fn cancel(&mut self, id: FrameId) {
+        let Some(frame) = self.execution.frames.get(&id) else { return };
+        match &frame.phase {
+            Phase::Wait { timer, .. } | Phase::Retry { timer, .. } => self.effects.push(Effect::CancelTimer(*timer)),
+            Phase::Task(run) => {
+                self.effects.extend(run.timeout.into_iter().chain(run.heartbeat).map(Effect::CancelTimer));
+                self.effects.push(Effect::CancelTask(run.task));
+            }
+            Phase::Parallel(_) | Phase::Map(_) | Phase::Enter | Phase::Work => {}
+        }
     }
 
     pub(crate) fn remove(&mut self, id: FrameId) {

@@ -131,6 +131,11 @@ impl StepFunctions {
             "windlass:DescribeMoment" => execution::moment(journal, request).await,
             "windlass:ListExpressExecutions" => telemetry::list_express(self.telemetry()?, pages, request),
             "windlass:DescribeExpressExecution" => telemetry::describe_express(self.telemetry()?, request),
+            "windlass:FindExecutions" => execution::find(machines, journal, request).await,
+            "windlass:ListWaitingTasks" => execution::waiting(journal, request).await,
+            "windlass:Overview" => {
+                execution::overview(machines, journal, environment, self.telemetry()?, request).await
+            }
             "DescribeStateMachineForExecution" => execution::describe_machine(journal, keys, request).await,
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
             "GetExecutionHistory" => execution::history(journal, pages, keys, request).await,

@@ -107,13 +107,13 @@ impl Journal {
         let key = ExecutionKey::from_arn(&arn)
             .ok_or_else(|| JournalError::Record { arn: arn.to_string(), reason: "not an ARN".into() })?;
         let mut record = Record::new(&new);
-        record.definition_hash = new.definition.hash.clone();
         let copied = {
             let (journal, origin, record, key) = (self.clone(), origin.clone(), record.clone(), key.clone());
             let (definition, event_id) = (new.definition.clone(), point.event_id);
             tokio::task::spawn_blocking(move || journal.copy_past(&origin, &record, &key, &definition, event_id)).await
         };
         let copied = copied.unwrap_or(Err(JournalError::Stopping.into()))?;
+        record.pasts = origin.pasts_until(copied.cut.0);
         let slot = match self.claim(&key).await? {
             Ok(slot) => slot,
             Err(record) => return Err(StartError::Exists(Box::new(record)).into()),

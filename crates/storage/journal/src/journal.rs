@@ -254,6 +254,11 @@ impl Journal {
         }
     }
 
+    /// Standard executions that are open now.
+    pub fn open_executions(&self) -> usize {
+        self.0.open.load(Ordering::Relaxed)
+    }
+
     /// Stops timers and refuses new executions; answers of calls under way are
     /// still taken until the store closes.
     pub fn stop_accepting(&self) {

@@ -49,6 +49,8 @@ pub struct Record {
     pub redrive_count: u32,
     /// When it was redriven last.
     pub redriven_at: Option<Timestamp>,
+    /// Whose its first turns were, of a fork; the oldest first.
+    pub(crate) pasts: Vec<Past>,
     /// The tokens of the last redrives, the newest last, and when those were.
     pub(crate) redrive_tokens: Vec<(Text, Timestamp)>,
     /// The token of the redrive that is being made.
@@ -81,6 +83,18 @@ struct SealedTexts {
 /// Redrives whose tokens are remembered.
 const REDRIVE_TOKENS_MAX: usize = 10;
 
+/// The execution that a fork's first turns are copied from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Past {
+    /// The last turn of its.
+    #[serde(rename = "t")]
+    pub(crate) until_turn: u64,
+    pub(crate) arn: String,
+    pub(crate) name: String,
+    #[serde(rename = "at")]
+    pub(crate) started_at: i64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredRedrives {
     n: u32,
@@ -105,6 +119,8 @@ struct Stored {
     output: Option<Place>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     redrives: Option<StoredRedrives>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pasts: Vec<Past>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,6 +167,7 @@ impl Record {
             has_output: false,
             redrive_count: 0,
             redriven_at: None,
+            pasts: Vec::new(),
             redrive_tokens: Vec::new(),
             redrive_token: None,
             details,
@@ -230,6 +247,33 @@ impl Record {
         Ok(())
     }
 
+    /// The pasts of a fork that leaves this execution in a turn.
+    pub(crate) fn pasts_until(&self, turn: u64) -> Vec<Past> {
+        let mut pasts: Vec<Past> = self.pasts.iter().filter(|past| past.until_turn < turn).cloned().collect();
+        // In a turn that was copied already it is that one's owner whom the fork leaves.
+        pasts.push(match self.pasts.iter().find(|past| turn <= past.until_turn) {
+            Some(past) => Past { until_turn: turn, ..past.clone() },
+            None => Past {
+                until_turn: turn,
+                arn: self.arn.to_string(),
+                name: self.name.to_string(),
+                started_at: self.started_at.as_ms(),
+            },
+        });
+        pasts
+    }
+
+    /// The record as of a turn: who the execution was then.
+    pub(crate) fn as_of(&self, turn: u64) -> Record {
+        let mut then = self.clone();
+        if let Some(past) = self.pasts.iter().find(|past| turn <= past.until_turn) {
+            then.arn = past.arn.as_str().into();
+            then.name = past.name.as_str().into();
+            then.started_at = Timestamp(past.started_at);
+        }
+        then
+    }
+
     pub(crate) fn identity(&self, input: Payload) -> Arc<Identity> {
         Arc::new(Identity {
             arn: self.arn.clone(),
@@ -270,6 +314,7 @@ impl Record {
             error: self.error.as_ref().map(|text| text.to_string()),
             cause: self.cause.as_ref().map(|text| text.to_string()),
             output: self.output,
+            pasts: self.pasts.clone(),
             redrives: self.redriven_at.map(|at| StoredRedrives {
                 n: self.redrive_count,
                 at: at.as_ms(),
@@ -328,6 +373,7 @@ impl Record {
             cause: stored.cause.map(Into::into),
             has_output: stored.output.is_some(),
             redrive_count: stored.redrives.as_ref().map_or(0, |redrives| redrives.n),
+            pasts: stored.pasts,
             redriven_at: stored.redrives.as_ref().map(|redrives| Timestamp(redrives.at)),
             redrive_tokens: stored.redrives.map_or_else(Vec::new, |redrives| {
                 redrives.tokens.into_iter().map(|(token, at)| (token.into(), Timestamp(at))).collect()

@@ -22,6 +22,8 @@ use crate::tables::EXECUTIONS;
 
 /// How long a client's token of a redrive is remembered.
 const TOKEN_MS: i64 = 15 * 60_000;
+/// Looks for a free slot before a redrive gives up.
+const LOOKS_MAX: usize = 1_000;
 /// Events read at once when a state's last input is looked for.
 const PAGE_EVENTS: usize = 1_000;
 
@@ -109,9 +111,14 @@ impl Journal {
             return Ok(repeated);
         }
         self.admit_start().map_err(RedriveError::Refused)?;
+        let mut looks = 0;
         let slot = loop {
             if let Some(slot) = self.0.slots.claim(key.uid()) {
                 break slot;
+            }
+            looks += 1;
+            if looks >= LOOKS_MAX {
+                return Err(JournalError::Stopping.into());
             }
             // Somebody looks whether a late event has anybody to go to, or redrives it too.
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -312,13 +319,14 @@ pub(crate) fn execution_before(
     turn: &StoredTurn,
     reader: &mut PayloadReader<'_>,
 ) -> Result<Execution, JournalError> {
+    let record = record.as_of(turn.turn);
     if turn.turn <= 1 {
         return Ok(Execution::new_with(record.identity(reader.read(Place(1, 0))?)));
     }
     // The record tells how it stands now. Which of the closed statuses it had
     // before a redrive makes no difference to that.
     let status = if turn.begins_with("redrive") { Status::Failed } else { Status::Running };
-    let then = Record { status, stopped_at: None, error: None, cause: None, ..record.clone() };
+    let then = Record { status, stopped_at: None, error: None, cause: None, ..record };
     live_of(&then, stored, reader)
 }
 

@@ -105,7 +105,10 @@ impl Journal {
             // The machine does not know where the turn was cut off.
             events.truncate(stored.len());
         }
-        let picture = |event: &HistoryEvent| (event.id, event.previous_event_id, event.event_type);
+        let picture = |event: &HistoryEvent| {
+            let texts: Vec<String> = event.details.payloads().map(|payload| payload.text().to_string()).collect();
+            (event.id, event.previous_event_id, event.event_type, texts)
+        };
         if !events.iter().map(picture).eq(stored.values().map(picture)) {
             let first = events.iter().zip(stored.values()).find(|(now, then)| picture(now) != picture(then));
             let reason = match first {

@@ -23,6 +23,21 @@ pub(super) async fn describe_express(ask: Ask<'_>) -> Result<Value, Fault> {
     ask.call("windlass:DescribeExpressExecution", ask.input.clone()).await
 }
 
+/// Executions of all state machines by what they are like.
+pub(super) async fn find(ask: Ask<'_>) -> Result<Value, Fault> {
+    ask.call("windlass:FindExecutions", ask.input.clone()).await
+}
+
+/// How executions do.
+pub(super) async fn overview(ask: Ask<'_>) -> Result<Value, Fault> {
+    ask.call("windlass:Overview", ask.input.clone()).await
+}
+
+/// What waits for people.
+pub(super) async fn waiting(ask: Ask<'_>) -> Result<Value, Fault> {
+    ask.call("windlass:ListWaitingTasks", ask.input.clone()).await
+}
+
 /// What the state of an event saw and evaluated.
 pub(super) async fn moment(ask: Ask<'_>) -> Result<Value, Fault> {
     ask.call("windlass:DescribeMoment", ask.input.clone()).await

@@ -2,6 +2,7 @@
 //! its command line and everybody else. A request is a POST with a JSON object,
 //! signed like a call of the service behind it; it needs the same leave.
 
+mod diagram;
 mod executions;
 
 use std::sync::Arc;
@@ -34,6 +35,26 @@ const ENDPOINTS: &[Endpoint] = &[
         path: "executions/describe",
         operation: ("states", "windlass:DescribeExecution"),
         run: |ask| Box::pin(executions::describe(ask)),
+    },
+    Endpoint {
+        path: "executions/find",
+        operation: ("states", "windlass:FindExecutions"),
+        run: |ask| Box::pin(executions::find(ask)),
+    },
+    Endpoint {
+        path: "overview",
+        operation: ("states", "windlass:Overview"),
+        run: |ask| Box::pin(executions::overview(ask)),
+    },
+    Endpoint {
+        path: "tasks/list",
+        operation: ("states", "windlass:ListWaitingTasks"),
+        run: |ask| Box::pin(executions::waiting(ask)),
+    },
+    Endpoint {
+        path: "diagram",
+        operation: ("states", "windlass:DrawDiagram"),
+        run: |ask| Box::pin(diagram::diagram(ask)),
     },
     Endpoint {
         path: "executions/moment",

@@ -78,7 +78,8 @@ pub(crate) fn map_bounds(map: &Map, effective: &Payload, view: &View<'_>) -> Res
     })
 }
 
-fn stage_number(
+/// A number's value, told as a stage.
+pub(crate) fn stage_number(
     quantity: Option<&Quantity>,
     field: QuantityField,
     scope: &Scope<'_>,
@@ -124,29 +125,40 @@ pub(crate) fn batching(batcher: &ItemBatcher, effective: &Payload, view: &View<'
 }
 
 impl Batching {
-    /// The inputs of a batch each, of the inputs of an item each.
-    pub(crate) fn batches(&self, items: &[Value]) -> Vec<Value> {
+    /// The inputs of a batch each, of the inputs of an item each. A batch is full at its
+    /// number of items, or when one more would make its text longer than may be.
+    pub(crate) fn batches(&self, items: &[Value], input_bytes_default: usize) -> Result<Vec<Value>, Failure> {
+        let bytes_max = self.input_bytes_max.map_or(input_bytes_default, |max| max as usize);
+        // The text around the items.
+        let frame_bytes = self.batch(Vec::new()).to_text().len();
         let mut batches = Vec::new();
         let mut batch: Vec<Value> = Vec::new();
-        let mut bytes = 0_u64;
-        // `{"Items":[]}`, and what `BatchInput` adds.
-        let frame_bytes = self.batch(Vec::new()).to_text().len() as u64;
-        for item in items {
-            let item_bytes = item.to_text().len() as u64;
-            let is_full = self.items_max.is_some_and(|max| batch.len() as u64 >= max)
-                || self.input_bytes_max.is_some_and(|max| frame_bytes + bytes + item_bytes > max);
+        let mut bytes = frame_bytes;
+        for (index, item) in items.iter().enumerate() {
+            let item_bytes = item.to_text().len();
+            if frame_bytes + item_bytes > bytes_max {
+                return Err(Failure {
+                    error: "States.ItemReaderFailed",
+                    cause: format!(
+                        "The item with index {index} exceeds the maximum size of a batch, {bytes_max} bytes."
+                    ),
+                    location: None,
+                });
+            }
+            let comma = usize::from(!batch.is_empty());
+            let is_full =
+                self.items_max.is_some_and(|max| batch.len() as u64 >= max) || bytes + comma + item_bytes > bytes_max;
             if is_full && !batch.is_empty() {
                 batches.push(self.batch(std::mem::take(&mut batch)));
-                bytes = 0;
+                bytes = frame_bytes;
             }
-            // The comma before the next one counts.
-            bytes += item_bytes + 1;
+            bytes += usize::from(!batch.is_empty()) + item_bytes;
             batch.push(item.clone());
         }
         if !batch.is_empty() {
             batches.push(self.batch(batch));
         }
-        batches
+        Ok(batches)
     }
 
     fn batch(&self, items: Vec<Value>) -> Value {

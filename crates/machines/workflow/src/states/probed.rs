@@ -1,15 +1,15 @@
 //! Parallel and Map whose work is answered beforehand: their fields are evaluated as ever,
 //! nothing inside them runs.
 
-use windlass_asl::{Failure, Items, Map, MapMode, Scope, State, Template};
+use windlass_asl::{Failure, ItemReader, Items, Map, MapMode, QuantityField, Scope, State, Template};
 use windlass_value::{Payload, Value};
 
 use super::flow::{gone, output};
 use super::jsonata;
-use super::map_fields::{MapBounds, batching, map_bounds, map_input, map_items, selected_item};
+use super::map_fields::{MapBounds, batching, map_bounds, map_input, map_items, selected_item, stage_number};
 use crate::execution::FrameId;
 use crate::history::EventType;
-use crate::probe::ProbeAnswer;
+use crate::probe::{ProbeAnswer, ReadItem};
 use crate::surroundings::{MapItem, View};
 use crate::turn::{StateError, Turn};
 
@@ -32,15 +32,18 @@ impl Turn<'_> {
             let Some(view) = self.view(id) else { return Err(gone()) };
             let effective = map_input(state, &view)?;
             let items = match &map.item_reader {
-                None => Some(map_items(state, map, &effective, &view)?),
+                None => Some(read_items(&map_items(state, map, &effective, &view)?)),
                 Some(reader) => {
                     let field = format!("ItemReader/{}", arguments(state));
                     resource_arguments(reader.parameters.as_ref(), &field, &effective, &view)?;
-                    let read = self.probe.and_then(|probe| probe.read_items.as_ref());
-                    if let (Some(items), Some(_)) = (read, reader.config.get("ItemsPointer")) {
-                        view.tell(&"ItemReader/ReaderConfig/ItemsPointer", Ok(items));
+                    let items_max = items_max(reader, &effective, &view)?;
+                    let read = self.probe.and_then(|probe| probe.read_items.clone()).transpose()?;
+                    let read = read.map(|items| items.into_iter().take(items_max).collect::<Vec<_>>());
+                    if let (Some(items), Some(_)) = (&read, reader.config.get("ItemsPointer")) {
+                        let items = Value::array(items.iter().map(|item| item.value.clone()).collect());
+                        view.tell(&"ItemReader/ReaderConfig/ItemsPointer", Ok(&items));
                     }
-                    read.and_then(items_of)
+                    read
                 }
             };
             let bounds = map_bounds(map, &effective, &view)?;
@@ -68,15 +71,17 @@ impl Turn<'_> {
     }
 
     /// Evaluates the inputs of all iterations and answers how many there are.
-    fn iteration_inputs(&self, id: FrameId, map: &Map, items: &Items, effective: &Payload) -> Result<usize, Failure> {
+    fn iteration_inputs(
+        &self,
+        id: FrameId,
+        map: &Map,
+        items: &[ReadItem],
+        effective: &Payload,
+    ) -> Result<usize, Failure> {
         let mut inputs = Vec::with_capacity(items.len());
-        for index in 0..items.len() {
+        for (index, item) in items.iter().enumerate() {
             let Some(view) = self.view(id) else { return Err(gone()) };
-            let item = MapItem {
-                index: index as u32,
-                value: items.item(index).unwrap_or_default(),
-                key: items.key(index).cloned(),
-            };
+            let item = MapItem { index: index as u32, value: item.value.clone(), key: item.key.clone() };
             let input = selected_item(map, effective, item, view)?;
             self.check_parameters(id, &input)?;
             inputs.push(input.value().clone());
@@ -88,7 +93,8 @@ impl Turn<'_> {
             return Ok(inputs.len());
         };
         let Some(view) = self.view(id) else { return Err(gone()) };
-        let batches = batching(batcher, effective, &view)?.batches(&inputs);
+        let batching = batching(batcher, effective, &view)?;
+        let batches = batching.batches(&inputs, self.world.limits.payload_bytes_max)?;
         let count = batches.len();
         self.note(id, &"ItemBatcher", || Value::array(batches));
         Ok(count)
@@ -140,10 +146,14 @@ fn resource_arguments(
     Ok(())
 }
 
-fn items_of(value: &Value) -> Option<Items> {
-    match value {
-        Value::Array(items) => Some(Items::Array(items.clone())),
-        Value::Object(object) => Some(Items::Object(object.clone())),
-        _ => None,
-    }
+fn read_items(items: &Items) -> Vec<ReadItem> {
+    let read = |index| ReadItem { value: items.item(index).unwrap_or_default(), key: items.key(index).cloned() };
+    (0..items.len()).map(read).collect()
+}
+
+/// `MaxItems` of a reader; 0 is no bound.
+fn items_max(reader: &ItemReader, effective: &Payload, view: &View<'_>) -> Result<usize, Failure> {
+    let scope = Scope::new(effective.value(), view);
+    let max = stage_number(reader.max_items.as_ref(), QuantityField::MaxItems, &scope, view)?;
+    Ok(max.filter(|max| *max > 0.0).map_or(usize::MAX, |max| max as usize))
 }

@@ -75,7 +75,7 @@ pub(crate) async fn list(
     Ok(Value::from(out).into())
 }
 
-fn item(record: &Record) -> Value {
+pub(super) fn item(record: &Record) -> Value {
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("stateMachineArn", &record.machine_arn);

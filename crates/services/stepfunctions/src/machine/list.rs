@@ -1,10 +1,10 @@
 use windlass_protocol::{Call, Fault, Reply};
 use windlass_store::{IndexScan, Position, Row, Scan, Store, Table};
-use windlass_value::{Object, Value};
+use windlass_value::{Object, Text, Value};
 use windlass_workflow::epoch_seconds;
 
 use super::catalog::Machines;
-use super::record::{STATE_MACHINES, key};
+use super::record::{STATE_MACHINES, WorkflowKind, key};
 use super::stored;
 use crate::fault::of_store;
 use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
@@ -29,6 +29,25 @@ pub(crate) fn list(machines: &Machines, pages: &Pages, request: Request<'_>) -> 
         out.insert("nextToken", next);
     }
     Ok(Value::from(out).into())
+}
+
+/// ARNs of the Standard machines of an account and region, by name, at most `max`.
+pub(crate) fn arns_of_standard(
+    machines: &Machines,
+    account: &str,
+    region: &str,
+    max: usize,
+) -> Result<Vec<Text>, Fault> {
+    let scan = Scan::index(IndexScan::new("by_name").equal(account).equal(region), max);
+    let rows = machines.store().scan(&STATE_MACHINES, scan).map_err(|error| of_store(&error))?;
+    let mut arns = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let machine = stored::summary(row)?;
+        if machine.kind == WorkflowKind::Standard {
+            arns.push(machine.arn.into());
+        }
+    }
+    Ok(arns)
 }
 
 /// A page of a table whose index `by_name` leads with account, region and name,

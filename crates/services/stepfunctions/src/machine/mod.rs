@@ -22,7 +22,7 @@ pub(crate) use create::{create, role_arn};
 pub(crate) use definition::{compile_standard, validate};
 pub(crate) use delete::{delete, resume};
 pub(crate) use describe::{describe, describe_definition, is_metadata_only};
-pub(crate) use list::{count_by_name, list, rows_by_name};
+pub(crate) use list::{arns_of_standard, count_by_name, list, rows_by_name};
 pub(crate) use named::Named;
 pub use record::STATE_MACHINES;
 pub(crate) use record::StateMachine;

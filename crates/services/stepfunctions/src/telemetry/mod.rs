@@ -10,6 +10,7 @@ mod log_delivery;
 mod log_level;
 mod log_record;
 mod meters;
+mod minutes;
 mod operations;
 mod shared;
 mod span_worker;
@@ -28,13 +29,15 @@ use parking_lot::Mutex;
 use windlass_journal::{Journal, Observer, Subject, Watch};
 use windlass_protocol::{Dispatcher, Fault};
 use windlass_store::{Store, Table};
-use windlass_value::{Text, Value};
+use windlass_value::{Text, Timestamp, Value};
 
 use self::express_records::ExpressRecords;
 pub use self::express_records::{ExpressPage, ExpressQuery, ExpressRetention};
 use self::log_delivery::{LogDelivery, LogTarget};
 pub use self::meters::METERED_ARNS_MAX;
 use self::meters::Meters;
+pub(crate) use self::minutes::Minute;
+use self::minutes::Minutes;
 pub(crate) use self::operations::{describe_express, list_express};
 use self::shared::Shared;
 use self::span_worker::SpanWorker;
@@ -93,6 +96,7 @@ impl Telemetry {
         let status_events = StatusEvents::new(store.clone(), journal.clone(), dispatcher.clone(), environment.clone());
         let telemetry = Telemetry(Arc::new(Shared {
             meters: Meters::new(),
+            minutes: Minutes::new(),
             status_events: Arc::new(status_events),
             logs: Arc::new(LogDelivery::new(dispatcher.clone(), environment.clone())),
             express: Arc::new(express),
@@ -125,6 +129,11 @@ impl Telemetry {
         if let Some(spans) = &self.0.spans {
             spans.stop().await;
         }
+    }
+
+    /// What Standard executions did in the last hour, since this server started.
+    pub(crate) fn last_hour(&self, now: Timestamp) -> Vec<Minute> {
+        self.0.minutes.last_hour(now)
     }
 
     /// Express executions, the last ended first.

@@ -7,6 +7,7 @@ use windlass_value::Text;
 use super::express_records::ExpressRecords;
 use super::log_delivery::LogDelivery;
 use super::meters::Meters;
+use super::minutes::Minutes;
 use super::span_worker::SpanWorker;
 use super::status_events::StatusEvents;
 use super::tasks::Tasks;
@@ -18,6 +19,7 @@ const PARKED_MAX: usize = 100_000;
 /// What all watches share.
 pub(super) struct Shared {
     pub(super) meters: Meters,
+    pub(super) minutes: Minutes,
     pub(super) status_events: Arc<StatusEvents>,
     pub(super) logs: Arc<LogDelivery>,
     pub(super) express: Arc<ExpressRecords>,

@@ -72,12 +72,14 @@ impl ExecutionWatch {
         let Some(machine) = &self.machine else { return };
         if turn.begins {
             machine.started();
+            self.shared.minutes.started(turn.identity.started_at);
         }
         if turn.events.iter().any(|event| event.event_type == EventType::ExecutionRedriven) {
             machine.redriven();
         }
         if let Some(stopped_at) = turn.stopped_at.filter(|_| turn.status != Status::Running) {
             machine.ended(turn.status, turn.redrive_count > 0, turn.identity.started_at, stopped_at, 1);
+            self.shared.minutes.ended(turn.status, turn.identity.started_at, stopped_at);
         }
     }
 

@@ -10,10 +10,11 @@ mod subject;
 
 use std::sync::Arc;
 
+use windlass_asl::Failure;
 use windlass_journal::Tasks;
 use windlass_protocol::{Call, Fault, Reply};
 use windlass_value::{Payload, Text, Value};
-use windlass_workflow::{Identity, Limits, Probe};
+use windlass_workflow::{Identity, Limits, Probe, ReadItem};
 
 use self::drive::Run;
 use self::inspection::Level;
@@ -90,7 +91,7 @@ pub(crate) async fn test_state(
 struct Configuration {
     retries: u32,
     failed_iterations: Option<u64>,
-    read_items: Option<Value>,
+    read_items: Option<Result<Vec<ReadItem>, Failure>>,
 }
 
 impl Configuration {
@@ -125,7 +126,7 @@ impl Configuration {
                 .explained(format!("no state '{name}', which is to cause the error, is inside the state")));
         }
         let read_items = match member("mapItemReaderData").and_then(Value::as_str) {
-            Some(text) => reader_data::items(subject, text)?,
+            Some(text) => reader_data::items(subject, text),
             None => None,
         };
         Ok(Configuration {

@@ -1,9 +1,10 @@
 //! Executions that go on from another one's past, and looks into any moment.
 
-use windlass_journal::{ForkError, ForkPoint, Forked, JournalConfig, Moment};
+use windlass_journal::{ForkError, ForkPoint, Forked, JournalConfig, Moment, StartError};
 use windlass_value::{Payload, Value, parse};
 use windlass_workflow::{Details, EventType, HistoryEvent, Status};
 
+use crate::crashes::{FAULTS, strike};
 use crate::world::{World, arn, in_virtual_time, small_turns};
 
 const FUNCTION: &str = r#""Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f""#;
@@ -118,6 +119,42 @@ fn a_fork_takes_another_input_other_variables_and_another_definition() {
 }
 
 #[test]
+fn a_fork_is_there_whole_or_not_at_all() {
+    for fault in FAULTS {
+        for late in [false, true] {
+            in_virtual_time(async {
+                let mut world = World::new(JournalConfig::default(), true).await;
+                world.start("e", &definition(), r#"{"n":1}"#).await.expect("it starts");
+                output(&world, "e").await;
+                let event = entered(&world.history("e"), if late { "T" } else { "A" });
+                world.faults.pause_syncs();
+                let (journal, origin) = (world.journal.clone(), world.record("e").expect("the origin"));
+                let new = world.new_execution("f", &definition(), "null");
+                let forking = tokio::spawn(async move { journal.fork(&origin, new, at(event)).await });
+                while world.faults.unsynced() == 0 {
+                    world.moment().await;
+                }
+                strike(&mut world, fault).await;
+                world.faults.release_syncs();
+                let acknowledged = forking.await.expect("the fork does not panic").is_ok();
+                assert!(!acknowledged || world.record("f").is_some(), "{fault:?}: an acknowledged fork is lost");
+                match fork(&world, "e", "f", &definition(), at(event)).await {
+                    Ok(_) | Err(ForkError::Start(StartError::Exists(_))) => {}
+                    Err(error) => panic!("{fault:?}: {error}"),
+                }
+                // The call of its task may have been cut off.
+                let record = world.closed("f").await;
+                if record.status == Status::Failed {
+                    world.journal.redrive(&arn("f"), Default::default()).await.expect("it is redriven");
+                }
+                assert_eq!(output(&world, "f").await["doubled"], Value::from(6), "{fault:?}");
+                world.check_quiet().await;
+            });
+        }
+    }
+}
+
+#[test]
 fn a_fork_of_what_runs_leaves_its_origin_alone() {
     in_virtual_time(async {
         let world = World::new(JournalConfig::default(), true).await;
@@ -170,7 +207,20 @@ fn any_event_tells_what_its_state_saw_and_evaluated() {
             output(&world, "f").await;
             let copied = look(&world, "f", entered(&events, "B")).state.expect("a state");
             assert_eq!(copied.input.value(), nested.input.value());
-            assert_eq!(copied.context["Execution"]["Id"], Value::from(arn("f")));
+            assert_eq!(copied.context["Execution"]["Id"], Value::from(arn("e")), "whose it was then");
+            let last = entered(&events, "T");
+            let own = look(&world, "f", last).state.expect("a state");
+            assert_eq!(own.context["Execution"]["Id"], Value::from(arn("f")));
+            // A fork of the fork, from what the fork copied; its past names the first one.
+            let scheduled = last + 1;
+            fork(&world, "e", "g", &definition(), at(scheduled)).await.expect("it is forked");
+            fork(&world, "g", "h", &definition(), at(last)).await.expect("it is forked");
+            output(&world, "h").await;
+            for event in world.history("h") {
+                look(&world, "h", event.id);
+            }
+            let first = look(&world, "h", 2).state.expect("a state");
+            assert_eq!(first.context["Execution"]["Name"], Value::from("e"));
         }
     });
 }

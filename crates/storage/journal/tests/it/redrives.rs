@@ -268,6 +268,29 @@ fn a_long_execution_is_redriven_from_its_snapshot() {
     });
 }
 
+#[test]
+fn a_snapshot_goes_with_its_execution() {
+    in_virtual_time(async {
+        let limits = Limits { turn_transitions_max: 1, ..Limits::default() };
+        let config = JournalConfig { limits, retention_ms: 60_000, ..JournalConfig::default() };
+        let world = World::new(config, true).await;
+        let definition = r#"{"QueryLanguage":"JSONata","StartAt":"L","States":{
+            "L":{"Type":"Choice","Choices":[{"Condition":"{% $states.input < 200 %}","Output":"{% $states.input + 1 %}","Next":"L"}],"Default":"F"},
+            "F":{"Type":"Fail"}}}"#;
+        world.start("e", definition, "0").await.expect("it starts");
+        assert_eq!(world.closed("e").await.status, Status::Failed);
+        let snapshots = || {
+            let table = windlass_journal::TABLES.iter().find(|table| table.name == "execution_snapshots");
+            let scan = windlass_store::Scan { limit: 10, ..windlass_store::Scan::default() };
+            world.store.scan(table.expect("the table"), scan).expect("the store reads").len()
+        };
+        assert_eq!(snapshots(), 1);
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        assert!(world.record("e").is_none());
+        assert_eq!(snapshots(), 0);
+    });
+}
+
 /// Of a release that kept nothing of what failed: the turn that closed the
 /// execution is made once more.
 #[test]
