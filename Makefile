@@ -1,14 +1,21 @@
 # make run    build, start the server with a working example, and say where to look
 # make test   every test: Rust, then the real server driven by real clients
 # make check  format, lints, licences
+# make console  the console's files, which the next build puts into the binary
 # make bench  the tables of docs/performance.md, beside the servers that make bench-peers installs
 
-.PHONY: run test check bench bench-peers build
+.PHONY: run test check bench bench-peers build console
 
 export CARGO_TERM_COLOR ?= auto
 
-build:
+build: console
 	cargo build --release --locked -p windlass
+
+# Where Node.js 20 is missing the binary is built without the console, and says so at /console.
+console:
+	@if node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null; then \
+	npm ci --prefix console --no-audit --no-fund --loglevel=error && npm run --prefix console --silent build; \
+	else echo "Node.js 20 is not installed: the console is left out"; fi
 
 run: build
 	examples/order-fulfillment/run.sh target/release/windlass
@@ -16,6 +23,7 @@ run: build
 test:
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --locked; \
 	else cargo test --workspace --locked; fi
+	@if [ -d console/node_modules ]; then npm run --prefix console --silent test; else echo "the console was not built, its tests are skipped (make console)"; fi
 	tests/run.sh
 
 check:

@@ -50,7 +50,7 @@ def free_port():
 
 def environment(**more):
     """This process's environment without what would steer windlass or an SDK elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WINDLASS_", "AWS_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WINDLASS_", "AWS_", "SFN_"))}
     return {**kept, **more}
 
 

@@ -81,20 +81,30 @@ def terraform(tmp_path, server):
     return terraform
 
 
-def test_apply_plan_update_destroy(terraform):
+def test_apply_plan_update_destroy(terraform, server):
     terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
     assert terraform.drift() is None
     outputs = json.loads(terraform.run("output", "-json").stdout)
     assert outputs["account"]["value"] == "000000000000"
+    assert [arn.rsplit(":", 1)[1] for arn in outputs["published_versions"]["value"]] == ["1"]
+    states = server.states()
+    alias = outputs["live_alias_arn"]["value"]
+    assert states.start_sync_execution(stateMachineArn=alias)["output"] == '"hello"'
 
     changes = [
         "-var=visibility_timeout_seconds=45",
         "-var=greeting=good morning",
         "-var=schedule=cron(0 3 * * ? *)",
+        "-var=stable_weight=90",
     ]
     assert terraform.drift(*changes) is not None
     terraform.run("apply", "-auto-approve", "-input=false", "-no-color", *changes)
     assert terraform.drift(*changes) is None
+    # The alias leads to the new version; the old one stays.
+    assert states.start_sync_execution(stateMachineArn=alias)["output"] == '"good morning"'
+    outputs = json.loads(terraform.run("output", "-json").stdout)
+    versions = sorted(arn.rsplit(":", 1)[1] for arn in outputs["published_versions"]["value"])
+    assert versions[-1] == "2", versions
 
     terraform.run("destroy", "-auto-approve", "-input=false", "-no-color", *changes)
     assert json.loads((terraform.folder / "terraform.tfstate").read_text())["resources"] == []

@@ -18,6 +18,7 @@ variable "prefix" { type = string }
 variable "visibility_timeout_seconds" { default = 30 }
 variable "greeting" { default = "hello" }
 variable "schedule" { default = "rate(1 hour)" }
+variable "stable_weight" { default = 100 }
 
 provider "aws" {
   region                      = "us-east-1"
@@ -190,6 +191,80 @@ resource "aws_sfn_state_machine" "orders" {
 
 resource "aws_sfn_activity" "approve" {
   name = "${var.prefix}-approve"
+  tags = { greeting = var.greeting }
+}
+
+# Each change is a version; aliases lead to versions.
+resource "aws_sfn_state_machine" "published" {
+  name     = "${var.prefix}-published"
+  role_arn = aws_iam_role.service["states"].arn
+  publish  = true
+  type     = "EXPRESS"
+  logging_configuration {
+    log_destination        = "${aws_cloudwatch_log_group.workflow.arn}:*"
+    include_execution_data = true
+    level                  = "ERROR"
+  }
+  definition = jsonencode({
+    StartAt = "Greet"
+    States  = { Greet = { Type = "Pass", Result = var.greeting, End = true } }
+  })
+}
+
+resource "aws_sfn_state_machine" "approval" {
+  name     = "${var.prefix}-approval"
+  role_arn = aws_iam_role.service["states"].arn
+  publish  = true
+  tracing_configuration {
+    enabled = true
+  }
+  definition = jsonencode({
+    StartAt = "Approve"
+    States = {
+      Approve = { Type = "Task", Resource = aws_sfn_activity.approve.id, TimeoutSeconds = tonumber(var.visibility_timeout_seconds), End = true }
+    }
+  })
+}
+
+resource "aws_sfn_alias" "live" {
+  name        = "live"
+  description = var.greeting
+  routing_configuration {
+    state_machine_version_arn = aws_sfn_state_machine.published.state_machine_version_arn
+    weight                    = 100
+  }
+}
+
+resource "aws_sfn_alias" "split" {
+  name = "split"
+  routing_configuration {
+    state_machine_version_arn = "${aws_sfn_state_machine.approval.arn}:1"
+    weight                    = tonumber(var.stable_weight)
+  }
+  dynamic "routing_configuration" {
+    for_each = tonumber(var.stable_weight) < 100 ? [1] : []
+    content {
+      state_machine_version_arn = aws_sfn_state_machine.approval.state_machine_version_arn
+      weight                    = 100 - tonumber(var.stable_weight)
+    }
+  }
+  depends_on = [aws_sfn_state_machine.approval]
+}
+
+data "aws_sfn_alias" "live" {
+  name             = aws_sfn_alias.live.name
+  statemachine_arn = aws_sfn_state_machine.published.arn
+  depends_on       = [aws_sfn_alias.live]
+}
+
+data "aws_sfn_activity" "approve" {
+  name       = aws_sfn_activity.approve.name
+  depends_on = [aws_sfn_activity.approve]
+}
+
+data "aws_sfn_state_machine_versions" "published" {
+  statemachine_arn = aws_sfn_state_machine.published.arn
+  depends_on       = [aws_sfn_state_machine.published]
 }
 
 resource "aws_cloudwatch_event_bus" "orders" {
@@ -329,4 +404,6 @@ resource "aws_ssm_parameter" "greeting" {
 
 output "account" { value = data.aws_caller_identity.current.account_id }
 output "queue_url" { value = aws_sqs_queue.orders.id }
+output "live_alias_arn" { value = aws_sfn_alias.live.arn }
+output "published_versions" { value = data.aws_sfn_state_machine_versions.published.statemachine_versions }
 output "machine_arn" { value = aws_sfn_state_machine.orders.arn }

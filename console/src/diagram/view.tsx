@@ -91,6 +91,10 @@ export function DiagramView({
     const shape = diagram.shapes.find((shape) => shape.state === state);
     if (!shape || !size.width) return;
     setView((view) => {
+      // What can be seen and read already is left where it is.
+      const [left, top] = view ? [view.x + shape.x * view.scale, view.y + shape.y * view.scale] : [-1, -1];
+      const [right, bottom] = [left + shape.width * (view?.scale ?? 0), top + shape.height * (view?.scale ?? 0)];
+      if (view && view.scale >= 0.45 && left >= 0 && top >= 44 && right <= size.width && bottom <= size.height) return view;
       const scale = Math.max(view?.scale ?? 1, 0.7);
       return {
         scale,
@@ -306,24 +310,26 @@ const ShapeView = memo(function ShapeView({
   const classes = ["shape", kind, shape.type, mark?.status, untouched && "untouched", selected && "selected", found && "found"];
   const lines = shape.title ?? [];
   return (
-    <g
-      className={classes.filter(Boolean).join(" ")}
-      role="button"
-      tabIndex={0}
-      aria-label={`${state}, ${shape.type ?? "state"}${mark ? `, ${mark.status}` : ""}`}
-      aria-pressed={selected}
-      onClick={select}
-      onKeyDown={(event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          event.preventDefault();
-          select?.();
-        }
-      }}
-    >
-      <rect x={x} y={y} width={width} height={height} rx={9} />
+    <g className={classes.filter(Boolean).join(" ")}>
+      <g
+        className="press"
+        role="button"
+        tabIndex={0}
+        aria-label={`${state}, ${shape.type ?? "state"}${mark ? `, ${mark.status}` : ""}`}
+        aria-pressed={selected}
+        onClick={select}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" || event.key === " ") {
+            event.preventDefault();
+            select?.();
+          }
+        }}
+      >
+        <rect x={x} y={y} width={width} height={height} rx={9} />
+      </g>
       <path className="icon" transform={`translate(${x + 13} ${y + 10})`} d={ICONS[shape.type ?? ""] ?? UNKNOWN_ICON} />
       {texts && (
-        <>
+        <g aria-hidden="true">
           {lines.map((line, index) => (
             <text key={index} className="title" x={x + 40} y={y + 22 + index * 18}>
               {line}
@@ -340,11 +346,11 @@ const ShapeView = memo(function ShapeView({
             </text>
           )}
           {mark && mark.count > 1 && (
-            <text className="count" x={x + width - 8} y={y + height - 7}>
+            <text className="count" x={x + width - 4} y={y - 4}>
               ×{mark.count.toLocaleString()}
             </text>
           )}
-        </>
+        </g>
       )}
     </g>
   );

@@ -81,6 +81,25 @@ test("iterations of a Map one after the other, as their chains go", () => {
   expect(story.runs[0]!.length).toBe(2);
 });
 
+test("a Fail state ends an iteration, and its siblings are aborted", () => {
+  const story = told(
+    [0, "ExecutionStarted"],
+    [0, "MapStateEntered", { name: "M" }],
+    [2, "MapStateStarted", { length: 3 }],
+    [3, "MapIterationStarted", { name: "M", index: 0 }],
+    [3, "MapIterationStarted", { name: "M", index: 1 }],
+    [4, "FailStateEntered", { name: "F" }],
+    [5, "WaitStateEntered", { name: "W" }],
+    [6, "MapIterationFailed", { name: "M", index: 0 }],
+    [6, "MapIterationAborted", { name: "M", index: 1 }],
+    [6, "WaitStateAborted"],
+    [6, "MapStateFailed"],
+    [11, "ExecutionFailed", { error: "E" }],
+  );
+  expect(said(story)).toEqual(["M failed", "F[0] failed", "W[1] aborted"]);
+  expect(story.failures.map((run) => run.state)).toEqual(["F"]);
+});
+
 test("a state that failed at run time, and goes on after a redrive", () => {
   const lines: Line[] = [
     [0, "ExecutionStarted"],

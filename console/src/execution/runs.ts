@@ -126,11 +126,11 @@ export class StoryTeller {
     if (CONTAINER_ENDED.test(type)) return this.containerEnded(event, thread);
     const run = current(thread);
     if (!run) return;
-    this.belongs(event, run);
+    if (!/^(Task|Wait)StateAborted$/.test(type)) this.belongs(event, run);
     if (type === "MapStateStarted") run.length = (details(event) as { length?: number }).length;
     else if (type === "MapRunStarted") run.mapRunArn = (details(event) as { mapRunArn?: string }).mapRunArn;
-    // The state that made its container fail is told to be aborted too.
-    else if (/^(Task|Wait)StateAborted$/.test(type)) end(run, event, run.attempts.at(-1)?.status === "failed" ? "failed" : "aborted");
+    // These name no state and follow the failure that caused them: what they mean is told by their container's end.
+    else if (/^(Task|Wait)StateAborted$/.test(type)) return;
     else this.attempt(event, run);
   }
 
@@ -197,7 +197,7 @@ export class StoryTeller {
     const ended = { MapIterationSucceeded: "succeeded", MapIterationFailed: "failed" } as Record<string, RunStatus>;
     thread.status = ended[event.type] ?? "aborted";
     const inner = thread.runs.at(-1);
-    if (inner?.status === "running" && thread.status !== "succeeded") end(inner, event, thread.status);
+    if (inner?.status === "running" && thread.status !== "succeeded") closeInner(inner, event, thread.status);
   }
 
   private containerEnded(event: HistoryEvent, before: Thread) {
@@ -208,7 +208,7 @@ export class StoryTeller {
     this.belongs(event, run);
     if (event.type.endsWith("Succeeded")) return;
     const status = event.type.endsWith("Failed") ? "failed" : "aborted";
-    end(run, event, status);
+    closeInner(run, event, status);
     const inner = run.threads.flatMap((thread) => thread.runs).findLast((inner) => inner.status === "failed");
     run.error ??= inner?.error;
     run.cause ??= inner?.cause;
@@ -311,6 +311,19 @@ function end(run: Run, event: HistoryEvent, status: RunStatus) {
   if (attempt?.status === "running") {
     attempt.status = status;
     attempt.endedAt = event.timestamp;
+  }
+}
+
+/** Ends what stood open in a container, and the container itself. */
+function closeInner(run: Run, event: HistoryEvent, status: RunStatus) {
+  end(run, event, status);
+  for (const thread of run.threads) {
+    if (thread.status === "running") thread.status = "aborted";
+    for (const inner of thread.runs) {
+      if (inner.status !== "running") continue;
+      const failed = inner.attempts.at(-1)?.status === "failed" || inner.threads.some(hasFailed);
+      closeInner(inner, event, failed ? "failed" : "aborted");
+    }
   }
 }
 

@@ -32,7 +32,7 @@ export function Chart({ at, lines, title, unit = "" }: { at: number[]; lines: Li
           width: element.clientWidth,
           height: 190,
           cursor: { y: false },
-          legend: { live: true },
+          legend: { live: false },
           scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.08] } },
           axes: [axis, { ...axis, size: 54, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString()}${unit}`) }],
           series: [
@@ -41,7 +41,7 @@ export function Chart({ at, lines, title, unit = "" }: { at: number[]; lines: Li
               label: line.title,
               stroke: colour(line.colour),
               width: 1.8,
-              points: { show: false },
+              points: { show: true, size: 4 },
               value: (_: uPlot, value: number | null) => (value == null ? "–" : `${value.toLocaleString()}${unit}`),
             })),
           ],

@@ -69,6 +69,8 @@ export default function Editor({
         ],
       }),
     });
+    // What scrolls is reached by keyboard too.
+    editor.scrollDOM.tabIndex = 0;
     view.current = editor;
     return () => editor.destroy();
     // The editor owns its text after it was made.

@@ -379,11 +379,13 @@ fn new_execution(name: &str, definition: Arc<JournalDefinition>, clock: &Virtual
             started_at: clock.now(),
             input,
             express: false,
+            mocks: None,
         },
         definition,
         qualifiers: Qualifiers::default(),
         details: Object::new(),
         options: windlass_journal::ExecutionOptions::default(),
+        concurrency: None,
     })
 }
 

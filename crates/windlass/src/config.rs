@@ -147,6 +147,8 @@ pub struct Config {
     pub authorization: AuthorizationMode,
     /// How executions are kept.
     pub executions: ExecutionSettings,
+    /// The mock file that starts may take a test case of; `None`: tasks are never mocked.
+    pub mock_config: Option<PathBuf>,
     /// Which Express executions are kept for lists.
     pub express: ExpressRetention,
     /// Where traces go; `None`: nothing is traced.
@@ -176,6 +178,8 @@ pub struct Flags {
     pub data: Option<PathBuf>,
     /// `--config`
     pub config: Option<PathBuf>,
+    /// `--mock-config`
+    pub mock_config: Option<PathBuf>,
 }
 
 /// Where a value came from, to name it when it is wrong.
@@ -362,6 +366,11 @@ impl Config {
             outgoing: OutgoingSettings::read(file.outgoing, path.as_deref())?,
             tracing: TracingSettings::read(file.tracing, &sources)?,
             authorization,
+            mock_config: flags
+                .mock_config
+                .clone()
+                .or_else(|| sources.env("SFN_MOCK_CONFIG").map(PathBuf::from))
+                .or_else(|| section.mock_config.map(|named| beside(path.as_deref(), named))),
             express,
             lambda,
             executions,

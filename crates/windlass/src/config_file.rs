@@ -78,6 +78,7 @@ pub(crate) struct ExecutionsSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFunctionsSection {
+    pub(crate) mock_config: Option<PathBuf>,
     pub(crate) express_retention: Option<usize>,
     pub(crate) express_retention_hours: Option<u32>,
     pub(crate) express_events: Option<bool>,

@@ -21,6 +21,11 @@ pub(crate) fn of_journal(journal: &Journal) -> Vec<Measurement> {
             "Turns that waited for the rate of state transitions since the start",
             stats.throttled as f64,
         ),
+        (
+            "windlass_executions_waiting",
+            "Executions that wait for others of their concurrency key",
+            stats.waiting as f64,
+        ),
     ]
     .into_iter()
     .map(|(name, help, value)| Measurement { name, help, value })

@@ -19,7 +19,9 @@ use windlass_s3::{S3, S3Config};
 use windlass_scheduler::{Scheduler, SchedulerOptions};
 use windlass_sns::{Sns, SnsConfig};
 use windlass_sqs::{Sqs, SqsConfig};
-use windlass_stepfunctions::{Environment, Integrations, StepFunctions, Telemetry, TelemetryOptions, Tracing};
+use windlass_stepfunctions::{
+    Environment, Integrations, MockConfig, StepFunctions, Telemetry, TelemetryOptions, Tracing,
+};
 use windlass_store::{SqliteOptions, Store, Table};
 use windlass_value::Now;
 
@@ -132,7 +134,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .map_err(|fault| format!("what executions tell cannot be taken up: {fault}"))?;
     let states = StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment)
         .map_err(|fault| format!("Step Functions cannot start: {fault}"))?;
-    let states = Arc::new(states.with_telemetry(telemetry.clone()));
+    let states = Arc::new(states.with_mocks(mock_config(config)).with_telemetry(telemetry.clone()));
     gathered.host(states.clone());
     let measured = journal.clone();
     gathered.measure(move || measurements::of_journal(&measured));
@@ -381,6 +383,13 @@ fn iam_config(config: &Config) -> IamConfig {
         enforced: !config.is_open() && config.authorization == AuthorizationMode::Enforced,
         configured_keys: keys.map(|key| (key.access_key_id.as_str().into(), key.account_id.as_str().into())).collect(),
     }
+}
+
+/// The mock file, if one is named: never one that only lies there.
+fn mock_config(config: &Config) -> MockConfig {
+    let Some(path) = &config.mock_config else { return MockConfig::default() };
+    tracing::warn!(file = %path.display(), "tasks of executions that are started on MACHINE#CASE are mocked");
+    MockConfig::from_file(path.clone())
 }
 
 fn lambda_config(config: &Config, endpoint: String, dispatcher: &Dispatcher) -> LambdaConfig {

@@ -32,6 +32,8 @@ pub struct Machine {
     pub timeout_seconds: Option<u64>,
     /// The machine's language.
     pub query_language: QueryLanguage,
+    /// How many executions run at once (top level only): `x-concurrency`, Windlass's own.
+    pub concurrency: Option<Box<Concurrency>>,
 }
 
 impl Machine {
@@ -43,6 +45,7 @@ impl Machine {
             states: IndexMap::from([(state.name.clone(), state)]),
             comment: None,
             timeout_seconds: None,
+            concurrency: None,
         }
     }
 
@@ -176,6 +179,49 @@ pub enum Quantity {
     Path(Path),
     /// JSONata.
     Expression(Expression),
+}
+
+/// How many executions of one key run at once.
+#[derive(Clone, Debug)]
+pub struct Concurrency {
+    /// What of the input is counted by.
+    pub key: StringField,
+    /// How many; at least 1.
+    pub limit: u32,
+    /// What becomes of one too many.
+    pub policy: ConcurrencyPolicy,
+}
+
+/// What becomes of an execution that is one too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConcurrencyPolicy {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// Its start is refused.
+    Reject,
+    /// The oldest that runs is stopped for it.
+    CancelRunning,
+    /// It is not started; the one that runs stands for it.
+    Skip,
+}
+
+impl ConcurrencyPolicy {
+    /// The word in a definition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConcurrencyPolicy::Queue => "queue",
+            ConcurrencyPolicy::Reject => "reject",
+            ConcurrencyPolicy::CancelRunning => "cancel-running",
+            ConcurrencyPolicy::Skip => "skip",
+        }
+    }
+
+    /// From the word in a definition.
+    pub fn parse(word: &str) -> Option<ConcurrencyPolicy> {
+        use ConcurrencyPolicy::{CancelRunning, Queue, Reject, Skip};
+        [Queue, Reject, CancelRunning, Skip].into_iter().find(|policy| policy.as_str() == word)
+    }
 }
 
 /// A string that is written down, referred to or computed.

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use windlass_value::Text;
+
 use crate::execution::FrameId;
 
 /// What of an execution changed since it was last stored; a turn writes only
@@ -14,6 +16,8 @@ pub struct Changes {
     pub results: BTreeSet<(FrameId, u32)>,
     /// Containers of which only counters moved.
     pub progress: BTreeSet<FrameId>,
+    /// Counts of calls that moved.
+    pub calls: BTreeSet<(FrameId, Text)>,
 }
 
 impl Changes {

@@ -1,6 +1,7 @@
 use windlass_asl::Resource;
 use windlass_value::{Payload, Text, Timestamp};
 
+use crate::calls::MockedCall;
 use crate::execution::{Status, TaskId, TimerId};
 
 /// What the world must do, after the turn is durable.
@@ -63,4 +64,6 @@ pub struct TaskCall {
     pub token: Option<Text>,
     /// Retries of this state so far.
     pub retry_count: u32,
+    /// Which call it is of an execution with mocks; `None` without.
+    pub mocked: Option<MockedCall>,
 }

@@ -42,6 +42,8 @@ pub enum TaskFailure {
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum EventKind {
+    /// The execution is taken, to begin later: its first event is written.
+    Accept,
     /// The execution begins.
     Start,
     /// A turn ended on its budget and goes on.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use windlass_asl::Items;
 use windlass_value::{Payload, Text, Timestamp, Value};
 
+use crate::calls::Calls;
 use crate::changes::Changes;
 
 /// Names a frame within its execution; never used twice. The root is 0.
@@ -94,6 +95,9 @@ pub struct Identity {
     pub input: Payload,
     /// Express executions have no redrive count in their context.
     pub express: bool,
+    /// What answers tasks in place of the services they call, for whoever performs
+    /// them to read; the machine only counts calls where it is set.
+    pub mocks: Option<Text>,
 }
 
 /// An execution: a tree of frames, of which each runs one machine.
@@ -122,6 +126,8 @@ pub struct Execution {
     pub next_timer: u64,
     /// The execution's own time-out.
     pub timeout: Option<TimerId>,
+    /// Calls of each state so far; empty without mocks.
+    pub calls: Calls,
     /// How often it was redriven, and when last.
     pub redrives: Redrives,
     /// Frames that have a state to enter, in order. Derived: phase `Enter`.
@@ -311,6 +317,7 @@ impl Execution {
             next_event_id: 1,
             next_timer: 1,
             timeout: None,
+            calls: Calls::default(),
             redrives: Redrives::default(),
             ready: VecDeque::new(),
             changes: Changes::default(),
@@ -320,6 +327,11 @@ impl Execution {
     /// Whether it is still running.
     pub fn is_running(&self) -> bool {
         self.status == Status::Running
+    }
+
+    /// Whether it has entered its first state, or is about to.
+    pub fn has_begun(&self) -> bool {
+        self.next_frame > 0
     }
 
     /// Hands over what changed since the last call.

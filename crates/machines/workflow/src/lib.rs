@@ -6,6 +6,7 @@
 //! run this one function.
 
 mod budget;
+mod calls;
 mod capture;
 mod changes;
 mod effect;
@@ -25,6 +26,7 @@ mod trace;
 mod turn;
 
 pub use budget::Budget;
+pub use calls::{CallOfIteration, Calls, MockedCall};
 pub use capture::{Capture, Sight, step_until};
 pub use changes::Changes;
 pub use effect::{Effect, TaskCall, TimerKind};
@@ -38,6 +40,7 @@ pub use limits::{EXPRESSION_BYTES_MAX_AWS, Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOA
 pub use probe::{Probe, ProbeAnswer, ReadItem};
 pub use quotas::{Bucket, EXPRESS_START, Quotas, RATES_AWS, Rate, TRANSITIONS_AWS};
 pub use redrive::{RestartError, find_frame};
+pub use retry::MOCK_ASSERTION_FAILED;
 pub use states::token_wanted;
 pub use step::{World, step, step_probed, step_traced, step_within};
 pub use trace::{Trace, Traced};

@@ -11,8 +11,12 @@ use crate::states::flow;
 use crate::states::{Leaving, jsonata};
 use crate::turn::{StateError, Turn};
 
+/// The error of a task whose mock was sent something else than it expected: a
+/// definition under test must not catch the finding.
+pub const MOCK_ASSERTION_FAILED: &str = "Windlass.MockAssertionFailed";
+
 /// Errors that no `States.ALL` and no name ever matches.
-const NEVER_CAUGHT: &[&str] = &["States.Runtime"];
+const NEVER_CAUGHT: &[&str] = &["States.Runtime", MOCK_ASSERTION_FAILED];
 
 impl Turn<'_> {
     /// A state failed: its retriers are asked first, then its catchers; else

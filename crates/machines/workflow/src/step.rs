@@ -135,12 +135,15 @@ pub(crate) fn take_step(
         EventKind::TaskStarted { .. } => turn.pause(),
         _ => turn.run(),
     }
-    (turn.effects, turn.captured)
+    let (effects, captured) = (turn.effects, turn.captured);
+    execution.forget_calls();
+    (effects, captured)
 }
 
 impl Turn<'_> {
     fn take(&mut self, event: EventKind) {
         match event {
+            EventKind::Accept => self.accept(),
             EventKind::Start => self.begin(),
             EventKind::Continue => {}
             EventKind::TaskStarted { task, worker } => self.task_started(task, worker),
@@ -155,7 +158,7 @@ impl Turn<'_> {
         }
     }
 
-    fn begin(&mut self) {
+    fn accept(&mut self) {
         if self.execution.next_event_id != 1 {
             return;
         }
@@ -164,6 +167,14 @@ impl Turn<'_> {
             input: identity.input.clone(),
             role_arn: identity.role_arn.clone(),
         });
+    }
+
+    fn begin(&mut self) {
+        if self.execution.has_begun() {
+            return;
+        }
+        self.accept();
+        let identity = self.execution.identity.clone();
         self.set_time_out();
         // Recorded: the first Entered event chains to nothing, not to ExecutionStarted.
         self.spawn(None, 0, self.program.start_at.clone(), identity.input.clone(), 0);

@@ -73,7 +73,7 @@ impl Filter {
             Filter::Topic => topic(text),
             Filter::Ciphertext => ciphertext_key(text),
             Filter::GrantToken => grant_token_key(text),
-            Filter::Qualifier => text.split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
+            Filter::Qualifier => without_case(text).split(':').nth(MACHINE_ARN_PARTS).map(str::to_owned),
             Filter::Alias => text.starts_with("alias/").then(|| text.to_owned()),
             Filter::Parameter => {
                 let name = text.trim_start_matches('/');
@@ -177,7 +177,12 @@ const MACHINE_ARN_PARTS: usize = 7;
 
 /// `…:stateMachine:name:3` is a version of `…:stateMachine:name`.
 fn machine(arn: &str) -> String {
-    arn.split(':').take(MACHINE_ARN_PARTS).collect::<Vec<&str>>().join(":")
+    without_case(arn).split(':').take(MACHINE_ARN_PARTS).collect::<Vec<&str>>().join(":")
+}
+
+/// An ARN without the test case that a start may name behind it: `…:machine#case`.
+fn without_case(arn: &str) -> &str {
+    arn.split_once('#').map_or(arn, |(arn, _)| arn)
 }
 
 fn is_account(text: &str) -> bool {

@@ -14,6 +14,7 @@ mod fault;
 mod integration;
 mod keys;
 mod machine;
+mod mock_config;
 mod name;
 mod page;
 mod request;
@@ -27,8 +28,9 @@ mod throttle;
 
 pub use activity::{ACTIVITIES, PENDING_TASKS_MAX};
 pub use environment::Environment;
-pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner};
+pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner, mocked_result_problem};
 pub use machine::{MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES};
+pub use mock_config::MockConfig;
 pub use page::FACTS;
 pub use service::StepFunctions;
 pub use tag::{AWS_LIMITS_TAG, TAGS_MAX};

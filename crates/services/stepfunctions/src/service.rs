@@ -12,6 +12,7 @@ use crate::execution;
 use crate::integration::{Depths, Integrations};
 use crate::keys::Keys;
 use crate::machine::{self, Machines};
+use crate::mock_config::MockConfig;
 use crate::page::Pages;
 use crate::request::Request;
 use crate::telemetry::{self, Telemetry};
@@ -29,6 +30,7 @@ pub struct StepFunctions {
     pages: Pages,
     dispatcher: Dispatcher,
     keys: Keys,
+    mocks: MockConfig,
     telemetry: Option<Telemetry>,
     hands: Hands,
 }
@@ -56,6 +58,7 @@ impl StepFunctions {
             environment,
             dispatcher,
             keys: integrations.keys().clone(),
+            mocks: MockConfig::default(),
             hands: Hands {
                 tasks: integrations.clone(),
                 depths: integrations.depths().clone(),
@@ -63,6 +66,12 @@ impl StepFunctions {
             },
             telemetry: None,
         })
+    }
+
+    /// The same, with a mock file for starts that name a test case.
+    #[must_use]
+    pub fn with_mocks(self, mocks: MockConfig) -> StepFunctions {
+        StepFunctions { mocks, ..self }
     }
 
     /// The same, with the list of Express executions that our own API shows.
@@ -95,6 +104,7 @@ impl StepFunctions {
             pages,
             dispatcher,
             keys,
+            mocks,
             hands,
             ..
         } = self;
@@ -118,7 +128,7 @@ impl StepFunctions {
             "DeleteStateMachineAlias" => machine::delete_alias(machines, request).await,
             "DescribeStateMachineAlias" => machine::describe_alias(machines, request).await,
             "ListStateMachineAliases" => machine::list_aliases(machines, pages, request).await,
-            "StartExecution" => execution::start(machines, journal, environment, keys, request).await,
+            "StartExecution" => execution::start(machines, journal, environment, keys, mocks, request).await,
             "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, keys, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
             "DescribeExecution" => execution::describe(machines, journal, environment, keys, request).await,

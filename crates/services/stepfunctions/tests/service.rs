@@ -8,6 +8,7 @@
 //! types of its events. A case's `quotas` are those of [`quotas`].
 
 mod integrations;
+mod mocks;
 mod telemetry;
 mod world;
 
@@ -453,6 +454,7 @@ async fn a_test_of_one_state_ends_after_five_minutes() {
 
 files!(
     quota,
+    concurrency,
     state_machines,
     executions,
     express,

@@ -42,6 +42,9 @@ impl Journal {
             self.0.turns.fetch_add(1, Ordering::Relaxed);
             if finished {
                 self.0.closed.fetch_add(1, Ordering::Relaxed);
+                if let Some(ticket) = turn.left.take() {
+                    self.left(&live.record, &ticket);
+                }
             }
         }
         self.finish_turn(live, turn, outcome)

@@ -82,6 +82,12 @@ pub enum StartError {
     /// Too many executions are open.
     #[error("{0} executions are open, which is the bound of this server")]
     TooManyOpen(usize),
+    /// As many executions of its key run as may, and none more may wait.
+    #[error("as many executions of this key run as may")]
+    ConcurrencyReached,
+    /// One that runs, or waits, stands for it.
+    #[error("another execution of this key stands for it")]
+    Stands(Box<Record>),
     /// Storage failed.
     #[error("{0}")]
     Unavailable(JournalError),

@@ -64,6 +64,8 @@ struct StoredStart {
     input: String,
     definition: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     version_arn: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias_arn: Option<String>,
@@ -93,7 +95,7 @@ impl Journal {
     /// are kept and answered.
     pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
         let started_at = new.identity.started_at;
-        let NewExecution { identity, definition, qualifiers, details, options } = new;
+        let NewExecution { identity, definition, qualifiers, details, options, concurrency: _ } = new;
         let identity = Arc::new(identity);
         let details = Kept::Object(&details);
         let watch = self.watch(Subject { identity: &identity, qualifiers: &qualifiers, details });
@@ -150,6 +152,7 @@ impl Journal {
                 None => text.to_string(),
             },
             definition: record.definition_hash.to_string(),
+            mocks: record.mocks.as_ref().map(|mocks| mocks.to_string()),
             version_arn: record.qualifiers.version_arn.as_deref().map(str::to_owned),
             alias_arn: record.qualifiers.alias_arn.as_deref().map(str::to_owned),
             details: record.details.to_string(),
@@ -246,6 +249,7 @@ impl Journal {
             started_at: Timestamp(stored.started_at),
             input: Payload::from_valid_text("null"),
             express: true,
+            mocks: stored.mocks.as_deref().map(Into::into),
         };
         let details = windlass_value::parse(&stored.details).ok();
         let details = details.as_ref().and_then(|details| details.as_object());

@@ -9,6 +9,7 @@ use windlass_value::{Object, Payload, Text};
 use windlass_workflow::{Bucket, Identity, Limits, PAYLOAD_BYTES_MAX_AWS, TaskId};
 
 use crate::clock::Clock;
+use crate::concurrency::{ConcurrencyLimit, Lines};
 use crate::data_key::OpenKeys;
 use crate::definition::JournalDefinition;
 use crate::error::JournalError;
@@ -89,6 +90,8 @@ pub struct NewExecution {
     pub details: Object,
     /// Its limits and how its data is kept.
     pub options: ExecutionOptions,
+    /// How many of its kind run at once; `None`: any number.
+    pub concurrency: Option<ConcurrencyLimit>,
 }
 
 /// Counters for metrics.
@@ -106,6 +109,8 @@ pub struct JournalStats {
     pub turns: u64,
     /// Turns that waited for the rate of transitions.
     pub throttled: u64,
+    /// Executions that wait for others of their key.
+    pub waiting: usize,
 }
 
 /// Executions on a store. A handle; clones share it.
@@ -122,6 +127,7 @@ pub(crate) struct Inner {
     pub(crate) slots: Slots,
     pub(crate) timers: Timers,
     pub(crate) heartbeats: Heartbeats,
+    pub(crate) lines: Lines,
     pub(crate) definitions: Mutex<HashMap<Text, Arc<JournalDefinition>>>,
     pub(crate) stored_definitions: Mutex<HashSet<Text>>,
     /// When this journal took up what an earlier one left.
@@ -161,6 +167,7 @@ impl Journal {
             slots: Slots::new(),
             timers: Timers::default(),
             heartbeats: Heartbeats::default(),
+            lines: Lines::default(),
             definitions: Mutex::default(),
             stored_definitions: Mutex::default(),
             recovered_at: AtomicI64::new(i64::MIN),
@@ -226,6 +233,10 @@ impl Journal {
         &self.0.timers
     }
 
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.0.lines
+    }
+
     pub(crate) fn heartbeats(&self) -> &Heartbeats {
         &self.0.heartbeats
     }
@@ -251,6 +262,7 @@ impl Journal {
             closed: self.0.closed.load(Ordering::Relaxed),
             turns: self.0.turns.load(Ordering::Relaxed),
             throttled: self.0.throttled.load(Ordering::Relaxed),
+            waiting: self.0.lines.waiting(),
         }
     }
 

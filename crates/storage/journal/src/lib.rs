@@ -7,6 +7,7 @@
 
 mod answer;
 mod clock;
+mod concurrency;
 mod contents;
 mod data_key;
 mod definition;
@@ -45,6 +46,7 @@ mod waiting;
 
 pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
+pub use concurrency::{ConcurrencyLimit, WAITING_MAX};
 pub use data_key::{DataKey, DataKeyError};
 pub use definition::JournalDefinition;
 pub use error::{JournalError, StartError, TokenError};

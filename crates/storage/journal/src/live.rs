@@ -46,7 +46,7 @@ impl Live {
             texts
         };
         format!(
-            "turn {} frame {} event {} timer {} timeout {:?} continues {} timers {:?} tasks {:?} frames {:#?}",
+            "turn {} frame {} event {} timer {} timeout {:?} continues {} timers {:?} tasks {:?} calls {:?} frames {:#?}",
             self.turn,
             execution.next_frame,
             execution.next_event_id,
@@ -55,6 +55,7 @@ impl Live {
             self.continue_row,
             sorted(self.timer_rows.iter().map(|timer| format!("{timer:?}")).collect()),
             sorted(self.task_rows.iter().map(|task| format!("{task:?}")).collect()),
+            execution.calls,
             execution.frames,
         )
     }

@@ -8,6 +8,7 @@ use windlass_store::{ColumnValue, Key, Row};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
+use crate::concurrency::Ticket;
 use crate::data_key::DataKey;
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
@@ -45,6 +46,8 @@ pub struct Record {
     pub cause: Option<Text>,
     /// Whether there is an output.
     pub has_output: bool,
+    /// What answers its tasks in place of services.
+    pub mocks: Option<Text>,
     /// How often it was redriven.
     pub redrive_count: u32,
     /// When it was redriven last.
@@ -62,6 +65,8 @@ pub struct Record {
     /// The data key it was started with, as it is stored; `None`: its data is not sealed.
     pub wrapped_key: Option<Bytes>,
     pub(crate) output: Option<Place>,
+    /// Its place in the line of its key.
+    pub(crate) ticket: Option<Ticket>,
     /// Error and cause, where these are sealed.
     pub(crate) sealed: Option<Sealed>,
 }
@@ -130,6 +135,10 @@ struct Stored {
     /// The data key as it is stored, and error and cause sealed with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<Ticket>,
 }
 
 /// 2 added sealed data; other records are written in format 1.
@@ -138,7 +147,7 @@ const FORMAT: u32 = 2;
 impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
-        let NewExecution { identity, definition, qualifiers, details, options } = new;
+        let NewExecution { identity, definition, qualifiers, details, options, concurrency: _ } = new;
         Record {
             qualifiers: qualifiers.clone(),
             aws_limits: options.aws_limits,
@@ -165,6 +174,7 @@ impl Record {
             error: None,
             cause: None,
             has_output: false,
+            mocks: identity.mocks.clone(),
             redrive_count: 0,
             redriven_at: None,
             pasts: Vec::new(),
@@ -175,6 +185,7 @@ impl Record {
             wrapped_key: None,
             output: None,
             sealed: None,
+            ticket: None,
         }
     }
 
@@ -285,6 +296,7 @@ impl Record {
             started_at: self.started_at,
             input,
             express: false,
+            mocks: self.mocks.clone(),
         })
     }
 
@@ -327,6 +339,8 @@ impl Record {
                 .sealed
                 .as_ref()
                 .map(|sealed| (STANDARD.encode(&sealed.wrapped), STANDARD.encode(&sealed.bytes))),
+            mocks: self.mocks.as_ref().map(|mocks| mocks.to_string()),
+            ticket: self.ticket.clone(),
         };
         // Strings and numbers always serialise.
         serde_json::to_vec(&stored).unwrap_or_default()
@@ -380,7 +394,9 @@ impl Record {
             }),
             redrive_token: None,
             details: stored.details.into(),
+            mocks: stored.mocks.map(Into::into),
             output: stored.output,
+            ticket: stored.ticket,
         })
     }
 

@@ -72,6 +72,7 @@ impl Journal {
         for row in express {
             self.resume_express(row);
         }
+        let count = count + self.recover_lines()?;
         self.0.recovered_at.store(self.clock().now().as_ms(), Ordering::Relaxed);
         self.load_timers()?;
         let journal = self.clone();

@@ -162,6 +162,7 @@ fn event_of(
         }
     };
     match input {
+        "accept" => return Ok(EventKind::Accept),
         "start" => return Ok(EventKind::Start),
         "continue" => return Ok(EventKind::Continue),
         "redrive" => return Ok(EventKind::Redrive { from: restart }),

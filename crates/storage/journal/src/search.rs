@@ -84,8 +84,8 @@ impl Journal {
         let mut sources: Vec<Rows> =
             search.machines.iter().map(|_| Rows { page: Vec::new().into_iter(), after: None, done: false }).collect();
         let mut heads = BinaryHeap::with_capacity(sources.len());
-        for machine in 0..sources.len() {
-            heads.extend(self.next_row(search, machine, &mut sources[machine])?);
+        for (machine, source) in sources.iter_mut().enumerate() {
+            heads.extend(self.next_row(search, machine, source)?);
         }
         let mut found = FoundExecutions::default();
         let mut looked = 0;

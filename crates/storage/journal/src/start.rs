@@ -8,6 +8,7 @@ use std::time::Duration;
 use windlass_store::CommitError;
 use windlass_workflow::{EventKind, Execution};
 
+use crate::concurrency::Admission;
 use crate::error::{JournalError, StartError};
 use crate::journal::{Journal, NewExecution};
 use crate::key::ExecutionKey;
@@ -27,7 +28,45 @@ impl Journal {
     /// See [`StartError`].
     pub async fn start(&self, new: NewExecution) -> Result<Record, StartError> {
         self.admit_start()?;
-        let record = Record::new(&new);
+        let mut record = Record::new(&new);
+        let waits = match &new.concurrency {
+            None => false,
+            Some(wanted) => {
+                // A name that is taken is told of, however many run.
+                if let Some(record) = self.record(&record.arn).map_err(StartError::Unavailable)? {
+                    return Err(StartError::Exists(Box::new(record)));
+                }
+                match self.lines().admit(&record.machine_arn, &record.arn, wanted) {
+                    Admission::Runs(ticket) => {
+                        record.ticket = Some(ticket);
+                        false
+                    }
+                    Admission::Waits(ticket) => {
+                        record.ticket = Some(ticket);
+                        true
+                    }
+                    Admission::Refused => return Err(StartError::ConcurrencyReached),
+                    Admission::Stands(arn) => return Err(self.standing(&arn)),
+                }
+            }
+        };
+        let started = self.start_admitted(new, record.clone(), waits).await;
+        if let Some(ticket) = &record.ticket {
+            self.admitted(&record, ticket, waits, started.is_ok());
+        }
+        started
+    }
+
+    /// Who stands for a start that is skipped; its own row may not be durable yet.
+    fn standing(&self, arn: &str) -> StartError {
+        match self.record(arn) {
+            Ok(Some(record)) => StartError::Stands(Box::new(record)),
+            Ok(None) => StartError::ConcurrencyReached,
+            Err(error) => StartError::Unavailable(error),
+        }
+    }
+
+    async fn start_admitted(&self, new: NewExecution, record: Record, waits: bool) -> Result<Record, StartError> {
         let identity = Arc::new(new.identity);
         let unavailable = StartError::Unavailable;
         let key = ExecutionKey::from_arn(&identity.arn).ok_or_else(|| {
@@ -62,7 +101,7 @@ impl Journal {
         if let Some(data_key) = &live.data_key {
             self.unlock(data_key.clone());
         }
-        let begun = self.first_turn(&mut live).await;
+        let begun = self.first_turn(&mut live, waits).await;
         match begun {
             Ok(continues) => {
                 self.0.started.fetch_add(1, Ordering::Relaxed);
@@ -117,8 +156,9 @@ impl Journal {
 
     /// The first turn, with what only a start writes. Answers whether the
     /// machine has more to do.
-    async fn first_turn(&self, live: &mut Box<Live>) -> Result<bool, JournalError> {
-        let start = Delivery { what: What::Event(EventKind::Start), reply: None };
+    async fn first_turn(&self, live: &mut Box<Live>, waits: bool) -> Result<bool, JournalError> {
+        let kind = if waits { EventKind::Accept } else { EventKind::Start };
+        let start = Delivery { what: What::Event(kind), reply: None };
         let mut turn = self.make_turn(live, vec![start])?;
         let row = live.key.row();
         turn.batch.expect_absent(&EXECUTIONS, row.clone());

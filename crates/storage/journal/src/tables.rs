@@ -51,6 +51,9 @@ pub(crate) static OUTBOX: Table = Table { name: "outbox", columns: &[text("kind"
 /// started with.
 pub(crate) static DEFINITIONS: Table = Table { name: "definitions", columns: &[], indexes: &[] };
 
+/// The places of executions whose machines limit how many run at once.
+pub(crate) static TICKETS: Table = Table { name: "concurrency_tickets", columns: &[text("arn")], indexes: &[] };
+
 /// Facts of the store itself, such as the key that seals task tokens.
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
@@ -60,4 +63,4 @@ pub(crate) static CONTENTS: Table = Table { name: "execution_contents", columns:
 
 /// All tables of this crate. With contents the store also declares those of
 /// [`windlass_blob::TABLES`].
-pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS, &CONTENTS];
+pub static TABLES: &[&Table] = &[&EXECUTIONS, &SNAPSHOTS, &TIMERS, &OUTBOX, &DEFINITIONS, &FACTS, &TICKETS, &CONTENTS];

@@ -8,10 +8,11 @@ use windlass_asl::{Pattern, Resource, StateKind};
 use windlass_store::{Batch, ColumnValue, Key};
 use windlass_value::{Payload, Text, Timestamp};
 use windlass_workflow::{
-    Budget, Effect, Event, EventKind, FrameId, History, HistoryEvent, Phase, Status, TaskCall, TaskId, TaskPhase,
-    TimerId, TimerKind, World, step_within,
+    Budget, CallOfIteration, Effect, Event, EventKind, FrameId, History, HistoryEvent, MockedCall, Phase, Status,
+    TaskCall, TaskId, TaskPhase, TimerId, TimerKind, World, step_within,
 };
 
+use crate::concurrency::{Ticket, batch_ticket};
 use crate::contents::Content;
 use crate::error::JournalError;
 use crate::journal::Journal;
@@ -40,6 +41,8 @@ pub(crate) struct Turn {
     /// What the turn's budget left no room for, in order: for the next one.
     pub(crate) rest: Vec<Delivery>,
     pub(crate) finished: Option<Status>,
+    /// The ticket of an execution that it closes.
+    pub(crate) left: Option<Ticket>,
     /// Its events, if somebody watches the execution, and what was prepared for them.
     watched: Vec<HistoryEvent>,
     prepared: Option<Prepared>,
@@ -76,7 +79,13 @@ pub(crate) struct StoredCall {
     /// What the service answered when it took the job.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub(crate) submitted: Option<Place>,
+    /// Which call it is of an execution with mocks.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mocked: Option<StoredMockedCall>,
 }
+
+/// (calls before it in the execution, the iteration with the calls before it there)
+pub(crate) type StoredMockedCall = (u32, Option<(Vec<u32>, u32)>);
 
 pub(crate) fn timer_key(row: &Key, timer: TimerId) -> Key {
     row.clone().number(timer.frame.0).number(timer.serial)
@@ -121,6 +130,8 @@ impl Journal {
         let mut offered = Vec::new();
         let mut submitted: Vec<(TaskId, Payload)> = Vec::new();
         let mut applied_any = false;
+        // Whether the execution was taken, or began.
+        let mut runs: Option<bool> = None;
         let mut budget = Budget::default();
 
         let mut run = |live: &mut Live,
@@ -175,10 +186,18 @@ impl Journal {
                     live.timer_rows.remove(timer);
                     batch.delete(&TIMERS, timer_key(&row, *timer));
                 }
+                if matches!(kind, EventKind::Accept | EventKind::Start) {
+                    runs = Some(matches!(kind, EventKind::Start));
+                }
                 if let EventKind::TaskSubmitted { task, output } = &kind {
                     submitted.push((*task, output.clone()));
                 }
-                begins |= matches!(kind, EventKind::Start | EventKind::Fork { .. });
+                // One that is taken to begin later counts as begun from then on.
+                begins |= match kind {
+                    EventKind::Start => live.execution.next_event_id == 1,
+                    EventKind::Accept | EventKind::Fork { .. } => true,
+                    _ => false,
+                };
                 if let EventKind::Redrive { from } | EventKind::Fork { from } = &kind {
                     reopened = true;
                     from.iter().for_each(|point| writer.restart(point));
@@ -228,7 +247,7 @@ impl Journal {
         self.batch_timers(live, &row, &effects, &mut batch);
         self.batch_tasks(live, &row, &effects, &touched, &mut writer, &mut batch)?;
         for (task, output) in submitted {
-            if live.task_rows.contains(&task) && is_job(live, task) {
+            if live.task_rows.contains(&task) && goes_on_here(live, task) {
                 self.batch_submitted(live, task, &output, &mut writer, &mut batch)?;
             }
         }
@@ -243,6 +262,8 @@ impl Journal {
         }
         let mut contents = Vec::new();
         let parks = finished.is_none() && !continues && may_park(live);
+        // Its record goes without: redriven, it is no part of the line any more.
+        let left = live.record.ticket.take_if(|_| applied_any && finished.is_some());
         if applied_any {
             if finished.is_some() || reopened {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
@@ -252,6 +273,11 @@ impl Journal {
                 if live.snapshot_turn > 0 && finished == Some(Status::Succeeded) {
                     batch.delete(&SNAPSHOTS, row.clone());
                 }
+            }
+            if let Some(ticket) = live.record.ticket.as_ref().or(left.as_ref())
+                && (left.is_some() || runs.is_some())
+            {
+                batch_ticket(&live.record, ticket, runs.filter(|_| left.is_none()), &mut batch)?;
             }
             live.turn += 1;
             let snapshot = finished.is_none() && self.snapshot_due(live, parks);
@@ -286,7 +312,20 @@ impl Journal {
             .as_ref()
             .filter(|_| begins || !watched.is_empty())
             .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched, begins), &mut batch));
-        Ok(Turn { batch, contents, replies, effects, admitted, offered, rest, finished, watched, prepared, begins })
+        Ok(Turn {
+            batch,
+            contents,
+            replies,
+            effects,
+            admitted,
+            offered,
+            rest,
+            finished,
+            left,
+            watched,
+            prepared,
+            begins,
+        })
     }
 
     fn snapshot_due(&self, live: &Live, parks: bool) -> bool {
@@ -336,6 +375,10 @@ impl Journal {
                     role_arn: call.role_arn.as_ref().map(|role| role.to_string()),
                     deadline: call.deadline.map(Timestamp::as_ms),
                     submitted: None,
+                    mocked: call.mocked.as_ref().map(|mocked| {
+                        let iteration = mocked.iteration.as_ref().map(|call| (call.indexes.clone(), call.number));
+                        (mocked.number, iteration)
+                    }),
                 };
                 let value = serde_json::to_vec(&stored).map_err(|error| JournalError::Record {
                     arn: live.key.arn().to_string(),
@@ -475,6 +518,10 @@ impl Journal {
         let Some((call, submitted)) = self.read_call(live, task)? else { return Ok(()) };
         match (phase, submitted) {
             (TaskPhase::Scheduled, _) => offered.push(Offer::Send(call)),
+            // Who performs it knows whether a mock or a worker answers.
+            (TaskPhase::Started, _) if call.resource == Resource::Activity && call.mocked.is_some() => {
+                offered.push(Offer::Again(call));
+            }
             (TaskPhase::Started, _) if call.resource != Resource::Activity => {
                 match self.tasks().cut_off(&live.execution.identity, &call) {
                     CutOff::Again => offered.push(Offer::Again(call)),
@@ -484,7 +531,7 @@ impl Journal {
                     }
                 }
             }
-            (TaskPhase::Submitted, Some(submitted)) if is_job(live, task) => {
+            (TaskPhase::Submitted, Some(submitted)) if goes_on_here(live, task) => {
                 offered.push(Offer::Resume(call, submitted));
             }
             (TaskPhase::Started | TaskPhase::Submitted, _) => {}
@@ -515,6 +562,10 @@ impl Journal {
             deadline: stored.deadline.map(Timestamp),
             token,
             retry_count: frame.retries.count,
+            mocked: stored.mocked.zip(live.execution.identity.mocks.clone()).map(|((number, iteration), mocks)| {
+                let iteration = iteration.map(|(indexes, number)| CallOfIteration { indexes, number });
+                MockedCall { mocks, number, iteration }
+            }),
         };
         Ok(Some((call, submitted)))
     }
@@ -562,9 +613,15 @@ pub(crate) fn needs_row(live: &Live, task: TaskId) -> bool {
     });
     match run.phase {
         TaskPhase::Scheduled => true,
-        TaskPhase::Started => !activity,
-        TaskPhase::Submitted => is_job(live, task),
+        TaskPhase::Started => !activity || live.execution.identity.mocks.is_some(),
+        TaskPhase::Submitted => goes_on_here(live, task),
     }
+}
+
+/// Whether this server itself must go on with a submitted task: to watch its job, or
+/// to answer it with a mock.
+fn goes_on_here(live: &Live, task: TaskId) -> bool {
+    is_job(live, task) || live.execution.identity.mocks.is_some()
 }
 
 /// Whether a submitted task is a job this server itself must go on watching.
@@ -616,7 +673,8 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
                     _ => false,
                 })
         }
-        EventKind::Start => execution.next_event_id == 1,
+        EventKind::Accept => execution.next_event_id == 1,
+        EventKind::Start => execution.is_running() && !execution.has_begun(),
         EventKind::Redrive { .. } => execution.is_redrivable(),
         EventKind::Fork { .. } | EventKind::Continue | EventKind::Stop { .. } | EventKind::Fail { .. } => {
             execution.is_running()
@@ -627,6 +685,7 @@ fn is_current(live: &Live, kind: &EventKind) -> bool {
 /// An event in words, for people who read a stored turn.
 fn describe(kind: &EventKind) -> String {
     match kind {
+        EventKind::Accept => "accept".into(),
         EventKind::Start => "start".into(),
         EventKind::Continue => "continue".into(),
         EventKind::TaskStarted { task, .. } => format!("task {task} started"),

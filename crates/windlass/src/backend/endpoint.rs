@@ -89,7 +89,7 @@ pub(super) fn unanswered(call: &Call, error: &SendError) -> Fault {
         .explained(format!("{}:{} got no answer from its backend", call.service, call.operation))
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

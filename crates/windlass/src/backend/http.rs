@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request};
 use windlass_outgoing::{Outgoing, SendLimits};
-use windlass_protocol::{Body, BoxFuture, Call, Fault, Models, Outcome, Reply, Service};
-use windlass_value::{Object, Value, parse};
+use windlass_protocol::{BoxFuture, Call, Fault, Outcome, Reply, Service};
+use windlass_value::{Value, parse};
 
-use super::endpoint::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, unanswered};
+use super::document::{with_payload, without_payload};
+use super::endpoint::{RESPONSE_BYTES_MAX, unanswered};
 use super::rule::HttpTarget;
 
 /// Posts the input of each call as JSON and takes the JSON answer as its output.
@@ -68,37 +69,6 @@ impl Http {
             member("message").unwrap_or_else(|| format!("{} answered with status {status}.", self.target.url));
         Err(Fault::new(&code, message).with_status(status))
     }
-}
-
-/// The input with the operation's payload under its member's name, as JSON where it is.
-async fn with_payload(call: &Call) -> Result<Value, Fault> {
-    let model = Models::embedded().service(&call.service);
-    let member = model.and_then(|model| model.input_payload(model.operation(&call.operation)?));
-    let (Some(member), false) = (member, call.body.is_empty()) else { return Ok(call.input.clone()) };
-    let body = call.body.clone();
-    let bytes = tokio::task::spawn_blocking(move || body.read(REQUEST_BYTES_MAX)).await;
-    let bytes = bytes.map_err(|error| Fault::internal(error.to_string()))?;
-    let bytes = bytes.map_err(|error| Fault::internal(error.to_string()))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut document = call.input.as_object().map_or_else(Object::new, |members| Object::clone(members));
-    document.insert(member, parse(&text).unwrap_or_else(|_| Value::from(&*text)));
-    Ok(document.into())
-}
-
-/// The answer with the operation's payload, if it has one, as its body.
-fn without_payload(call: &Call, output: Value) -> Reply {
-    let model = Models::embedded().service(&call.service);
-    let member = model.and_then(|model| model.output_payload(model.operation(&call.operation)?));
-    let Some((member, Value::Object(members))) = member.map(|member| (member, &output)) else {
-        return Reply::from(output);
-    };
-    let body = match members.get(member) {
-        None | Some(Value::Null) => Body::empty(),
-        Some(Value::String(text)) if parse(text).is_ok() => Body::from(text.to_string()),
-        Some(value) => Body::from(value.to_text()),
-    };
-    let rest = members.iter().filter(|(name, _)| &***name != member).map(|(name, value)| (name.clone(), value.clone()));
-    Reply { output: rest.collect::<Object>().into(), body }
 }
 
 impl Service for Http {

@@ -1,5 +1,6 @@
 //! Calls that the configuration sends elsewhere than to the service hosted here.
 
+mod document;
 mod endpoint;
 mod http;
 mod mock;
@@ -11,7 +12,7 @@ use windlass_outgoing::{Guard, Outgoing};
 use windlass_protocol::{Call, Fault, Models, Router, Service};
 
 pub(crate) use rule::BackendSection;
-pub use rule::{Backend, BackendRule, EndpointTarget, MockAnswer};
+pub use rule::{Backend, BackendRule, EndpointTarget, MockTarget};
 
 /// The rules of the configuration, the first that fits wins.
 pub(crate) struct Backends {
@@ -36,7 +37,7 @@ impl Backends {
                 Backend::Embedded => None,
                 Backend::Endpoint(target) => Some(Arc::new(endpoint::Endpoint::new(target.clone(), outgoing.clone()))),
                 Backend::Http(target) => Some(Arc::new(http::Http::new(target.clone(), outgoing.clone()))),
-                Backend::Mock(answer) => Some(Arc::new(mock::Mock::new(answer.clone()))),
+                Backend::Mock(target) => Some(Arc::new(mock::Mock::new(target.clone()))),
             };
             (rule.clone(), backend)
         });

@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use windlass_protocol::{Call, Fault, permissions};
-use windlass_value::{Text, Value, parse};
+use windlass_protocol::{Call, permissions};
+use windlass_task_mock::{Answers, MockFile};
+use windlass_value::{Text, Value, object, parse};
 
-use crate::config::{ConfigError, Sources};
+use crate::config::{ConfigError, Sources, beside};
 use crate::credential::{Secret, SecretSource};
 
 /// `[[backend]]` as it is written.
@@ -28,6 +29,8 @@ pub(crate) struct BackendSection {
     headers: BTreeMap<String, String>,
     output: Option<String>,
     error: Option<ErrorSection>,
+    mock_file: Option<PathBuf>,
+    response: Option<String>,
 }
 
 /// `error = { code = "…", message = "…", status = 400 }`
@@ -62,8 +65,8 @@ pub enum Backend {
     Endpoint(EndpointTarget),
     /// A plain web address that takes the input as JSON.
     Http(HttpTarget),
-    /// Always the same answer.
-    Mock(MockAnswer),
+    /// Answers given beforehand.
+    Mock(MockTarget),
 }
 
 /// An AWS-compatible endpoint.
@@ -96,11 +99,11 @@ pub struct HttpTarget {
 
 /// What a mock answers.
 #[derive(Clone, Debug, PartialEq)]
-pub enum MockAnswer {
-    /// The output document.
-    Output(Value),
-    /// An error.
-    Error(Fault),
+pub struct MockTarget {
+    /// A response as mock files have them.
+    pub(crate) answers: Answers,
+    /// The HTTP status of errors.
+    pub(crate) error_status: u16,
 }
 
 const TIMEOUT_MS_DEFAULT: u64 = 60_000;
@@ -210,18 +213,27 @@ impl BackendSection {
                     timeout_ms,
                 })
             }
-            "mock" => Backend::Mock(match (self.output, self.error) {
-                (Some(output), None) => MockAnswer::Output(
-                    parse(&output).map_err(|error| wrong(&format!("has an output that is no JSON: {error}")))?,
-                ),
-                (None, Some(error)) => {
-                    const BAD_REQUEST: u16 = 400;
-                    MockAnswer::Error(
-                        Fault::new(&error.code, error.message).with_status(error.status.unwrap_or(BAD_REQUEST)),
-                    )
-                }
-                _ => return Err(wrong("is a mock and needs either output or error")),
-            }),
+            "mock" => {
+                const BAD_REQUEST: u16 = 400;
+                let status = self.error.as_ref().and_then(|error| error.status);
+                let answers = match (self.output, self.error, self.mock_file, self.response) {
+                    (Some(output), None, None, None) => {
+                        let output = parse(&output)
+                            .map_err(|error| wrong(&format!("has an output that is no JSON: {error}")))?;
+                        Answers::read(&object! { "0-" => object! { "Return" => output } })
+                    }
+                    (None, Some(error), None, None) => {
+                        let thrown = object! { "Error" => error.code, "Cause" => error.message };
+                        Answers::read(&object! { "0-" => object! { "Throw" => thrown } })
+                    }
+                    (None, None, Some(mocks), Some(name)) => {
+                        Ok(response(&beside(file, mocks), &name).map_err(|why| wrong(&why))?)
+                    }
+                    _ => return Err(wrong("is a mock and needs either output, or error, or mock_file with response")),
+                };
+                let answers = answers.map_err(|error| wrong(&format!("has a mock that is wrong: {error}")))?;
+                Backend::Mock(MockTarget { answers, error_status: status.unwrap_or(BAD_REQUEST) })
+            }
             "process" | "container" | "kubernetes" => {
                 return Err(wrong(&format!(
                     "has the kind {:?}, which Windlass does not implement yet\nUse endpoint, http or mock.",
@@ -234,6 +246,16 @@ impl BackendSection {
         };
         Ok(BackendRule { service: self.service, resource: self.resource, operations: self.operations, backend })
     }
+}
+
+/// A response of a mock file.
+fn response(path: &Path, name: &str) -> Result<Answers, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("has the mock file {shown}, which cannot be read: {error}"))?;
+    let file = MockFile::read(&text).map_err(|error| format!("has the mock file {shown}, which is wrong: {error}"))?;
+    let found = file.response(name).cloned();
+    found.ok_or_else(|| format!("has the mock file {shown}, which has no response '{name}' among its MockedResponses"))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use windlass_value::{Payload, uuid_v4};
 use windlass_workflow::{Execution, Identity, Limits, Status};
 
 use self::drive::{Clock, End, Run};
-use self::mocks::Mocks;
+use self::mocks::{FromFile, Mocks};
 use self::screen::{Screen, Show};
 use super::terminal::{Palette, plural};
 use super::validate::TypeArg;
@@ -58,11 +58,17 @@ TASKS
 
     --mock-error Charge=Busy --mock 'Charge={"paid": true}'
 
-  --mock-file FILE holds the answers of many states:
+  --mock-file FILE holds the answers of many states, in the format of Step Functions
+  Local's SFN_MOCK_CONFIG, which `windlass serve` takes too; --case chooses a test case:
 
     {
-      "Charge": [{"Throw": {"Error": "Busy"}}, {"Return": {"paid": true}}],
-      "Ship":   {"Return": {"parcel": 7}}
+      "StateMachines": {"order": {"TestCases": {"Busy": {"Charge": "Busy then paid"}}}},
+      "MockedResponses": {
+        "Busy then paid": {
+          "0":   {"Throw": {"Error": "Busy", "Cause": "later"}},
+          "1-2": {"Return": {"paid": true}}
+        }
+      }
     }
 
   A result is what the service answers. A task with the resource
@@ -104,9 +110,12 @@ pub(super) struct RunArgs {
     /// How a task fails (repeatable); see TASKS
     #[arg(long, value_name = "STATE=ERROR[:CAUSE]")]
     mock_error: Vec<String>,
-    /// Answers of many tasks; see TASKS
+    /// Answers of many tasks: a mock file of Step Functions Local; see TASKS
     #[arg(long, value_name = "FILE")]
     mock_file: Option<PathBuf>,
+    /// The test case of the mock file [default: its only one]
+    #[arg(long, value_name = "NAME", requires = "mock_file")]
+    case: Option<String>,
     /// Jump over waits and retry delays instead of sitting them out
     #[arg(long)]
     skip_waits: bool,
@@ -176,7 +185,10 @@ fn prepare(args: &RunArgs) -> Result<Option<Prepared>, Failure> {
     };
     let limits = if args.aws_limits { Limits::aws() } else { Limits::default() };
     let input = read_input(&args.input, &limits)?;
-    let mocks = Mocks::new(&machine, &args.mock, &args.mock_error, args.mock_file.as_deref())?;
+    let machine_name = machine_name(&args.definition);
+    let file = args.mock_file.as_deref();
+    let file = file.map(|path| FromFile { path, case: args.case.as_deref(), machine: &machine_name });
+    let mocks = mocks::mocks(&machine, &args.mock, &args.mock_error, file)?;
     Ok(Some(Prepared { machine, input, mocks, limits }))
 }
 
@@ -247,6 +259,7 @@ async fn live(args: &RunArgs, prepared: Prepared) -> Result<ExitCode, Failure> {
         started_at,
         input,
         express: matches!(WorkflowType::from(args.workflow_type), WorkflowType::Express),
+        mocks: Some(mocks.text().clone()),
     });
     let show = match (args.quiet, args.trace, args.json) {
         (true, ..) | (_, true, true) => Show::Nothing,

@@ -57,6 +57,9 @@ CONFIGURATION
     retention_bytes = 0            # WINDLASS_EXECUTIONS_RETENTION_BYTES, 0: no bound
     disk_free_bytes_min = 268435456     # WINDLASS_DISK_FREE_BYTES_MIN
 
+    [stepfunctions]
+    mock_config = "mocks.json"     # SFN_MOCK_CONFIG, --mock-config: mocks for MACHINE#CASE
+
     [lambda]
     concurrency_max = 64           # WINDLASS_LAMBDA_CONCURRENCY_MAX, invocations at once
     idle_timeout_ms = 300000       # WINDLASS_LAMBDA_IDLE_TIMEOUT_MS
@@ -128,10 +131,19 @@ pub(super) struct ServeArgs {
     /// The configuration file [default: windlass.toml in the data folder or here]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The mock file of Step Functions Local: executions started on MACHINE#CASE have their
+    /// tasks mocked [without FILE: MockConfigFile.json here]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "MockConfigFile.json")]
+    mock_config: Option<PathBuf>,
 }
 
 pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
-    let flags = Flags { listen: args.listen.clone(), data: args.data.clone(), config: args.config.clone() };
+    let flags = Flags {
+        listen: args.listen.clone(),
+        data: args.data.clone(),
+        config: args.config.clone(),
+        mock_config: args.mock_config.clone(),
+    };
     let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     let folder = std::env::current_dir().unwrap_or_default();
     let config = Config::resolve(&flags, &|name| std::env::var(name).ok(), &names, &folder)?;

@@ -150,7 +150,12 @@ pub(crate) struct TestServer {
 /// The configuration a file's text gives, on a free port.
 pub(crate) fn config_of(folder: &Folder, text: &str) -> Config {
     let file = folder.file("windlass.toml", text);
-    let flags = Flags { listen: Some("127.0.0.1:0".to_owned()), data: Some(folder.0.join("data")), config: Some(file) };
+    let flags = Flags {
+        listen: Some("127.0.0.1:0".to_owned()),
+        data: Some(folder.0.join("data")),
+        config: Some(file),
+        ..Flags::default()
+    };
     Config::resolve(&flags, &|_| None, &[], Path::new("/nowhere")).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! Evaluation of a program's typed fields.
 
+mod concurrency;
 mod condition;
 mod expression;
 mod items;

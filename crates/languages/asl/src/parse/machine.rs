@@ -28,10 +28,12 @@ impl Walk {
         self.machine_language = self.language(record, QueryLanguage::JsonPath);
         self.word(record, "Version", &["1.0"]);
         let timeout = self.number(record, "TimeoutSeconds", Bounds::integer(0, SECONDS_MAX));
+        let concurrency = self.concurrency(record);
         let mut machine = self.container(record);
         reachability::check(self, record, true);
         if let Some(machine) = &mut machine {
             machine.timeout_seconds = timeout.map(|seconds| seconds as u64);
+            machine.concurrency = concurrency.map(Box::new);
         }
         machine
     }
@@ -89,6 +91,7 @@ impl Walk {
             comment,
             timeout_seconds: None,
             query_language: self.machine_language,
+            concurrency: None,
         })
     }
 

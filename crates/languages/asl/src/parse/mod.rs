@@ -2,6 +2,7 @@
 
 mod assign;
 mod choice;
+mod concurrency;
 mod duplicate;
 mod expression;
 mod fields;

@@ -40,6 +40,7 @@ impl Turn<'_> {
         self.check_parameters(id, &parameters)?;
         let seconds_from_now = |at: Timestamp, seconds: i64| at.plus_ms(seconds.saturating_mul(1000));
         let deadline = timeout_seconds.map(|seconds| seconds_from_now(self.at, seconds));
+        let mocked = self.execution.mocked_call(id, &state.name);
         let call = TaskCall {
             task: attempt,
             state: state.name.clone(),
@@ -50,10 +51,12 @@ impl Turn<'_> {
             deadline,
             token,
             retry_count,
+            mocked,
         };
         if let Some(cause) = (self.world.refusal)(&call) {
             return Err(Failure::runtime(cause));
         }
+        self.execution.count_call(id, &state.name);
         let region = self.execution.identity.region.clone();
         let input = call.parameters.clone();
         match &task.resource {

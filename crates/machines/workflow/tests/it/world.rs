@@ -49,6 +49,7 @@ pub(crate) fn identity(input: Payload) -> Identity {
         started_at: START,
         input,
         express: false,
+        mocks: None,
     }
 }
 

@@ -75,12 +75,15 @@ pub(crate) async fn fork(
             started_at: environment.now(),
             input: journal.input(&origin).map_err(|error| of_journal(&error))?,
             express: false,
+            mocks: origin.mocks.clone(),
         },
         definition,
         // What runs another definition is of no version.
         qualifiers: if same { origin.qualifiers.clone() } else { Qualifiers::default() },
         details: details::of_fork(&origin.details(), &origin.arn, event_id),
         options: ExecutionOptions { aws_limits: origin.aws_limits, ..ExecutionOptions::default() },
+        // Somebody asked for it by hand: it does not wait.
+        concurrency: None,
     };
     let point = ForkPoint { event_id, input, variables };
     let forked = journal.fork(&origin, new, point).await;

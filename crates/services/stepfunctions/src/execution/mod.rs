@@ -1,5 +1,6 @@
 //! Executions.
 
+mod concurrency;
 mod describe;
 mod details;
 mod find;

@@ -1,15 +1,17 @@
 use windlass_journal::{ExecutionOptions, Journal, NewExecution, Qualifiers, StartError};
 use windlass_protocol::{Fault, Reply};
+use windlass_task_mock::TestCase;
 use windlass_value::{JsonError, Object, Payload, Text, Value};
 use windlass_workflow::{EXPRESS_START, Identity, Status, epoch_seconds};
 
-use super::details;
+use super::{concurrency, details};
 use crate::arn;
 use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
 use crate::integration::execution_name_of;
 use crate::keys::Keys;
 use crate::machine::{Machines, Named, Target, WEIGHTS_SUM};
+use crate::mock_config::MockConfig;
 use crate::name;
 use crate::request::Request;
 
@@ -22,14 +24,19 @@ pub(crate) async fn start(
     journal: &Journal,
     environment: &Environment,
     keys: &Keys,
+    mocks: &MockConfig,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
-    let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
+    let (arn, case) = split_case(request.required("stateMachineArn")?);
+    let named = Named::parse(arn, request.call)?;
+    let case = case_of(mocks, &named, case).await?;
     let _lock = machines.lock_shared(&named.name).await;
     let target = runnable(machines, &named, environment)?;
     let rate = if target.machine.is_express() { EXPRESS_START } else { "StartExecution" };
     environment.admit(request.call, rate)?;
-    let new = new_execution(&target, environment, keys, request).await?;
+    let mocks = case.map(|case| answers_of(&case, &target));
+    let new = new_execution(&target, mocks, environment, keys, request).await?;
+    let mocks = new.identity.mocks.clone();
     let input = new.identity.input.clone();
     let started = if target.machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
     let record = match started {
@@ -40,6 +47,7 @@ pub(crate) async fn start(
                 && details::start_key(&record.details()) == request.call.idempotency_key;
             let is_repeat = is_same_call
                 || (record.status == Status::Running
+                    && record.mocks == mocks
                     && keys.reading(journal, request.call, &record, || journal.input(&record)).await?.text()
                         == input.text());
             if !is_repeat {
@@ -47,12 +55,43 @@ pub(crate) async fn start(
             }
             *record
         }
+        // It is not started: that one stands for it.
+        Err(StartError::Stands(record)) => *record,
         Err(error) => return Err(start_fault(error)),
     };
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
     out.insert("startDate", epoch_seconds(record.started_at));
     Ok(Value::from(out).into())
+}
+
+/// Takes off a machine's ARN the test case that may follow it: `…:machine#case`.
+fn split_case(arn: &str) -> (&str, Option<&str>) {
+    match arn.split_once('#') {
+        Some((arn, case)) => (arn, Some(case)),
+        None => (arn, None),
+    }
+}
+
+/// The test case that a start names; a bare `#` names none.
+async fn case_of(mocks: &MockConfig, named: &Named, case: Option<&str>) -> Result<Option<TestCase>, Fault> {
+    let Some(case) = case else { return Ok(None) };
+    if case.is_empty() && mocks.is_on() {
+        return Ok(None);
+    }
+    let (mocks, machine, case) = (mocks.clone(), named.name.clone(), case.to_owned());
+    let read = tokio::task::spawn_blocking(move || mocks.case(&machine, &case)).await;
+    read.map_err(|error| Fault::internal(error.to_string()))?.map(Some)
+}
+
+/// The answers of a test case, as the execution keeps them.
+fn answers_of(case: &TestCase, target: &Target) -> Text {
+    let machine = target.as_run();
+    // A misspelt name would make a real call where none is expected.
+    for state in case.states().filter(|state| machine.definition.program.find(state).is_none()) {
+        tracing::warn!(machine = %machine.name, case = case.name(), %state, "a test case names a state that the machine does not have");
+    }
+    case.text().clone()
 }
 
 /// Why an execution was not started.
@@ -62,6 +101,12 @@ pub(super) fn start_fault(error: StartError) -> Fault {
         error @ StartError::TooManyOpen(_) => {
             let text = "Execution Limit Exceeded: 'The maximum number of open executions has been reached'";
             Fault::new("ExecutionLimitExceeded", text).explained(error.to_string())
+        }
+        // Who asks for no limit is never stood for.
+        StartError::Stands(record) => execution_already_exists(&record.arn),
+        StartError::ConcurrencyReached => {
+            let text = "Execution Limit Exceeded: 'The maximum number of running executions for this concurrency key has been reached'";
+            Fault::new("ExecutionLimitExceeded", text)
         }
         StartError::DiskFull(explanation) => unavailable(explanation),
         StartError::Unavailable(error) => of_journal(&error),
@@ -78,6 +123,7 @@ pub(super) fn runnable(machines: &Machines, named: &Named, environment: &Environ
 /// An execution to start: its name, its checked input, its identity.
 pub(super) async fn new_execution(
     target: &Target,
+    mocks: Option<Text>,
     environment: &Environment,
     keys: &Keys,
     request: Request<'_>,
@@ -112,6 +158,7 @@ pub(super) async fn new_execution(
         started_at: environment.now(),
         input,
         express: machine.is_express(),
+        mocks,
     };
     // The HTTP header wins over the member.
     let trace_header = request.call.trace.as_ref().or(request.text("traceHeader")?);
@@ -123,7 +170,8 @@ pub(super) async fn new_execution(
     let definition = keys.definition(&machine.definition, &identity.machine_arn, &identity.role_arn).await?;
     let data_key = keys.for_execution(&machine.settings.encryption, &identity.machine_arn, &identity.role_arn).await?;
     let options = ExecutionOptions { aws_limits, data_key };
-    Ok(NewExecution { identity, definition, qualifiers, details, options })
+    let concurrency = concurrency::limit_of(&definition.program, &identity, environment)?;
+    Ok(NewExecution { identity, definition, qualifiers, details, options, concurrency })
 }
 
 pub(crate) fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {

@@ -7,7 +7,7 @@ use super::describe::{data_members, optional};
 use super::details;
 use super::start::{new_execution, runnable};
 use crate::environment::Environment;
-use crate::fault::machine_type_not_supported;
+use crate::fault::{invalid_arn, machine_type_not_supported};
 use crate::integration::Depths;
 use crate::keys::Keys;
 use crate::machine::{Machines, Named};
@@ -22,14 +22,18 @@ pub(crate) async fn start_sync(
     keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
-    let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
+    let arn = request.required("stateMachineArn")?;
+    if arn.contains('#') {
+        return Err(invalid_arn(&format!("StartSyncExecution takes no test case: {arn}")));
+    }
+    let named = Named::parse(arn, request.call)?;
     let new = {
         let _lock = machines.lock_shared(&named.name).await;
         let target = runnable(machines, &named, environment)?;
         if !target.machine.is_express() {
             return Err(machine_type_not_supported());
         }
-        new_execution(&target, environment, keys, request).await?
+        new_execution(&target, None, environment, keys, request).await?
     };
     let identity = new.identity.clone();
     let trace_header = details::trace_header(&new.details).cloned();

@@ -17,7 +17,7 @@ pub(crate) fn parameters_refusal(call: &TaskCall) -> Option<String> {
 /// Why a document cannot be the result of a task: it is held to the API that gives the result,
 /// which for `.sync` is the one that tells how the job stands. What a token's holder answers, a
 /// function, a worker or any HTTP API, may be anything. `required`: what the API always answers must be there.
-pub(crate) fn mocked_result_problem(resource: &Resource, result: &Value, required: bool) -> Option<String> {
+pub fn mocked_result_problem(resource: &Resource, result: &Value, required: bool) -> Option<String> {
     const LAMBDA_FREE: &[&str] = &["Payload"];
     const EXECUTION_FREE: &[&str] = &["Input", "Output"];
     let plan = Plan::of(resource).ok()?;

@@ -21,6 +21,7 @@ mod plan;
 mod request;
 mod running;
 mod task_call;
+mod test_case;
 mod watch;
 
 use std::sync::Arc;
@@ -38,12 +39,14 @@ use self::closings::Closings;
 pub(crate) use self::depth::Depths;
 pub(crate) use self::exchange::{Exchange, Exchanges};
 use self::failure::Failure;
-pub(crate) use self::mocked::{mocked_result_problem, parameters_refusal};
+pub use self::mocked::mocked_result_problem;
+pub(crate) use self::mocked::parameters_refusal;
 pub use self::outside::{Outside, RequestSigner};
 use self::plan::Plan;
 use self::running::{Cancelled, Entry, Running};
 use self::task_call::{Answered, TaskCaller};
 pub(crate) use self::task_call::{calling_execution, execution_name_of};
+use self::test_case::TestCases;
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
 use crate::keys::{DataKeyFuture, Keys};
@@ -80,6 +83,7 @@ pub struct Integrations {
     closings: Closings,
     outside: Outside,
     keys: Keys,
+    cases: TestCases,
     traces: Traces,
 }
 
@@ -100,6 +104,7 @@ impl Integrations {
             running: Running::default(),
             closings: Closings::default(),
             outside: Outside::default(),
+            cases: TestCases::default(),
             traces: Traces::default(),
         }
     }
@@ -305,12 +310,17 @@ impl Integrations {
 impl Tasks for Integrations {
     fn refusal(&self, call: &TaskCall) -> Option<String> {
         match &call.resource {
+            // A mock needs no workers.
+            Resource::Activity if self.cases.of(call).is_some() => None,
             Resource::Activity => self.activity_refusal(call),
             resource => Plan::of(resource).ok()?.refusal(call.parameters.value()),
         }
     }
 
     fn admit(&self, call: &TaskCall) -> Option<Permit> {
+        if self.cases.of(call).is_some() {
+            return Some(Box::new(()));
+        }
         let plan = Plan::of(&call.resource).ok()?;
         if !plan.is_outgoing() {
             return Some(Box::new(()));
@@ -320,8 +330,14 @@ impl Tasks for Integrations {
     }
 
     fn perform(self: Arc<Self>, job: TaskJob) {
+        if let Some(case) = self.cases.of(&job.call) {
+            return self.answer_mocked(case, job, false);
+        }
         if job.call.resource == Resource::Activity {
-            return self.offer(job);
+            // One that is started is with its worker.
+            return if job.started.is_none() {
+                self.offer(job)
+            };
         }
         let plan = match Plan::of(&job.call.resource) {
             Ok(plan) => plan,
@@ -345,6 +361,9 @@ impl Tasks for Integrations {
     }
 
     fn resume(self: Arc<Self>, job: TaskJob, submitted: Payload) {
+        if let Some(case) = self.cases.of(&job.call) {
+            return self.answer_mocked(case, job, true);
+        }
         let (arn, task) = (job.identity.arn.clone(), job.call.task);
         let plan = match Plan::of(&job.call.resource) {
             Ok(plan) => plan,
@@ -368,7 +387,7 @@ impl Tasks for Integrations {
     }
 
     fn cut_off(&self, identity: &Identity, call: &TaskCall) -> CutOff {
-        if self.is_applied_once(identity, call) {
+        if self.cases.of(call).is_some() || self.is_applied_once(identity, call) {
             return CutOff::Again;
         }
         let cause = "The server was restarted while this call was under way, so it is not known whether it took effect. The task's Retry decides whether it is made again.";

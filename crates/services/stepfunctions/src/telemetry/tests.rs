@@ -158,6 +158,7 @@ fn histories_become_spans() {
             started_at: Timestamp(START_MS),
             input: Payload::from_valid_text("{}"),
             express: false,
+            mocks: None,
         });
         let trace = Arc::new(ExecutionTrace::of(ARN, identity.started_at, None, Some(1.0)));
         let mut builder = SpanBuilder::new(identity, trace.clone());

@@ -162,5 +162,6 @@ fn identity(environment: &Environment, call: &Call, role_arn: Option<Text>, inpu
         started_at: environment.now(),
         input: input.clone(),
         express: true,
+        mocks: None,
     }
 }

@@ -4,13 +4,14 @@
 mod apis;
 mod lambda;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 use windlass_journal::{Clock, Journal, JournalConfig};
 use windlass_protocol::{Body, Call, Dispatcher, Outcome, Principal, Wiring};
-use windlass_stepfunctions::{Environment, Integrations, Outside, StepFunctions};
+use windlass_stepfunctions::{Environment, Integrations, MockConfig, Outside, StepFunctions};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Timestamp, Value};
 use windlass_workflow::{Limits, Quotas};
@@ -46,6 +47,24 @@ pub(crate) struct World {
     pub(crate) apis: Arc<Apis>,
     journal: Journal,
     quotas: Quotas,
+    /// The mock file: there once a test writes it.
+    pub(crate) mocks: Arc<MockPath>,
+}
+
+/// The path of a world's mock file, which goes with it.
+pub(crate) struct MockPath(pub(crate) PathBuf);
+
+impl Drop for MockPath {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn mock_path() -> Arc<MockPath> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("windlass-mocks-{}-{number}.json", std::process::id());
+    Arc::new(MockPath(std::env::temp_dir().join(name)))
 }
 
 fn tables() -> Vec<&'static Table> {
@@ -56,22 +75,29 @@ impl World {
     /// A new world with an empty disk.
     pub(crate) async fn new() -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), Quotas::default()).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), Quotas::default(), mock_path()).await
     }
 
     /// The same under other quotas.
     pub(crate) async fn with_quotas(quotas: Quotas) -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), quotas).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), quotas, mock_path()).await
     }
 
     /// The same, with a way to the outside.
     pub(crate) async fn with_outside(outside: Outside) -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock, Arc::default(), outside, Quotas::default()).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), outside, Quotas::default(), mock_path()).await
     }
 
-    async fn on(disk: MemoryFaults, clock: Arc<dyn Clock>, apis: Arc<Apis>, outside: Outside, quotas: Quotas) -> World {
+    async fn on(
+        disk: MemoryFaults,
+        clock: Arc<dyn Clock>,
+        apis: Arc<Apis>,
+        outside: Outside,
+        quotas: Quotas,
+        mocks: Arc<MockPath>,
+    ) -> World {
         let store = Store::memory(&tables(), disk.clone());
         let dispatcher = Dispatcher::new();
         let environment = Environment::new(clock.clone()).with_quotas(quotas.clone(), Limits::default());
@@ -86,6 +112,7 @@ impl World {
         let journal = Journal::open(store.clone(), integrations.clone(), clock.clone(), config).unwrap();
         let service =
             StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment).unwrap();
+        let service = service.with_mocks(MockConfig::from_file(mocks.0.clone()));
         service.resume().unwrap();
         let lambda = Arc::new(FakeLambda::default());
         let mut services = apis.services();
@@ -93,7 +120,7 @@ impl World {
         services.push(lambda.clone());
         dispatcher.wire(Wiring { services, ..Wiring::default() });
         journal.recover().await.unwrap();
-        World { dispatcher, clock, disk, lambda, apis, journal, quotas }
+        World { dispatcher, clock, disk, lambda, apis, journal, quotas, mocks }
     }
 
     /// What the journal keeps of an execution.
@@ -105,7 +132,8 @@ impl World {
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
         self.disk.crash();
-        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone(), Outside::default(), self.quotas).await
+        let (disk, clock, apis) = (self.disk.clone(), self.clock.clone(), self.apis.clone());
+        World::on(disk, clock, apis, Outside::default(), self.quotas.clone(), self.mocks.clone()).await
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {

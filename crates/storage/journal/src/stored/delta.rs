@@ -25,6 +25,9 @@ pub(crate) struct Delta {
     /// (Map, the event its next iteration chains to)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     chains: Vec<(u64, u64)>,
+    /// (the root or an iteration, state, its calls), with mocks only
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<(u64, String, u32)>,
 }
 
 /// The counters and the outcome.
@@ -51,6 +54,9 @@ pub(crate) struct StoredExecution {
     pub(crate) turn: u64,
     head: Head,
     frames: BTreeMap<u64, StoredFrame>,
+    /// (the root or an iteration, state, its calls), with mocks only
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<(u64, String, u32)>,
 }
 
 fn head_of(execution: &Execution) -> Head {
@@ -106,6 +112,9 @@ impl Delta {
             }
         }
         delta.removed = changes.removed.iter().map(|id| id.0).collect();
+        let counts = changes.calls.iter().map(|(id, state)| (id.0, state.to_string(), execution.calls.of(*id, state)));
+        // None: the iteration ended in the same turn.
+        delta.calls = counts.filter(|(_, _, count)| *count > 0).collect();
         delta
     }
 }
@@ -150,16 +159,25 @@ impl StoredExecution {
                 *chain = event_id;
             }
         }
+        for (frame, state, count) in delta.calls {
+            match self.calls.iter_mut().find(|(known, name, _)| *known == frame && *name == state) {
+                Some((.., known)) => *known = count,
+                None => self.calls.push((frame, state, count)),
+            }
+        }
         for id in delta.removed {
             self.frames.remove(&id);
         }
+        let frames = &self.frames;
+        self.calls.retain(|(frame, ..)| *frame == FrameId::ROOT.0 || frames.contains_key(frame));
     }
 
     /// A snapshot of a live execution whose payloads all have places.
     pub(crate) fn from_live(execution: &Execution, turn: u64, payloads: &mut PayloadWriter) -> StoredExecution {
         let frames =
             execution.frames.values().map(|frame| (frame.id.0, StoredFrame::from_live(frame, payloads))).collect();
-        StoredExecution { turn, head: head_of(execution), frames }
+        let calls = execution.calls.iter().map(|(frame, state, count)| (frame.0, state.to_string(), count)).collect();
+        StoredExecution { turn, head: head_of(execution), frames, calls }
     }
 
     /// The live execution; `read` finds payloads by place.
@@ -174,6 +192,9 @@ impl StoredExecution {
         execution.next_event_id = self.head.next_event_id;
         execution.next_timer = self.head.next_timer;
         execution.timeout = self.head.timeout.map(|serial| TimerId { frame: FrameId::ROOT, serial });
+        for (frame, state, count) in &self.calls {
+            execution.calls.set(FrameId(*frame), state.as_str().into(), *count);
+        }
         execution.redrives = self
             .head
             .redrives

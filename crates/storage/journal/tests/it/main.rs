@@ -1,6 +1,7 @@
 //! The journal over a store in memory whose faults are driven by hand.
 
 mod budget;
+mod concurrency;
 mod contents;
 mod crashes;
 mod faults;

@@ -242,11 +242,13 @@ pub(crate) fn new_execution(now: Timestamp, name: &str, definition: &str, input:
             started_at: now,
             input: Payload::from_text(input).expect("JSON"),
             express: false,
+            mocks: None,
         },
         definition: Arc::new(JournalDefinition::new(definition, Arc::new(program))),
         qualifiers: Qualifiers::default(),
         details: Object::new(),
         options: ExecutionOptions::default(),
+        concurrency: None,
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use windlass_asl::{Machine, State, StateKind};
-use windlass_value::{Payload, Text, Value, parse};
+use windlass_task_mock::{MockFile, TestCase, Validation};
+use windlass_value::{Object, Text, Value, object, parse};
 
 use super::super::{Failure, source};
 use super::states;
@@ -14,125 +15,127 @@ const MOCKS_BYTES_MAX: u64 = 64 << 20;
 /// How many names a message lists.
 const NAMES_MAX: usize = 12;
 
-/// What a task answers.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
-    /// Its result.
-    Return(Payload),
-    /// Its failure.
-    Throw { error: Text, cause: Option<Text> },
+/// The test case of a run: what its tasks answer.
+pub(super) type Mocks = TestCase;
+
+/// What is said of a mock file.
+pub(super) struct FromFile<'a> {
+    pub(super) path: &'a Path,
+    /// The test case; the only one where it is not said.
+    pub(super) case: Option<&'a str>,
+    /// The state machine's name, from that of its file.
+    pub(super) machine: &'a str,
 }
 
-/// The answers of one state, one a call; the last is given again and again.
-#[derive(Debug, Default)]
-struct Answers {
-    in_order: Vec<Answer>,
-    given: usize,
-}
-
-/// The answers by state.
-#[derive(Debug, Default)]
-pub(super) struct Mocks {
-    by_state: HashMap<Text, Answers>,
-}
-
-impl Mocks {
-    /// From the arguments: `results` and `errors` in their order, the errors of
-    /// a state before its results; they replace what the file says of a state.
-    ///
-    /// # Errors
-    /// Where an argument or the file is malformed, or names no Task state.
-    pub(super) fn new(
-        machine: &Machine,
-        results: &[String],
-        errors: &[String],
-        file: Option<&Path>,
-    ) -> Result<Mocks, Failure> {
-        let names = TaskNames::of(machine);
-        let mut mocks = Mocks::default();
-        for argument in errors {
-            let (state, text) = names.split(argument, "--mock-error", "STATE=ERROR")?;
-            let (error, cause) = match text.split_once(':') {
-                Some((error, cause)) => (error.trim(), Some(cause.trim().into())),
-                None => (text.trim(), None),
+/// From the arguments: `results` and `errors` in their order, the errors of a state
+/// before its results, the last one again and again; they replace what the file says
+/// of a state.
+///
+/// # Errors
+/// Where an argument or the file is malformed, or names no Task state.
+pub(super) fn mocks(
+    machine: &Machine,
+    results: &[String],
+    errors: &[String],
+    file: Option<FromFile<'_>>,
+) -> Result<Mocks, Failure> {
+    let names = TaskNames::of(machine);
+    let mut given: HashMap<Text, Vec<Value>> = HashMap::new();
+    for argument in errors {
+        let (state, text) = names.split(argument, "--mock-error", "STATE=ERROR")?;
+        let (error, cause) = match text.split_once(':') {
+            Some((error, cause)) => (error.trim(), Some(cause.trim())),
+            None => (text.trim(), None),
+        };
+        if error.is_empty() {
+            return Err(Failure(format!("--mock-error {argument}: the name of the error is missing")));
+        }
+        let mut thrown = Object::new();
+        thrown.insert("Error", error);
+        if let Some(cause) = cause {
+            thrown.insert("Cause", cause);
+        }
+        given.entry(state).or_default().push(object! { "Throw" => thrown });
+    }
+    for argument in results {
+        let (state, text) = names.split(argument, "--mock", "STATE=JSON")?;
+        let result = match text.strip_prefix('@') {
+            Some(path) => parse(&source::read(Path::new(path), MOCKS_BYTES_MAX)?),
+            None => parse(text),
+        };
+        let result = result.map_err(|error| {
+            let quotes = if text.starts_with(['{', '[', '"', '@']) {
+                ""
+            } else {
+                "\nA string needs quotes of its own: --mock 'STATE=\"text\"'"
             };
-            if error.is_empty() {
-                return Err(Failure(format!("--mock-error {argument}: the name of the error is missing")));
+            Failure(format!("--mock {state}: the answer is no JSON: {error}{quotes}"))
+        })?;
+        given.entry(state).or_default().push(object! { "Return" => result });
+    }
+    let (mut responses, name, validation) = match file {
+        None => (Object::new(), Text::from("run"), Validation::default()),
+        Some(file) => {
+            let shown = source::name(file.path);
+            let case = case_of(&file, &shown)?;
+            for state in case.responses().keys() {
+                names.check(state, &shown)?;
             }
-            mocks.add(state, Answer::Throw { error: error.into(), cause });
+            (case.responses().clone(), case.name().into(), case.validation())
         }
-        for argument in results {
-            let (state, text) = names.split(argument, "--mock", "STATE=JSON")?;
-            let payload = match text.strip_prefix('@') {
-                Some(path) => Payload::from_text(source::read(Path::new(path), MOCKS_BYTES_MAX)?),
-                None => Payload::from_text(text),
-            };
-            let payload = payload.map_err(|error| {
-                let quotes = if text.starts_with(['{', '[', '"', '@']) {
-                    ""
-                } else {
-                    "\nA string needs quotes of its own: --mock 'STATE=\"text\"'"
-                };
-                Failure(format!("--mock {state}: the answer is no JSON: {error}{quotes}"))
-            })?;
-            mocks.add(state, Answer::Return(payload));
-        }
-        if let Some(path) = file {
-            let text = source::read(path, MOCKS_BYTES_MAX)?;
-            let shown = source::name(path);
-            let value = parse(&text).map_err(|error| Failure(format!("{shown} is no JSON: {error}")))?;
-            for (state, answers) in read_file(&value, &shown)? {
-                let state = names.check(&state, &shown)?;
-                mocks.by_state.entry(state).or_insert(Answers { in_order: answers, given: 0 });
-            }
-        }
-        Ok(mocks)
-    }
-
-    fn add(&mut self, state: Text, answer: Answer) {
-        self.by_state.entry(state).or_default().in_order.push(answer);
-    }
-
-    /// The answer to the next call of a state.
-    pub(super) fn answer(&mut self, state: &str) -> Option<Answer> {
-        let answers = self.by_state.get_mut(state)?;
-        let index = answers.given.min(answers.in_order.len().checked_sub(1)?);
-        answers.given += 1;
-        answers.in_order.get(index).cloned()
-    }
-}
-
-/// Reads `{"STATE": {"Return": …} | {"Throw": …} | [ … ]}`.
-fn read_file(value: &Value, file: &str) -> Result<Vec<(Text, Vec<Answer>)>, Failure> {
-    const SHAPE: &str = r#"Expected: {"STATE": {"Return": RESULT}} or {"STATE": {"Throw": {"Error": NAME, "Cause": TEXT}}}, or a list of these, one a call"#;
-    let wrong = |what: String| Failure(format!("{file}: {what}\n{SHAPE}"));
-    let states = value.as_object().ok_or_else(|| wrong("it is no JSON object".to_owned()))?;
-    let mut all = Vec::with_capacity(states.len());
-    for (state, written) in states.iter() {
-        let list = written.as_array().map_or_else(|| vec![written.clone()], |items| items.to_vec());
-        if list.is_empty() {
-            return Err(wrong(format!("state '{state}' has no answer")));
-        }
-        let answers = list.iter().map(read_answer).collect::<Option<Vec<_>>>();
-        all.push((state.clone(), answers.ok_or_else(|| wrong(format!("state '{state}' has a malformed answer")))?));
-    }
-    Ok(all)
-}
-
-fn read_answer(value: &Value) -> Option<Answer> {
-    let object = value.as_object().filter(|object| object.len() == 1)?;
-    if let Some(result) = object.get("Return") {
-        return Some(Answer::Return(Payload::from_value(result.clone())));
-    }
-    let thrown = object.get("Throw")?.as_object()?;
-    let text = |member: &str| match thrown.get(member) {
-        None => Some(None),
-        Some(value) => value.as_str().map(|text| Some(Text::from(text))),
     };
-    if thrown.keys().any(|key| !matches!(&**key, "Error" | "Cause")) {
-        return None;
+    for (state, answers) in given {
+        responses.insert(state, in_order(answers));
     }
-    Some(Answer::Throw { error: text("Error")??, cause: text("Cause")? })
+    TestCase::new(&name, &responses, validation).map_err(|error| Failure(error.to_string()))
+}
+
+/// One answer a call, the last again and again.
+fn in_order(answers: Vec<Value>) -> Object {
+    let last = answers.len().saturating_sub(1);
+    let key = |index: usize| if index == last { format!("{index}-") } else { index.to_string() };
+    answers.into_iter().enumerate().map(|(index, answer)| (Text::from(key(index)), answer)).collect()
+}
+
+/// The test case that a run takes of a mock file.
+fn case_of(file: &FromFile<'_>, shown: &str) -> Result<TestCase, Failure> {
+    let text = source::read(file.path, MOCKS_BYTES_MAX)?;
+    let mocks = MockFile::read(&text).map_err(|error| Failure(format!("{shown}: {error}")))?;
+    let machines: Vec<&Text> = mocks.machines().collect();
+    let machine = match &machines[..] {
+        _ if machines.iter().any(|name| &***name == file.machine) => file.machine,
+        [only] => only,
+        [] => return Err(Failure(format!("{shown}: there are no StateMachines in it"))),
+        several => {
+            return Err(Failure(format!(
+                "{shown}: it has no state machine '{}', the name that the definition's file gives\nIts state machines: {}",
+                file.machine,
+                listed(several)
+            )));
+        }
+    };
+    let cases = mocks.cases(machine);
+    let case = match (file.case, &cases[..]) {
+        (Some(case), _) => case,
+        (None, [only]) => only,
+        (None, []) => return Err(Failure(format!("{shown}: '{machine}' has no TestCases"))),
+        (None, several) => {
+            return Err(Failure(format!(
+                "{shown}: '{machine}' has {} test cases; say which: --case NAME\nIts test cases: {}",
+                several.len(),
+                listed(several)
+            )));
+        }
+    };
+    mocks.case(machine, case).cloned().ok_or_else(|| {
+        Failure(format!("{shown}: '{machine}' has no test case '{case}'\nIts test cases: {}", listed(&cases)))
+    })
+}
+
+fn listed(names: &[&Text]) -> String {
+    let more = if names.len() > NAMES_MAX { ", …" } else { "" };
+    let names: Vec<&str> = names.iter().take(NAMES_MAX).map(|name| &***name).collect();
+    format!("{}{more}", names.join(", "))
 }
 
 /// The states that can be mocked.
