@@ -203,15 +203,6 @@ def test_bad_input(states, text):
     assert message.startswith("Invalid State Machine Execution Input: '"), message
 
 
-def test_largest_input(states):
-    machine = create_machine(states, PASS)
-    largest = json.dumps("x" * (262_144 - 2))
-    found = ended(states, states.start_execution(stateMachineArn=machine, input=largest)["executionArn"])
-    assert found["output"] == largest
-    code, _ = refusal(states.start_execution, stateMachineArn=machine, input=json.dumps("x" * (262_144 - 1)))
-    assert code in ("ValidationException", "InvalidExecutionInput")
-
-
 MISSING = "arn:aws:states:%s:%s" % (REGION, ACCOUNT)
 UNKNOWN = [
     ("describe_state_machine", {"stateMachineArn": MISSING + ":stateMachine:gone"}, "StateMachineDoesNotExist"),

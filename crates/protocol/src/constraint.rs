@@ -6,6 +6,7 @@ use windlass_value::{Number, Object, Value};
 
 use crate::document::base64_bytes;
 use crate::fault::Fault;
+use crate::limits::RequestBounds;
 use crate::model::{Kind, Member, ServiceModel, Shape, Structure};
 
 /// How many violations one answer names, as AWS does.
@@ -19,8 +20,13 @@ const REDACTED: &str = "***Sensitive Data Redacted***";
 ///
 /// # Errors
 /// `ValidationException`, or what the service calls it, naming up to [`VIOLATIONS_MAX`] violations.
-pub(crate) fn check(model: &ServiceModel, structure: &Structure, input: &Object) -> Result<(), Fault> {
-    let mut checker = Checker { model, violations: Vec::new(), refusal: None };
+pub(crate) fn check(
+    model: &ServiceModel,
+    structure: &Structure,
+    input: &Object,
+    bounds: &RequestBounds,
+) -> Result<(), Fault> {
+    let mut checker = Checker { model, bounds, violations: Vec::new(), refusal: None };
     checker.structure(structure, input, "");
     let message = match (checker.violations.len(), checker.refusal) {
         (0, None) => return Ok(()),
@@ -41,6 +47,7 @@ pub(crate) fn is_constraint_text(message: &str) -> bool {
 
 struct Checker<'a> {
     model: &'a ServiceModel,
+    bounds: &'a RequestBounds,
     violations: Vec<String>,
     /// What the service itself says of a pattern that is broken.
     refusal: Option<String>,
@@ -61,7 +68,8 @@ impl Checker<'_> {
     fn value(&mut self, member: &Member, value: &Value, path: &str) {
         let model = self.model;
         let shape = model.shape(member.shape);
-        for broken in broken(shape, value) {
+        let max = self.bounds.max_of(model.name, &shape.name);
+        for broken in broken(shape, value, max) {
             match (&shape.refusal, &shape.pattern) {
                 (Some(refusal), Some(pattern)) if broken == pattern_text(&pattern.text) => {
                     self.refusal.get_or_insert_with(|| refusal.replace("{member}", path));
@@ -102,7 +110,7 @@ impl Checker<'_> {
         if matches!(shape.kind, Kind::Structure(_) | Kind::List(_) | Kind::Map(..)) {
             return;
         }
-        if items.any(|item| item.is_null() || !broken(shape, &item).is_empty()) {
+        if items.any(|item| item.is_null() || !broken(shape, &item, None).is_empty()) {
             let constraints = all_constraints(shape).join(", ");
             self.violation(member, value, path, &format!("{subject} must satisfy constraint: [{constraints}]"));
         }
@@ -136,8 +144,9 @@ impl Checker<'_> {
     }
 }
 
-/// The texts of the constraints of a value's own shape that it breaks.
-fn broken(shape: &Shape, value: &Value) -> Vec<String> {
+/// The texts of the constraints of a value's own shape that it breaks; `max` stands
+/// in for the shape's own bound.
+fn broken(shape: &Shape, value: &Value, max: Option<usize>) -> Vec<String> {
     let mut out = Vec::new();
     if let Value::String(text) = value
         && matches!(shape.kind, Kind::String)
@@ -157,7 +166,8 @@ fn broken(shape: &Shape, value: &Value) -> Vec<String> {
     {
         out.push(bound_text(shape, "greater", min));
     }
-    if let Some(max) = &shape.max
+    let max = max.and_then(|max| i64::try_from(max).ok()).map(Number::Int);
+    if let Some(max) = max.as_ref().or(shape.max.as_ref())
         && measure > *max
     {
         out.push(bound_text(shape, "less", max));

@@ -10,6 +10,7 @@ use crate::body::Body;
 use crate::constraint;
 use crate::document::{SERIALIZATION, read_structure, read_text, serialization};
 use crate::fault::Fault;
+use crate::limits::RequestBounds;
 use crate::model::{Kind, Location, Member, ServiceModel, Structure, Wire};
 use crate::query;
 use crate::resolve::{Resolved, host};
@@ -27,6 +28,19 @@ use crate::{s3_request, xml_document};
 /// `InvalidArgument`, `InvalidDigest` or `BadDigest`; the query services that check constraints
 /// by framework `ValidationError`.
 pub fn decode(resolved: &Resolved, parts: &Parts, body: Body) -> Result<(Value, Body), Fault> {
+    decode_within(resolved, parts, body, &RequestBounds::default())
+}
+
+/// As [`decode`], with other bounds than AWS's.
+///
+/// # Errors
+/// As of [`decode`].
+pub fn decode_within(
+    resolved: &Resolved,
+    parts: &Parts,
+    body: Body,
+    bounds: &RequestBounds,
+) -> Result<(Value, Body), Fault> {
     let service = resolved.service;
     let Some(structure) = input_structure(resolved) else {
         return Ok((Value::empty_object(), body));
@@ -88,7 +102,7 @@ pub fn decode(resolved: &Resolved, parts: &Parts, body: Body) -> Result<(Value, 
         Wire::Ec2 | Wire::RpcV2Cbor => return Err(Fault::not_built("requests of this protocol")),
     };
     if !service.unchecked {
-        constraint::check(service, structure, &input)?;
+        constraint::check(service, structure, &input, bounds)?;
     }
     Ok((input.into(), payload))
 }

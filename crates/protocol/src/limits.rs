@@ -35,7 +35,45 @@ const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// its characters percent-encoded.
 pub const FORM_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The largest body that an operation takes, in bytes.
+/// Where requests may be larger than AWS takes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestBounds {
+    /// Inputs and outputs of Step Functions' executions, in UTF-8 bytes; `None`:
+    /// AWS's 262,144, in AWS's words.
+    pub states_payload_bytes_max: Option<usize>,
+}
+
+/// The shape of inputs and outputs in Step Functions' model.
+const STATES_PAYLOAD: &str = "SensitiveData";
+
+impl RequestBounds {
+    /// The largest value of a shape, where it is not the model's.
+    pub(crate) fn max_of(&self, service: &str, shape: &str) -> Option<usize> {
+        self.states_payload_bytes_max.filter(|_| service == "states" && shape == STATES_PAYLOAD)
+    }
+
+    /// The largest body that an operation takes, in bytes.
+    pub fn body_bytes_max(&self, resolved: &Resolved) -> usize {
+        let bytes_max = body_bytes_max(resolved);
+        let takes_payload = resolved.service.name == "states"
+            && matches!(
+                resolved.operation.name.as_str(),
+                "StartExecution" | "StartSyncExecution" | "SendTaskSuccess" | "TestState"
+            );
+        match self.states_payload_bytes_max.filter(|_| takes_payload) {
+            // A payload is a text in JSON, which doubles its quotes.
+            Some(payload) => bytes_max.max(payload.saturating_mul(2).saturating_add(STATES_REQUEST_BYTES_MAX)),
+            None => bytes_max,
+        }
+    }
+
+    /// The answer to a body larger than [`RequestBounds::body_bytes_max`].
+    pub fn body_too_large(&self, resolved: &Resolved) -> Fault {
+        too_large(resolved, self.body_bytes_max(resolved))
+    }
+}
+
+/// The largest body that AWS takes for an operation, in bytes.
 pub fn body_bytes_max(resolved: &Resolved) -> usize {
     match (resolved.service.name, resolved.operation.name.as_str()) {
         ("states", "CreateStateMachine" | "UpdateStateMachine" | "TestState" | "ValidateStateMachineDefinition") => {
@@ -59,11 +97,14 @@ pub fn body_bytes_max(resolved: &Resolved) -> usize {
 
 /// The answer to a body larger than [`body_bytes_max`].
 pub fn body_too_large(resolved: &Resolved) -> Fault {
+    too_large(resolved, body_bytes_max(resolved))
+}
+
+fn too_large(resolved: &Resolved, bytes_max: usize) -> Fault {
     let operation = match resolved.operation.name.as_str() {
         "Invoke" => "InvokeFunction",
         name => name,
     };
-    let bytes_max = body_bytes_max(resolved);
     if resolved.service.name == "s3" {
         return match resolved.operation.streams_input() {
             true => Fault::new("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")

@@ -384,6 +384,7 @@ fn new_execution(name: &str, definition: Arc<JournalDefinition>, clock: &Virtual
         definition,
         qualifiers: Qualifiers::default(),
         details: Object::new(),
+        options: windlass_journal::ExecutionOptions::default(),
         concurrency: None,
     })
 }

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use windlass_protocol::{FORM_BYTES_MAX, Fault, body_bytes_max, body_too_large};
+use windlass_protocol::{FORM_BYTES_MAX, Fault, RequestBounds};
 
 use crate::wire::Meaning;
 
@@ -23,9 +23,9 @@ const RESERVED_BYTES_MAX: usize = 64 * 1024;
 const UNKNOWN_BYTES_MAX: usize = 1024 * 1024;
 
 /// How large a body may be.
-pub(crate) fn bytes_max(meaning: &Meaning) -> usize {
+pub(crate) fn bytes_max(meaning: &Meaning, bounds: &RequestBounds) -> usize {
     match meaning {
-        Meaning::Known(resolved) => body_bytes_max(resolved),
+        Meaning::Known(resolved) => bounds.body_bytes_max(resolved),
         Meaning::InBody => FORM_BYTES_MAX,
         Meaning::Unknown(_) => UNKNOWN_BYTES_MAX,
     }
@@ -76,22 +76,32 @@ impl Drop for BodyShare {
 /// # Errors
 /// `RequestEntityTooLargeException` (413), a body that does not come in time or
 /// breaks off, or no memory left for it. The connection must be closed.
-pub(crate) async fn receive(body: Incoming, meaning: &Meaning, share: &mut BodyShare) -> Result<Bytes, Fault> {
+pub(crate) async fn receive(
+    body: Incoming,
+    meaning: &Meaning,
+    bounds: &RequestBounds,
+    share: &mut BodyShare,
+) -> Result<Bytes, Fault> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, meaning, share)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, meaning, bounds, share)).await {
         Ok(received) => received,
         Err(_) => Err(Fault::new("RequestTimeoutException", "The request's body did not arrive in time.")
             .with_status(StatusCode::REQUEST_TIMEOUT.as_u16())),
     }
 }
 
-async fn collect(mut body: Incoming, meaning: &Meaning, share: &mut BodyShare) -> Result<Bytes, Fault> {
-    let bytes_max = bytes_max(meaning);
+async fn collect(
+    mut body: Incoming,
+    meaning: &Meaning,
+    bounds: &RequestBounds,
+    share: &mut BodyShare,
+) -> Result<Bytes, Fault> {
+    let bytes_max = bytes_max(meaning, bounds);
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > bytes_max {
-        return Err(too_large(meaning));
+        return Err(too_large(meaning, bounds));
     }
     let mut whole = Bytes::new();
     let mut gathered: Option<BytesMut> = None;
@@ -103,7 +113,7 @@ async fn collect(mut body: Incoming, meaning: &Meaning, share: &mut BodyShare) -
         let Ok(data) = frame.into_data() else { continue };
         received += data.len();
         if received > bytes_max {
-            return Err(too_large(meaning));
+            return Err(too_large(meaning, bounds));
         }
         share.grow(data.len())?;
         // The usual body comes in one piece and is not copied.
@@ -122,11 +132,11 @@ async fn collect(mut body: Incoming, meaning: &Meaning, share: &mut BodyShare) -
     Ok(gathered.map_or(whole, BytesMut::freeze))
 }
 
-fn too_large(meaning: &Meaning) -> Fault {
+fn too_large(meaning: &Meaning, bounds: &RequestBounds) -> Fault {
     match meaning {
-        Meaning::Known(resolved) => body_too_large(resolved),
+        Meaning::Known(resolved) => bounds.body_too_large(resolved),
         Meaning::InBody | Meaning::Unknown(_) => {
-            let message = format!("Request must be smaller than {} bytes", bytes_max(meaning));
+            let message = format!("Request must be smaller than {} bytes", bytes_max(meaning, bounds));
             Fault::new("RequestEntityTooLargeException", message).with_status(StatusCode::PAYLOAD_TOO_LARGE.as_u16())
         }
     }

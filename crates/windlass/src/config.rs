@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use windlass_iam::AuthorizationMode;
 use windlass_keyring::MasterKeySource;
+use windlass_protocol::RequestBounds;
 use windlass_sns::SmtpConfig;
 use windlass_stepfunctions::ExpressRetention;
+use windlass_workflow::{Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_DEFAULT, Quotas};
 
 use crate::access_log::LogFormat;
 use crate::backend::BackendRule;
@@ -44,7 +46,7 @@ pub const FILE_NAME: &str = "windlass.toml";
 const LOG_DEFAULT: &str = "info";
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 28] = [
+const VARIABLES: [&str; 30] = [
     "WINDLASS_ACCESS_KEY_ID",
     "WINDLASS_ACCESS_LOG",
     "WINDLASS_ACCOUNT_ID",
@@ -55,6 +57,8 @@ const VARIABLES: [&str; 28] = [
     "WINDLASS_DISK_FREE_BYTES_MIN",
     "WINDLASS_DRAIN_MS",
     "WINDLASS_EXECUTIONS_AWS_LIMITS",
+    "WINDLASS_EXECUTIONS_AWS_RATES",
+    "WINDLASS_EXECUTIONS_PAYLOAD_BYTES_MAX",
     "WINDLASS_EXECUTIONS_RETENTION_BYTES",
     "WINDLASS_EXECUTIONS_RETENTION_DAYS",
     "WINDLASS_LAMBDA_CONCURRENCY_MAX",
@@ -96,8 +100,12 @@ pub struct LambdaSettings {
 /// How executions are kept: `[executions]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutionSettings {
-    /// AWS's quotas (25,000 events) instead of our larger ones.
+    /// AWS's quotas (262,144 bytes, 25,000 events, …) instead of our larger ones.
     pub aws_limits: bool,
+    /// AWS's rates of calls and of state transitions.
+    pub aws_rates: bool,
+    /// Largest input, output or result without AWS's limits, in UTF-8 bytes.
+    pub payload_bytes_max: usize,
     /// Closed executions are kept this long, in days.
     pub retention_days: u32,
     /// Above this size of the store the oldest closed executions are removed.
@@ -278,6 +286,13 @@ impl Config {
         };
         let executions = ExecutionSettings {
             aws_limits: sources.parsed("WINDLASS_EXECUTIONS_AWS_LIMITS", file.executions.aws_limits, false, switch)?,
+            aws_rates: sources.parsed("WINDLASS_EXECUTIONS_AWS_RATES", file.executions.aws_rates, false, switch)?,
+            payload_bytes_max: sources.parsed(
+                "WINDLASS_EXECUTIONS_PAYLOAD_BYTES_MAX",
+                file.executions.payload_bytes_max,
+                PAYLOAD_BYTES_MAX_DEFAULT,
+                number,
+            )?,
             retention_days: sources.parsed(
                 "WINDLASS_EXECUTIONS_RETENTION_DAYS",
                 file.executions.retention_days,
@@ -299,6 +314,13 @@ impl Config {
                 number,
             )?,
         };
+        if !(PAYLOAD_BYTES_MAX_AWS..=PAYLOAD_BYTES_MAX_LIMIT).contains(&executions.payload_bytes_max) {
+            return Err(ConfigError::Value {
+                source_name: "executions.payload_bytes_max".to_owned(),
+                value: executions.payload_bytes_max.to_string(),
+                expected: "it must be between 262144 and 134217728",
+            });
+        }
         let express_default = ExpressRetention::default();
         let section = file.stepfunctions;
         let express = ExpressRetention {
@@ -378,6 +400,24 @@ impl Config {
         self.credentials.is_empty()
     }
 
+    /// What executions may have and do.
+    pub fn quotas(&self) -> Quotas {
+        let own = Quotas { limits: self.own_limits(), ..Quotas::default() };
+        let quotas = if self.executions.aws_limits { Quotas::aws() } else { own };
+        if self.executions.aws_rates { quotas.with_aws_rates() } else { quotas }
+    }
+
+    /// What executions run under that are tagged to have this server's own limits.
+    pub fn own_limits(&self) -> Limits {
+        Limits::with_payloads(self.executions.payload_bytes_max)
+    }
+
+    /// Where requests may be larger than AWS takes them.
+    pub(crate) fn request_bounds(&self) -> RequestBounds {
+        let executions = &self.executions;
+        RequestBounds { states_payload_bytes_max: (!executions.aws_limits).then_some(executions.payload_bytes_max) }
+    }
+
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
@@ -413,6 +453,8 @@ impl Config {
 }
 
 const CONNECTIONS_MAX_LIMIT: usize = 1_000_000;
+/// More would not fit among the bodies that are worked on at once.
+const PAYLOAD_BYTES_MAX_LIMIT: usize = 128 << 20;
 
 fn default_data(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
     // The base directory rules: a relative XDG_DATA_HOME is ignored.

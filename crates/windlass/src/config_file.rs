@@ -74,6 +74,8 @@ pub(crate) struct AuthorizationSection {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExecutionsSection {
     pub(crate) aws_limits: Option<bool>,
+    pub(crate) aws_rates: Option<bool>,
+    pub(crate) payload_bytes_max: Option<usize>,
     pub(crate) retention_days: Option<u32>,
     pub(crate) retention_bytes: Option<u64>,
     pub(crate) disk_free_bytes_min: Option<u64>,

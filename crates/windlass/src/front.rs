@@ -11,7 +11,9 @@ use http::{HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
 use windlass_iam::Authorization;
-use windlass_protocol::{Body, Call, Dispatcher, Fault, Models, Outcome, Principal, Resolved, decode, trace_of};
+use windlass_protocol::{
+    Body, Call, Dispatcher, Fault, Models, Outcome, Principal, RequestBounds, Resolved, decode_within, trace_of,
+};
 use windlass_value::{Text, Value};
 
 use crate::access_log::{Access, AccessLog};
@@ -45,6 +47,8 @@ const LONG_POLLS: [(&str, &str); 2] = [("states", "GetActivityTask"), ("sqs", "R
 /// Everything a request needs, shared by all connections.
 pub(crate) struct Front {
     pub(crate) models: Models,
+    /// Where requests may be larger than AWS takes them.
+    pub(crate) bounds: RequestBounds,
     pub(crate) authentication: Authentication,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) webhooks: Webhooks,
@@ -182,7 +186,7 @@ async fn start(front: &Arc<Front>, parts: &Parts, body: Incoming, mut share: Bod
     record.operation = Some(("states", "StartExecution"));
     let received = match front.lifecycle.phase().reason() {
         Some(reason) => Err(unavailable(reason)),
-        None => body::receive(body, &Meaning::InBody, &mut share).await,
+        None => body::receive(body, &Meaning::InBody, &front.bounds, &mut share).await,
     };
     let (received, closes) = match received {
         Ok(body) => (front.webhooks.call(parts, &body, &record.request_id), false),
@@ -247,11 +251,11 @@ async fn received(
         return object::received(front, parts, body, share, record, &claim).await;
     }
     let meaning = Meaning::of_head(&front.models, parts, &claim);
-    let body: Bytes = body::receive(body, &meaning, share).await.map_err(Refused::closing)?;
+    let body: Bytes = body::receive(body, &meaning, &front.bounds, share).await.map_err(Refused::closing)?;
     let principal = front.authentication.principal(parts, &body, &claim)?;
     let resolved = meaning.resolve(&front.models, parts, &claim, &body)?;
     record.operation = Some((resolved.service.name, &resolved.operation.name));
-    let (input, body) = match decode(&resolved, parts, body.into()) {
+    let (input, body) = match decode_within(&resolved, parts, body.into(), &front.bounds) {
         Ok(decoded) => decoded,
         Err(fault) => return Ok((resolved, Err(fault))),
     };

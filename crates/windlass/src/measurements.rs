@@ -17,6 +17,11 @@ pub(crate) fn of_journal(journal: &Journal) -> Vec<Measurement> {
         ("windlass_executions_closed", "Standard executions closed since the start", stats.closed as f64),
         ("windlass_turns", "Turns made durable since the start", stats.turns as f64),
         (
+            "windlass_executions_throttled",
+            "Turns that waited for the rate of state transitions since the start",
+            stats.throttled as f64,
+        ),
+        (
             "windlass_executions_waiting",
             "Executions that wait for others of their concurrency key",
             stats.waiting as f64,

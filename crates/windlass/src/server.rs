@@ -103,6 +103,7 @@ impl Server {
         let address = listener.local_addr().map_err(refused)?;
         let front = Arc::new(Front {
             models: Models::embedded(),
+            bounds: config.request_bounds(),
             authentication: Authentication::new(config),
             dispatcher: Dispatcher::new(),
             webhooks: Webhooks::new(config.webhooks.clone(), &config.account_id, &config.region, config.is_open()),

@@ -24,7 +24,6 @@ use windlass_stepfunctions::{
 };
 use windlass_store::{SqliteOptions, Store, Table};
 use windlass_value::Now;
-use windlass_workflow::Limits;
 
 use crate::backend::Backends;
 use crate::config::Config;
@@ -120,10 +119,12 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
         .map_err(|error| format!("Lambda cannot start: {error}"))?;
     gathered.host(lambda.clone());
 
-    let environment = Environment::new(clock.clone());
+    let environment = Environment::new(clock.clone()).with_quotas(config.quotas(), config.own_limits());
+    let blobs = BlobStore::open(&config.data, store.clone())
+        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
     let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone());
     let integrations = Arc::new(integrations.with_outside(http_tasks::outside(config, &outgoing)));
-    let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config))
+    let journal = Journal::open(store.clone(), integrations.clone(), clock, journal_config(config, &blobs))
         .map_err(|error| format!("the journal of executions cannot be opened: {error}"))?;
     let exporter = span_exporter(config)?;
     let tracing = exporter.clone().zip(config.tracing.as_ref());
@@ -159,7 +160,7 @@ pub async fn build_services(config: &Config, address: SocketAddr, dispatcher: &D
     let certified = sns.clone();
     gathered.stop(async move { sns.stop().await });
 
-    host_s3(config, &base_url, &store, dispatcher, &now, &mut gathered)?;
+    host_s3(&base_url, &store, blobs, dispatcher, &now, &mut gathered)?;
 
     let kms = windlass_kms::open(&store, keyring.clone(), now.clone())
         .map_err(|error| format!("KMS cannot start: {error}"))?;
@@ -260,15 +261,13 @@ fn host_iam(
 
 /// S3 and the contents it shares.
 fn host_s3(
-    config: &Config,
     base_url: &str,
     store: &Store,
+    blobs: BlobStore,
     dispatcher: &Dispatcher,
     now: &Now,
     gathered: &mut Gathered,
 ) -> Result<(), String> {
-    let blobs = BlobStore::open(&config.data, store.clone())
-        .map_err(|error| format!("the folder of contents cannot be opened: {error}"))?;
     gathered.uploads = Some(blobs.incoming_folder().to_owned());
     let options = S3Config { endpoint: Some(base_url.to_owned()), ..S3Config::default() };
     let s3 = S3::open(store.clone(), blobs.clone(), dispatcher.clone(), options, now.clone())
@@ -412,11 +411,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn journal_config(config: &Config) -> JournalConfig {
+fn journal_config(config: &Config, blobs: &BlobStore) -> JournalConfig {
     const DAY_MS: i64 = 86_400_000;
-    let executions = &config.executions;
+    let (executions, quotas) = (&config.executions, config.quotas());
     JournalConfig {
-        limits: if executions.aws_limits { Limits::aws() } else { Limits::default() },
+        limits: quotas.limits,
+        limits_own: config.own_limits(),
+        transitions: quotas.transitions,
+        open_executions_max: quotas.open_executions_max,
+        contents: Some(blobs.clone()),
         disk_free_bytes_min: executions.disk_free_bytes_min,
         retention_ms: i64::from(executions.retention_days) * DAY_MS,
         retention_bytes: executions.retention_bytes,

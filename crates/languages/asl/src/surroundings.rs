@@ -17,6 +17,11 @@ pub trait Surroundings {
     fn now(&self) -> Timestamp;
     /// The next 64 random bits of the event's seed.
     fn random(&self) -> u64;
+    /// Size of any value in an expression and characters of any text there; `None`:
+    /// what AWS was measured at.
+    fn expression_bytes_max(&self) -> Option<usize> {
+        None
+    }
     /// Notes the fuel an expression burned, whether it succeeded or not.
     fn spend(&self, _fuel: u64) {}
     /// Told of every path, intrinsic function and expression: what it gave, and where it

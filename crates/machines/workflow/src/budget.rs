@@ -14,6 +14,11 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// How many state transitions were made.
+    pub fn transitions(&self) -> u32 {
+        self.transitions
+    }
+
     /// Whether the turn must end.
     pub fn is_spent(&self, limits: &Limits) -> bool {
         self.transitions >= limits.turn_transitions_max || self.is_heavy(limits)

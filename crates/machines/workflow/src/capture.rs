@@ -77,6 +77,8 @@ impl Capture {
             token: None,
             item: None,
             context: OnceCell::new(),
+            // Nothing is evaluated: what the state sees is looked up.
+            expression_bytes_max: 0,
         };
         let mut variables = Object::new();
         // Inner scopes come first, and hide the outer ones.

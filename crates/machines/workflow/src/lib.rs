@@ -16,6 +16,7 @@ mod history;
 mod limits;
 mod map_run;
 mod probe;
+mod quotas;
 mod random;
 mod redrive;
 mod retry;
@@ -36,13 +37,14 @@ pub use execution::{
     TaskPhase, TaskRun, TimerId,
 };
 pub use history::{Details, EventType, History, HistoryEvent, epoch_seconds};
-pub use limits::Limits;
+pub use limits::{EXPRESSION_BYTES_MAX_AWS, Limits, PAYLOAD_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_DEFAULT};
 pub use map_run::{
     ChildOffer, Ending, ItemBatching, ItemOf, MapRunCounts, MapRunEffect, MapRunEvent, MapRunFailure, MapRunPhase,
     MapRunPlan, MapRunSettings, MapRunState, MapRunStatus, MapSource, ResultWriting, Standing, Window, batch_input,
     item_input, label_of,
 };
 pub use probe::{Probe, ProbeAnswer, ReadItem};
+pub use quotas::{Bucket, EXPRESS_START, Quotas, RATES_AWS, Rate, TRANSITIONS_AWS};
 pub use redrive::{RestartError, find_frame};
 pub use retry::MOCK_ASSERTION_FAILED;
 pub use states::token_wanted;

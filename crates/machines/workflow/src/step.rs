@@ -184,8 +184,13 @@ impl Turn<'_> {
 
     /// Sets the execution's own time-out, from now.
     pub(crate) fn set_time_out(&mut self) {
-        let express = self.execution.identity.express.then_some(self.world.limits.express_seconds_max);
-        let timeout = self.program.timeout_seconds.into_iter().chain(express).min();
+        let limits = self.world.limits;
+        let longest = if self.execution.identity.express {
+            Some(limits.express_seconds_max)
+        } else {
+            limits.standard_seconds_max
+        };
+        let timeout = self.program.timeout_seconds.into_iter().chain(longest).min();
         if let Some(seconds) = timeout {
             let at = self.at.plus_ms(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
             self.execution.timeout = Some(self.set_timer(FrameId::ROOT, at, TimerKind::Deadline));

@@ -24,6 +24,8 @@ pub(crate) struct View<'a> {
     /// The item an `ItemSelector` is evaluated for.
     pub(crate) item: Option<MapItem>,
     pub(crate) context: OnceCell<Value>,
+    /// Size of any value in an expression.
+    pub(crate) expression_bytes_max: usize,
     pub(crate) trace: Option<&'a Trace>,
     pub(crate) probe: Option<&'a Probe>,
 }
@@ -151,6 +153,10 @@ impl Surroundings for View<'_> {
 
     fn random(&self) -> u64 {
         self.random.next()
+    }
+
+    fn expression_bytes_max(&self) -> Option<usize> {
+        Some(self.expression_bytes_max)
     }
 
     fn evaluated(&self, place: &dyn fmt::Display, value: Result<&Value, &Failure>) {

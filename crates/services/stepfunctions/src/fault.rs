@@ -108,6 +108,8 @@ pub(crate) fn of_journal(error: &JournalError) -> Fault {
         JournalError::Write(error) => of_commit(error),
         JournalError::Page => invalid_token(),
         JournalError::Stopping => unavailable(error.to_string()),
+        // Whoever reads opens the data first; this came between.
+        JournalError::Locked { .. } => unavailable(error.to_string()),
         JournalError::Turn { .. }
         | JournalError::Record { .. }
         | JournalError::Definition { .. }

@@ -12,6 +12,7 @@ mod environment;
 mod execution;
 mod fault;
 mod integration;
+mod keys;
 mod machine;
 mod map_run;
 mod mock_config;
@@ -24,15 +25,16 @@ mod tag;
 mod task_answer;
 mod telemetry;
 mod test_state;
+mod throttle;
 
-pub use activity::{ACTIVITIES, PENDING_TASKS_MAX, POLLERS_MAX};
+pub use activity::{ACTIVITIES, PENDING_TASKS_MAX};
 pub use environment::Environment;
 pub use integration::{Integrations, OUTGOING_CALLS_MAX, Outside, RequestSigner, mocked_result_problem};
-pub use machine::{ALIASES_MAX, MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES, VERSIONS_MAX};
+pub use machine::{MACHINES_CACHED_MAX, STATE_MACHINE_VERSIONS, STATE_MACHINES};
 pub use mock_config::MockConfig;
 pub use page::FACTS;
 pub use service::StepFunctions;
-pub use tag::TAGS_MAX;
+pub use tag::{AWS_LIMITS_TAG, TAGS_MAX};
 pub use telemetry::{
     ExpressPage, ExpressQuery, ExpressRetention, METERED_ARNS_MAX, Span, SpanKind, SpanSink, SpanValue, Telemetry,
     TelemetryOptions, Tracing,

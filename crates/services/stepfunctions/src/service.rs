@@ -10,6 +10,7 @@ use crate::activity::{self, Activities, Queues};
 use crate::environment::Environment;
 use crate::execution;
 use crate::integration::{Depths, Integrations};
+use crate::keys::Keys;
 use crate::machine::{self, Machines};
 use crate::map_run;
 use crate::mock_config::MockConfig;
@@ -29,6 +30,7 @@ pub struct StepFunctions {
     environment: Environment,
     pages: Pages,
     dispatcher: Dispatcher,
+    keys: Keys,
     mocks: MockConfig,
     telemetry: Option<Telemetry>,
     hands: Hands,
@@ -56,6 +58,7 @@ impl StepFunctions {
             pages: Pages::open_with(store, &environment)?,
             environment,
             dispatcher,
+            keys: integrations.keys().clone(),
             mocks: MockConfig::default(),
             hands: Hands {
                 tasks: integrations.clone(),
@@ -101,16 +104,21 @@ impl StepFunctions {
             environment,
             pages,
             dispatcher,
+            keys,
             mocks,
             hands,
             ..
         } = self;
         let request = Request::new(call);
+        // Starts are counted once it is known what they start.
+        if &*call.operation != "StartExecution" {
+            environment.admit(call, &call.operation)?;
+        }
         match &*call.operation {
-            "CreateStateMachine" => machine::create(machines, environment, dispatcher, request).await,
-            "UpdateStateMachine" => machine::update(machines, environment, dispatcher, request).await,
+            "CreateStateMachine" => machine::create(machines, environment, dispatcher, keys, request).await,
+            "UpdateStateMachine" => machine::update(machines, environment, dispatcher, keys, request).await,
             "DeleteStateMachine" => machine::delete(machines, journal, request).await,
-            "DescribeStateMachine" => machine::describe(machines, request).await,
+            "DescribeStateMachine" => machine::describe(machines, keys, request).await,
             "ListStateMachines" => machine::list(machines, pages, request),
             "ValidateStateMachineDefinition" => machine::validate(request),
             "PublishStateMachineVersion" => machine::publish(machines, environment, request).await,
@@ -121,12 +129,14 @@ impl StepFunctions {
             "DeleteStateMachineAlias" => machine::delete_alias(machines, request).await,
             "DescribeStateMachineAlias" => machine::describe_alias(machines, request).await,
             "ListStateMachineAliases" => machine::list_aliases(machines, pages, request).await,
-            "StartExecution" => execution::start(machines, journal, environment, mocks, request).await,
-            "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, request).await,
+            "StartExecution" => execution::start(machines, journal, environment, keys, mocks, request).await,
+            "StartSyncExecution" => execution::start_sync(machines, journal, environment, depths, keys, request).await,
             "StopExecution" => execution::stop(journal, environment, request).await,
-            "DescribeExecution" => execution::describe(machines, journal, environment, request).await,
+            "DescribeExecution" => execution::describe(machines, journal, environment, keys, request).await,
             "RedriveExecution" => execution::redrive(machines, journal, environment, request).await,
-            "windlass:DescribeExecution" => execution::describe_more(machines, journal, environment, request).await,
+            "windlass:DescribeExecution" => {
+                execution::describe_more(machines, journal, environment, keys, request).await
+            }
             "windlass:RedriveExecution" => execution::redrive_from(machines, journal, environment, request).await,
             "windlass:ForkExecution" => execution::fork(machines, journal, environment, request).await,
             "windlass:DescribeMoment" => execution::moment(journal, request).await,
@@ -137,18 +147,18 @@ impl StepFunctions {
             "windlass:Overview" => {
                 execution::overview(machines, journal, environment, self.telemetry()?, request).await
             }
-            "DescribeStateMachineForExecution" => execution::describe_machine(journal, request),
+            "DescribeStateMachineForExecution" => execution::describe_machine(journal, keys, request).await,
             "ListExecutions" => execution::list(machines, journal, pages, request).await,
-            "GetExecutionHistory" => execution::history(journal, pages, request),
+            "GetExecutionHistory" => execution::history(journal, pages, keys, request).await,
             "DescribeMapRun" => map_run::describe(journal, request),
             "ListMapRuns" => map_run::list(journal, pages, request),
             "UpdateMapRun" => map_run::update(journal, request).await,
             "TestState" => test_state::test_state(environment, Some(hands), request).await,
-            "CreateActivity" => activity::create(activities, environment, request).await,
+            "CreateActivity" => activity::create(activities, environment, keys, request).await,
             "DeleteActivity" => activity::delete(activities, request).await,
             "DescribeActivity" => activity::describe(activities, request),
             "ListActivities" => activity::list(activities, pages, request),
-            "GetActivityTask" => activity::poll(activities, queues, request).await,
+            "GetActivityTask" => activity::poll(activities, queues, environment, keys, request).await,
             "SendTaskSuccess" => task_answer::success(journal, environment, request).await,
             "SendTaskFailure" => task_answer::failure(journal, request).await,
             "SendTaskHeartbeat" => task_answer::heartbeat(journal, request).await,

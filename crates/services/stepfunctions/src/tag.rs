@@ -12,6 +12,10 @@ use crate::request::Request;
 /// Tags a resource may have.
 pub const TAGS_MAX: usize = 50;
 
+/// The tag by which a state machine has AWS's limits (`true`) or this server's own
+/// (`false`), whichever the server has. It counts for executions started afterwards.
+pub const AWS_LIMITS_TAG: &str = "windlass:aws-limits";
+
 /// Tags in the order they were first set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tags(Object);
@@ -30,9 +34,23 @@ impl Tags {
                 let text = format!("Tag keys starting with 'aws:' are reserved for system use. Received: {key}");
                 return Err(Fault::validation(text));
             }
-            tags.insert(key, item["value"].as_str().unwrap_or_default());
+            let value = item["value"].as_str().unwrap_or_default();
+            if key == AWS_LIMITS_TAG && !matches!(value, "true" | "false") {
+                let text = format!("The tag {AWS_LIMITS_TAG} takes the value 'true' or 'false', not '{value}'");
+                return Err(Fault::validation(text));
+            }
+            tags.insert(key, value);
         }
         Ok(Tags(tags))
+    }
+
+    /// What [`AWS_LIMITS_TAG`] says.
+    pub(crate) fn aws_limits(&self) -> Option<bool> {
+        match self.0.get(AWS_LIMITS_TAG).and_then(Value::as_str) {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        }
     }
 
     /// Adds and replaces.

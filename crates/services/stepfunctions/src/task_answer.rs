@@ -3,6 +3,7 @@
 use windlass_journal::{Answer, Journal, TokenError};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Payload, Text, Value};
+use windlass_workflow::PAYLOAD_BYTES_MAX_AWS;
 
 use crate::environment::Environment;
 use crate::execution::check_bytes;
@@ -15,7 +16,11 @@ pub(crate) async fn success(
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let output = request.required("output")?;
-    check_bytes("output", output, environment.payload_bytes_max)?;
+    if output.len() > PAYLOAD_BYTES_MAX_AWS {
+        // Larger than AWS takes: whose task it is decides.
+        let aws_limits = journal.aws_limits_of(request.required("taskToken")?).map_err(|error| of_journal(&error))?;
+        check_bytes("output", output, environment.payload_bytes_max(aws_limits))?;
+    }
     let output = Payload::from_text(Text::clone(output)).map_err(|error| invalid_output(&error.message))?;
     answer(journal, request, Answer::Success(output)).await
 }

@@ -5,7 +5,7 @@
 //! for `${name.member}` in later steps. `"*"` matches anything, `{"$json": x}`
 //! is `x` as text. `spawn` makes a call without waiting, `join` takes its
 //! answer; `await` waits until an execution is over; `history` compares the
-//! types of its events.
+//! types of its events. A case's `quotas` are those of [`quotas`].
 
 mod integrations;
 mod mocks;
@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use windlass_protocol::Outcome;
 use windlass_value::{Object, Value, object, parse};
+use windlass_workflow::Quotas;
 use world::World;
 
 /// Looks at an execution before a test gives up on its end.
@@ -172,12 +173,31 @@ fn compare(found: &Value, expected: &Value, exact: bool) -> Result<(), String> {
     }
 }
 
+/// `"aws"`, or an object of the bounds that are set; else this server's own.
+fn quotas(case: &Value) -> Quotas {
+    let mut quotas = if case.as_str() == Some("aws") { Quotas::aws() } else { Quotas::default() };
+    for (name, value) in case.as_object().map(|quotas| quotas.iter().collect::<Vec<_>>()).unwrap_or_default() {
+        let number = value.as_i64().unwrap_or_else(|| panic!("{name} is a number")) as usize;
+        match &**name {
+            "state_machines_max" => quotas.state_machines_max = Some(number),
+            "activities_max" => quotas.activities_max = Some(number),
+            "versions_max" => quotas.versions_max = number,
+            "aliases_max" => quotas.aliases_max = number,
+            "open_executions_max" => quotas.open_executions_max = number,
+            "pollers_max" => quotas.pollers_max = number,
+            "rates" => quotas = quotas.with_aws_rates(),
+            other => panic!("unknown quota {other}"),
+        }
+    }
+    quotas
+}
+
 async fn run_file(text: &str) {
     let cases = parse(text).unwrap();
     let mut failures = Vec::new();
     for case in cases.as_array().unwrap().iter() {
         let name = case["name"].as_str().unwrap();
-        let world = std::sync::Arc::new(World::new().await);
+        let world = std::sync::Arc::new(World::with_quotas(quotas(&case["quotas"])).await);
         let mut run = Run { world, named: HashMap::new(), spawned: HashMap::new() };
         for (at, step) in case["steps"].as_array().unwrap().iter().enumerate() {
             if let Err(reason) = run.step(step).await {
@@ -433,6 +453,7 @@ async fn a_test_of_one_state_ends_after_five_minutes() {
 }
 
 files!(
+    quota,
     concurrency,
     state_machines,
     executions,

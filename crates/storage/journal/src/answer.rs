@@ -46,6 +46,15 @@ impl Journal {
         self.record(arn)
     }
 
+    /// Which limits the execution of a task has; `None` also where there is none.
+    ///
+    /// # Errors
+    /// Where storage fails.
+    pub fn aws_limits_of(&self, token: &str) -> Result<Option<bool>, JournalError> {
+        let Some((key, _)) = self.0.token_key.open(token) else { return Ok(None) };
+        Ok(self.record(key.arn())?.and_then(|record| record.aws_limits))
+    }
+
     /// Answers a task by its token.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use windlass_store::{Batch, CommitError};
 use windlass_workflow::{EventKind, TaskId};
 
+use crate::contents::Content;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
@@ -35,8 +36,8 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let batch = std::mem::take(&mut turn.batch);
         let finished = turn.finished.is_some();
-        let outcome =
-            if batch.is_empty() { Ok(()) } else { self.0.store.commit(batch).await.map_err(JournalError::from) };
+        let contents = std::mem::take(&mut turn.contents);
+        let outcome = if batch.is_empty() { Ok(()) } else { self.commit_with(batch, contents).await };
         if outcome.is_ok() {
             self.0.turns.fetch_add(1, Ordering::Relaxed);
             if finished {
@@ -47,6 +48,17 @@ impl Journal {
             }
         }
         self.finish_turn(live, turn, outcome)
+    }
+
+    /// Makes a batch durable, and before it the contents it refers to.
+    pub(crate) async fn commit_with(&self, batch: Batch, contents: Vec<Content>) -> Result<(), JournalError> {
+        if contents.is_empty() {
+            return Ok(self.0.store.commit(batch).await?);
+        }
+        let pinned = self.write_contents(contents).await?;
+        self.0.store.commit(batch).await?;
+        pinned.into_iter().for_each(windlass_blob::Pinned::keep);
+        Ok(())
     }
 
     /// A turn is larger than the store takes, or panics, and would each time: the
@@ -279,7 +291,33 @@ async fn drive(journal: Journal, key: ExecutionKey, slot: Arc<Slot>) {
                 return;
             }
         };
-        let deliveries: Vec<Delivery> = deliveries.into_iter().flat_map(task_by_task).collect();
+        let mut deliveries: Vec<Delivery> = deliveries.into_iter().flat_map(task_by_task).collect();
+        journal.pace(&key).await;
+        let refused = match live.refused.take() {
+            Some(refused) => Ok(Some(refused)),
+            None => journal.renew_key(&mut live).await,
+        };
+        let refused = match refused {
+            Ok(refused) => refused,
+            Err(error) => {
+                tracing::error!(execution = %key.arn(), %error, "an execution's data key is not to be had");
+                let mut later = Vec::new();
+                for Delivery { what, reply } in deliveries {
+                    match reply {
+                        Some(reply) => drop(reply.send(Err(error.clone()))),
+                        None => later.push(what),
+                    }
+                }
+                journal.abandon(&key, &slot, &error);
+                journal.deliver_later(&key, later);
+                return;
+            }
+        };
+        if let Some((error, cause)) = refused {
+            tracing::error!(execution = %key.arn(), error, cause, "an execution's data key is refused: it fails");
+            let fail = EventKind::Fail { error: error.into(), cause: cause.into() };
+            deliveries.insert(0, Delivery { what: What::Event(fail), reply: None });
+        }
         let mut unanswered = unanswered(&deliveries);
         let outcome = match journal.make_turn(&mut live, deliveries) {
             Ok(mut turn) => {
@@ -377,9 +415,18 @@ fn without_places(event: EventKind) -> EventKind {
 
 /// Reading an execution may touch the disk, so it leaves the runtime's threads.
 pub(crate) async fn load_blocking(journal: &Journal, key: &ExecutionKey) -> Result<Option<Box<Live>>, JournalError> {
+    journal.load_unlocked(key).await
+}
+
+/// What the journal reads of an execution, off the runtime's threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    journal: &Journal,
+    key: &ExecutionKey,
+    read: impl FnOnce(&Journal, &ExecutionKey) -> Result<T, JournalError> + Send + 'static,
+) -> Result<T, JournalError> {
     let (journal, key) = (journal.clone(), key.clone());
-    match tokio::task::spawn_blocking(move || journal.load(&key)).await {
-        Ok(loaded) => loaded,
+    match tokio::task::spawn_blocking(move || read(&journal, &key)).await {
+        Ok(read) => read,
         Err(_) => Err(JournalError::Stopping),
     }
 }

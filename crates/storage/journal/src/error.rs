@@ -36,6 +36,14 @@ pub enum JournalError {
         /// Why.
         reason: String,
     },
+    /// It is sealed, and its key is not open: unlock it and ask again.
+    #[error("execution {arn}: its data is sealed, and its key is not open")]
+    Locked {
+        /// Which execution.
+        arn: String,
+        /// The data key as it is stored.
+        wrapped: bytes::Bytes,
+    },
     /// The token of a page is not one of ours.
     #[error("the token of the page is not valid")]
     Page,

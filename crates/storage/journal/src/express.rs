@@ -6,16 +6,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use windlass_store::{Batch, Row};
-use windlass_value::{Payload, Text, Timestamp};
+use windlass_value::{Object, Payload, Text, Timestamp};
 use windlass_workflow::{
-    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Status, TaskCall, TaskId, TimerId, World,
-    step,
+    Effect, Event, EventKind, Execution, History, HistoryEvent, Identity, Limits, Status, TaskCall, TaskId, TimerId,
+    World, step,
 };
 
+use crate::contents::Content;
+use crate::data_key::DataKeyError;
 use crate::definition::JournalDefinition;
+use crate::drive::blocking;
 use crate::error::{JournalError, StartError};
 use crate::journal::{Journal, NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
@@ -65,6 +71,23 @@ struct StoredStart {
     alias_arn: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     details: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aws_limits: Option<bool>,
+    /// The content that is the input, and its bytes; then `input` is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<(String, u64)>,
+    /// The data key as it is stored, where the input is sealed: in `input` as base64,
+    /// or in the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped_key: Option<String>,
+}
+
+/// 2 added inputs that are contents or sealed; other starts are written in format 1.
+const FORMAT: u32 = 2;
+
+/// What a sealed input is bound to.
+fn input_place(arn: &str) -> Vec<u8> {
+    [b"express\0", arn.as_bytes()].concat()
 }
 
 impl Journal {
@@ -72,11 +95,12 @@ impl Journal {
     /// are kept and answered.
     pub async fn run_express(&self, new: NewExecution, log: bool) -> ExpressOutcome {
         let started_at = new.identity.started_at;
-        let NewExecution { identity, definition, qualifiers, details, concurrency: _ } = new;
+        let NewExecution { identity, definition, qualifiers, details, options, concurrency: _ } = new;
         let identity = Arc::new(identity);
         let details = Kept::Object(&details);
         let watch = self.watch(Subject { identity: &identity, qualifiers: &qualifiers, details });
-        let (execution, events) = self.run_in_memory(identity, &definition, log, watch.as_deref()).await;
+        let limits = self.limits_of(options.aws_limits);
+        let (execution, events) = self.run_in_memory(identity, &definition, limits, log, watch.as_deref()).await;
         ExpressOutcome {
             status: execution.status,
             output: execution.output,
@@ -97,8 +121,24 @@ impl Journal {
         self.admit_start()?;
         let record = Record::new(&new);
         let (key, row) = record.key().map_err(StartError::Unavailable)?;
+        let failed =
+            |reason: String| StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason });
+        let text = new.identity.input.text();
+        let is_large = text.len() > self.inline_bytes_max();
+        let sealed = match &new.options.data_key {
+            Some(key) => {
+                let sealed = key.seal(&input_place(&record.arn), text.as_bytes());
+                Some(Bytes::from(sealed.map_err(|error| failed(error.to_string()))?))
+            }
+            None => None,
+        };
+        let contents: Vec<Content> = match &sealed {
+            _ if !is_large => Vec::new(),
+            Some(sealed) => vec![Content::new(sealed.clone())],
+            None => vec![Content::new(Bytes::copy_from_slice(text.as_bytes()))],
+        };
         let stored = StoredStart {
-            v: 1,
+            v: if contents.is_empty() && sealed.is_none() { 1 } else { FORMAT },
             arn: record.arn.to_string(),
             name: record.name.to_string(),
             machine_arn: record.machine_arn.to_string(),
@@ -106,25 +146,31 @@ impl Journal {
             role_arn: record.role_arn.to_string(),
             region: record.region.to_string(),
             started_at: record.started_at.as_ms(),
-            input: new.identity.input.text().to_string(),
+            input: match &sealed {
+                _ if is_large => String::new(),
+                Some(sealed) => STANDARD.encode(sealed),
+                None => text.to_string(),
+            },
             definition: record.definition_hash.to_string(),
             mocks: record.mocks.as_ref().map(|mocks| mocks.to_string()),
             version_arn: record.qualifiers.version_arn.as_deref().map(str::to_owned),
             alias_arn: record.qualifiers.alias_arn.as_deref().map(str::to_owned),
             details: record.details.to_string(),
+            aws_limits: new.options.aws_limits,
+            content: contents.first().map(|content| (content.id.to_string(), content.bytes.len() as u64)),
+            wrapped_key: new.options.data_key.as_ref().map(|key| STANDARD.encode(key.wrapped())),
         };
-        let value = serde_json::to_vec(&stored).map_err(|error| {
-            StartError::Unavailable(JournalError::Record { arn: record.arn.to_string(), reason: error.to_string() })
-        })?;
+        let value = serde_json::to_vec(&stored).map_err(|error| failed(error.to_string()))?;
         let mut batch = Batch::default();
         batch.expect_absent(&OUTBOX, row.clone());
         batch.put(&OUTBOX, row, outbox_columns("express", &record.arn), value);
+        self.refer_to(&mut batch, &key.row(), &contents);
         let new_definition = self.store_definition(&new.definition, &mut batch);
-        self.store().commit(batch).await.map_err(|error| StartError::Unavailable(error.into()))?;
+        self.commit_with(batch, contents).await.map_err(StartError::Unavailable)?;
         if new_definition {
             self.definition_stored(new.definition.clone());
         }
-        self.run_stored_express(key, new.identity, new.definition, &record.qualifiers, &record.details);
+        self.run_stored_express(key, new.identity, new.definition, &record);
         Ok(record)
     }
 
@@ -133,15 +179,16 @@ impl Journal {
         key: ExecutionKey,
         identity: Identity,
         definition: Arc<JournalDefinition>,
-        qualifiers: &Qualifiers,
-        details: &Text,
+        record: &Record,
     ) {
         let journal = self.clone();
         let identity = Arc::new(identity);
-        let details = Kept::Text(details);
-        let watch = self.watch(Subject { identity: &identity, qualifiers, details });
+        let details = Kept::Text(&record.details);
+        let watch = self.watch(Subject { identity: &identity, qualifiers: &record.qualifiers, details });
+        let aws_limits = record.aws_limits;
         tokio::spawn(async move {
-            let (execution, _) = journal.run_in_memory(identity, &definition, false, watch.as_deref()).await;
+            let limits = journal.limits_of(aws_limits);
+            let (execution, _) = journal.run_in_memory(identity, &definition, limits, false, watch.as_deref()).await;
             tracing::debug!(execution = %key.arn(), status = execution.status.as_str(), "an Express execution ended");
             journal.forget_express(&key).await;
         });
@@ -152,11 +199,9 @@ impl Journal {
     async fn forget_express(&self, key: &ExecutionKey) {
         let mut pauses = Pauses::new();
         loop {
-            let mut batch = Batch::default();
-            batch.delete(&OUTBOX, key.row());
-            let error = match self.store().commit(batch).await {
+            let error = match self.forget_express_once(key).await {
                 Ok(()) => return,
-                Err(error) => JournalError::from(error),
+                Err(error) => error,
             };
             if !error.is_passing() || self.is_stopping() {
                 tracing::error!(execution = %key.arn(), %error, "the end of an Express execution could not be stored; it will run again");
@@ -166,36 +211,115 @@ impl Journal {
         }
     }
 
+    async fn forget_express_once(&self, key: &ExecutionKey) -> Result<(), JournalError> {
+        let mut batch = Batch::default();
+        batch.delete(&OUTBOX, key.row());
+        let contents = self.let_go(&mut batch, &key.row()).await?;
+        self.store().commit(batch).await?;
+        self.released(contents);
+        Ok(())
+    }
+
     /// Runs an Express execution again that a crash cut off.
     pub(crate) fn resume_express(&self, row: Row) {
-        let resumed = serde_json::from_slice::<StoredStart>(&row.value).ok().and_then(|stored| {
-            let definition = self.definition(&stored.definition).ok().flatten()?;
-            let input = Payload::from_text(stored.input).ok()?;
-            let key = ExecutionKey::from_arn(&stored.arn)?;
-            let identity = Identity {
-                arn: stored.arn.into(),
-                name: stored.name.into(),
-                machine_arn: stored.machine_arn.into(),
-                machine_name: stored.machine_name.into(),
-                role_arn: stored.role_arn.into(),
-                region: stored.region.into(),
-                started_at: Timestamp(stored.started_at),
-                input,
-                express: true,
-                mocks: stored.mocks.map(Into::into),
-            };
-            let qualifiers = Qualifiers {
-                version_arn: stored.version_arn.map(Into::into),
-                alias_arn: stored.alias_arn.map(Into::into),
-            };
-            Some((key, identity, definition, qualifiers, Text::from(stored.details)))
-        });
-        match resumed {
-            Some((key, identity, definition, qualifiers, details)) => {
-                self.run_stored_express(key, identity, definition, &qualifiers, &details);
+        let journal = self.clone();
+        tokio::spawn(async move {
+            let key = row.key.clone();
+            if let Err(error) = journal.resume_stored_express(row).await {
+                tracing::error!(?key, %error, "a stored Express start cannot be taken up and is left alone");
             }
-            None => tracing::error!(key = ?row.key, "a stored Express start cannot be read and is left alone"),
+        });
+    }
+
+    async fn resume_stored_express(&self, row: Row) -> Result<(), JournalError> {
+        let arn = || format!("{:?}", row.key);
+        let failed = |reason: String| JournalError::Record { arn: arn(), reason };
+        let stored: StoredStart = serde_json::from_slice(&row.value).map_err(|error| failed(error.to_string()))?;
+        if stored.v > FORMAT {
+            return Err(failed(format!("it has format {}, which this release does not read", stored.v)));
         }
+        let key = ExecutionKey::from_arn(&stored.arn).ok_or_else(|| failed("it has no ARN".into()))?;
+        let mut identity = Identity {
+            arn: stored.arn.as_str().into(),
+            name: stored.name.as_str().into(),
+            machine_arn: stored.machine_arn.as_str().into(),
+            machine_name: stored.machine_name.as_str().into(),
+            role_arn: stored.role_arn.as_str().into(),
+            region: stored.region.as_str().into(),
+            started_at: Timestamp(stored.started_at),
+            input: Payload::from_valid_text("null"),
+            express: true,
+            mocks: stored.mocks.as_deref().map(Into::into),
+        };
+        let details = windlass_value::parse(&stored.details).ok();
+        let details = details.as_ref().and_then(|details| details.as_object());
+        let details = details.map_or_else(Object::new, |details| Object::clone(details));
+        let mut record = Record::of_identity(&identity, &stored.definition, details);
+        record.aws_limits = stored.aws_limits;
+        record.qualifiers = Qualifiers {
+            version_arn: stored.version_arn.as_deref().map(Into::into),
+            alias_arn: stored.alias_arn.as_deref().map(Into::into),
+        };
+        let definition = loop {
+            match self.definition(&stored.definition) {
+                Err(JournalError::Locked { wrapped, .. }) => self.open_at_last(&record, wrapped).await?,
+                definition => break definition?,
+            }
+        };
+        let definition = definition.ok_or_else(|| failed("its definition is not stored".into()))?;
+        identity.input = self.stored_input(&key, &record, &stored).await?;
+        self.run_stored_express(key, identity, definition, &record);
+        Ok(())
+    }
+
+    /// Opens a data key for a start, asking again while nobody answers.
+    async fn open_at_last(&self, record: &Record, wrapped: Bytes) -> Result<(), JournalError> {
+        let mut pauses = Pauses::new();
+        while let Err(error) = self.open_for_itself(record, wrapped.clone()).await {
+            if matches!(error, DataKeyError::Refused { .. }) || self.is_stopping() {
+                let reason = format!("its data key is not to be had: {error}");
+                return Err(JournalError::Record { arn: record.arn.to_string(), reason });
+            }
+            pauses.pause().await;
+        }
+        Ok(())
+    }
+
+    /// The input of a stored start, from wherever it is.
+    async fn stored_input(
+        &self,
+        key: &ExecutionKey,
+        record: &Record,
+        stored: &StoredStart,
+    ) -> Result<Payload, JournalError> {
+        let arn = key.arn();
+        let failed = |reason: String| JournalError::Record { arn: arn.to_string(), reason };
+        let content = stored.content.clone();
+        let content = match content {
+            Some((id, bytes)) => {
+                let owner = arn.clone();
+                Some(blocking(self, key, move |journal, _| journal.read_content(&owner, &id, bytes)).await?)
+            }
+            None => None,
+        };
+        let Some(wrapped) = &stored.wrapped_key else {
+            let text = match content {
+                Some(content) => String::from_utf8(content.into()).map_err(|error| failed(error.to_string()))?,
+                None => stored.input.clone(),
+            };
+            return Payload::from_text(text).map_err(|error| failed(error.to_string()));
+        };
+        let decode = |text: &str| STANDARD.decode(text).map(Bytes::from).map_err(|error| failed(error.to_string()));
+        let wrapped = decode(wrapped)?;
+        self.open_at_last(record, wrapped.clone()).await?;
+        let sealed = match content {
+            Some(content) => content,
+            None => decode(&stored.input)?,
+        };
+        let plain = self.key_of(arn, &wrapped)?.open(&input_place(arn), &sealed);
+        let plain = plain.map_err(|error| failed(error.to_string()))?;
+        let text = String::from_utf8(plain.into()).map_err(|error| failed(error.to_string()))?;
+        Payload::from_text(text).map_err(|error| failed(error.to_string()))
     }
 
     /// Runs an execution to its end; answers it, and its events with `log`. A watch
@@ -204,6 +328,7 @@ impl Journal {
         &self,
         identity: Arc<Identity>,
         definition: &JournalDefinition,
+        limits: &Limits,
         log: bool,
         watch: Option<&dyn Watch>,
     ) -> (Execution, Vec<HistoryEvent>) {
@@ -214,7 +339,7 @@ impl Journal {
         let arn = execution.identity.arn.clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
-        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
+        let world = World { limits, refusal: &refusal, token: &token };
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let mut timers: BTreeMap<(Timestamp, TimerId), ()> = BTreeMap::new();
         let mut next = Some(EventKind::Start);

@@ -25,7 +25,7 @@ use crate::record::Record;
 use crate::redrive::execution_before;
 use crate::replay::{ReplayError, Replayed, restart_point};
 use crate::slot::{Delivery, What};
-use crate::stored::{StoredTurn, TurnWriter};
+use crate::stored::{Entry, Keeping, StoredTurn, TurnWriter};
 use crate::tables::EXECUTIONS;
 
 /// Bytes of history that one fork copies at most: they go into one batch.
@@ -90,7 +90,7 @@ struct Copy {
     /// Whole turns, as they are stored.
     turns: Vec<(u64, Bytes)>,
     /// The turn that is cut off, and its number.
-    cut: (u64, Bytes),
+    cut: (u64, Entry),
     execution: Execution,
     frame: FrameId,
 }
@@ -142,6 +142,8 @@ impl Journal {
             timer_rows: HashSet::new(),
             task_rows: HashSet::new(),
             continue_row: false,
+            data_key: None,
+            refused: None,
         });
         match self.fork_turn(&mut live, copied.turns, copied.cut, from).await {
             Ok(()) => {
@@ -175,20 +177,34 @@ impl Journal {
         &self,
         live: &mut Box<Live>,
         turns: Vec<(u64, Bytes)>,
-        cut: (u64, Bytes),
+        cut: (u64, Entry),
         from: Option<RestartPoint>,
     ) -> Result<(), JournalError> {
         let event = Delivery { what: What::Event(EventKind::Fork { from }), reply: None };
         let mut turn = self.make_turn(live, vec![event])?;
         let row = live.key.row();
         turn.batch.expect_absent(&EXECUTIONS, row.clone());
-        for (number, entry) in turns.into_iter().chain([cut]) {
+        // What the copies refer to stays, whatever becomes of the origin meanwhile.
+        let mut pinned = Vec::new();
+        for (number, entry) in &turns {
+            let outline = StoredTurn::read_outline(*number, entry);
+            let outline = outline.map_err(|error| JournalError::Turn { arn: live.key.arn().to_string(), error })?;
+            for id in outline.contents() {
+                pinned.push(self.pin_content(live.key.arn(), id)?);
+            }
+        }
+        pinned.iter().for_each(|content| self.refer_to_content(&mut turn.batch, &row, &content.id()));
+        let (cut_turn, cut) = cut;
+        self.refer_to(&mut turn.batch, &row, &cut.contents);
+        turn.contents.extend(cut.contents);
+        for (number, entry) in turns.into_iter().chain([(cut_turn, cut.bytes)]) {
             turn.batch.append(row.clone(), number, entry);
         }
         // A stream's entries are appended in their order.
         turn.batch.append.sort_by_key(|append| append.sequence);
         let new_definition = self.store_definition(&live.definition, &mut turn.batch);
         self.commit_turn(live, turn).await?;
+        pinned.into_iter().for_each(windlass_blob::Pinned::keep);
         if new_definition {
             self.definition_stored(live.definition.clone());
         }
@@ -224,7 +240,8 @@ impl Journal {
         }
         let turns = self.copied_turns(&row, cut_turn)?;
         let restart = turn.restart.as_ref().map(|restart| restart_point(restart, &mut reader)).transpose()?;
-        let cut = cut_off(&turn, &events, entered, &execution, &before, restart, new_key)?;
+        let inline_bytes_max = self.inline_bytes_max();
+        let cut = cut_off(&turn, &events, entered, &execution, &before, restart, new_key, inline_bytes_max)?;
         execution.take_changes();
         Ok(Copy { turns, cut: (cut_turn, cut), execution, frame })
     }
@@ -299,6 +316,7 @@ impl Journal {
 
 /// The part of a turn before an event, under a new owner: its events, and all
 /// frames as they stood.
+#[allow(clippy::too_many_arguments, reason = "what a turn is made of, and for whom")]
 fn cut_off(
     turn: &StoredTurn,
     events: &[HistoryEvent],
@@ -307,8 +325,9 @@ fn cut_off(
     frames_before: &[FrameId],
     restart: Option<RestartPoint>,
     owner: &ExecutionKey,
-) -> Result<Bytes, JournalError> {
-    let mut writer = TurnWriter::new(owner.uid(), turn.turn, turn.at, turn.seed);
+    inline_bytes_max: usize,
+) -> Result<Entry, JournalError> {
+    let mut writer = TurnWriter::new(owner.uid(), turn.turn, turn.at, turn.seed, inline_bytes_max);
     writer.cut();
     turn.inputs().0.iter().for_each(|input| writer.input(input.clone()));
     restart.iter().for_each(|point| writer.restart(point));
@@ -319,7 +338,10 @@ fn cut_off(
         removed: frames_before.iter().copied().filter(|id| !execution.frames.contains_key(id)).collect(),
         ..Changes::default()
     };
-    writer.finish(execution, &changes).map_err(|error| JournalError::Turn { arn: owner.arn().to_string(), error })
+    let keeping = Keeping { row: &owner.row(), key: None };
+    writer
+        .finish(execution, &changes, keeping)
+        .map_err(|error| JournalError::Turn { arn: owner.arn().to_string(), error })
 }
 
 /// Whether another definition can take an execution over where it stands.

@@ -3,18 +3,21 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use windlass_blob::BlobStore;
 use windlass_store::{Batch, Key, Store};
 use windlass_value::{Object, Payload, Text};
-use windlass_workflow::{Identity, Limits, TaskId};
+use windlass_workflow::{Bucket, Identity, Limits, PAYLOAD_BYTES_MAX_AWS, TaskId};
 
 use crate::clock::Clock;
 use crate::concurrency::{ConcurrencyLimit, Lines};
+use crate::data_key::OpenKeys;
 use crate::definition::JournalDefinition;
 use crate::error::JournalError;
 use crate::heartbeats::Heartbeats;
 use crate::key::ExecutionKey;
 use crate::map_run::MapRuns;
 use crate::observer::{Observer, Subject, Watch};
+use crate::options::ExecutionOptions;
 use crate::record::Record;
 use crate::slot::Slots;
 use crate::stored::Place;
@@ -22,12 +25,24 @@ use crate::tables::{EXECUTIONS, FACTS};
 use crate::tasks::Tasks;
 use crate::timers::Timers;
 use crate::token::TokenKey;
+use crate::transitions::Transitions;
 
 /// How a journal runs.
 #[derive(Clone, Debug)]
 pub struct JournalConfig {
-    /// Quotas and turn budgets.
+    /// Quotas and turn budgets of executions that have no profile of their own.
     pub limits: Limits,
+    /// Those of executions started with AWS's limits.
+    pub limits_aws: Limits,
+    /// Those of executions started with this server's own.
+    pub limits_own: Limits,
+    /// The state transitions of an account; further ones wait. `None`: no bound.
+    pub transitions: Option<Bucket>,
+    /// Where payloads of more than `inline_bytes_max` are kept; `None`: in their
+    /// turns, as large as a batch of the store may be.
+    pub contents: Option<BlobStore>,
+    /// The largest payload that is kept in its turn.
+    pub inline_bytes_max: usize,
     /// Below this many free bytes new executions are refused.
     pub disk_free_bytes_min: u64,
     /// Executions open at once.
@@ -44,6 +59,11 @@ impl Default for JournalConfig {
     fn default() -> JournalConfig {
         JournalConfig {
             limits: Limits::default(),
+            limits_aws: Limits::aws(),
+            limits_own: Limits::default(),
+            transitions: None,
+            contents: None,
+            inline_bytes_max: PAYLOAD_BYTES_MAX_AWS,
             disk_free_bytes_min: 256 << 20,
             open_executions_max: 1_000_000,
             open_map_runs_max: 1_000,
@@ -72,6 +92,8 @@ pub struct NewExecution {
     pub qualifiers: Qualifiers,
     /// Kept in its record for whoever started it.
     pub details: Object,
+    /// Its limits and how its data is kept.
+    pub options: ExecutionOptions,
     /// How many of its kind run at once; `None`: any number.
     pub concurrency: Option<ConcurrencyLimit>,
 }
@@ -89,6 +111,8 @@ pub struct JournalStats {
     pub closed: u64,
     /// Turns made durable.
     pub turns: u64,
+    /// Turns that waited for the rate of transitions.
+    pub throttled: u64,
     /// Executions that wait for others of their key.
     pub waiting: usize,
 }
@@ -120,6 +144,9 @@ pub(crate) struct Inner {
     pub(crate) started: AtomicU64,
     pub(crate) closed: AtomicU64,
     pub(crate) turns: AtomicU64,
+    pub(crate) throttled: AtomicU64,
+    pub(crate) transitions: Transitions,
+    pub(crate) open_keys: OpenKeys,
 }
 
 impl Journal {
@@ -157,6 +184,9 @@ impl Journal {
             started: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             turns: AtomicU64::new(0),
+            throttled: AtomicU64::new(0),
+            transitions: Transitions::default(),
+            open_keys: OpenKeys::default(),
         })))
     }
 
@@ -187,9 +217,22 @@ impl Journal {
         &self.0.config
     }
 
-    /// The quotas that executions run under.
+    /// What the server's executions run under that have no profile of their own.
     pub fn limits(&self) -> &Limits {
         &self.0.config.limits
+    }
+
+    /// What an execution runs under.
+    pub(crate) fn limits_of(&self, aws_limits: Option<bool>) -> &Limits {
+        match aws_limits {
+            None => &self.0.config.limits,
+            Some(true) => &self.0.config.limits_aws,
+            Some(false) => &self.0.config.limits_own,
+        }
+    }
+
+    pub(crate) fn count_throttled(&self) {
+        self.0.throttled.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn timers(&self) -> &Timers {
@@ -228,6 +271,7 @@ impl Journal {
             started: self.0.started.load(Ordering::Relaxed),
             closed: self.0.closed.load(Ordering::Relaxed),
             turns: self.0.turns.load(Ordering::Relaxed),
+            throttled: self.0.throttled.load(Ordering::Relaxed),
             waiting: self.0.lines.waiting(),
         }
     }

@@ -35,6 +35,11 @@ impl ExecutionKey {
         &self.arn
     }
 
+    /// The account and the region it belongs to.
+    pub(crate) fn owner(&self) -> (Text, Text) {
+        (self.account.clone(), self.region.clone())
+    }
+
     /// The account it belongs to.
     pub fn account(&self) -> &Text {
         &self.account

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use windlass_workflow::{Execution, TaskId, TimerId};
 
+use crate::data_key::DataKey;
 use crate::definition::JournalDefinition;
 use crate::key::ExecutionKey;
 use crate::observer::Watch;
@@ -30,6 +31,10 @@ pub(crate) struct Live {
     pub(crate) task_rows: HashSet<TaskId>,
     /// Whether the outbox says that a turn must go on.
     pub(crate) continue_row: bool,
+    /// What its turns are sealed with.
+    pub(crate) data_key: Option<Arc<DataKey>>,
+    /// Why its data cannot be read (error, cause): it may only fail.
+    pub(crate) refused: Option<(String, String)>,
 }
 
 impl Live {

@@ -1,10 +1,15 @@
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use windlass_store::{ColumnValue, Key, Row};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, parse};
 use windlass_workflow::{Execution, Identity, Status};
 
 use crate::concurrency::Ticket;
+use crate::data_key::DataKey;
 use crate::error::JournalError;
 use crate::journal::{NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
@@ -58,9 +63,29 @@ pub struct Record {
     pub details: Text,
     /// The child of a Map Run it is.
     pub child_of: Option<ChildOf>,
+    /// AWS's limits, this server's own, or whichever the server has.
+    pub aws_limits: Option<bool>,
+    /// The data key it was started with, as it is stored; `None`: its data is not sealed.
+    pub wrapped_key: Option<Bytes>,
     pub(crate) output: Option<Place>,
     /// Its place in the line of its key.
     pub(crate) ticket: Option<Ticket>,
+    /// Error and cause, where these are sealed.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// A sealed part of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) wrapped: Bytes,
+    bytes: Bytes,
+}
+
+/// What is sealed of a record.
+#[derive(Serialize, Deserialize)]
+struct SealedTexts {
+    error: Option<String>,
+    cause: Option<String>,
 }
 
 /// Redrives whose tokens are remembered.
@@ -110,30 +135,48 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    aws_limits: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped_key: Option<String>,
+    /// The data key as it is stored, and error and cause sealed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     mocks: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ticket: Option<Ticket>,
 }
 
-const FORMAT: u32 = 1;
+/// 2 added sealed data; other records are written in format 1.
+const FORMAT: u32 = 2;
 
 impl Record {
     /// Of an execution that starts.
     pub(crate) fn new(new: &NewExecution) -> Record {
-        let NewExecution { identity, definition, qualifiers, details, concurrency: _ } = new;
-        let details = if details.is_empty() { Text::default() } else { Value::from(details.clone()).to_text().into() };
+        let NewExecution { identity, definition, qualifiers, details, options, concurrency: _ } = new;
+        Record {
+            qualifiers: qualifiers.clone(),
+            aws_limits: options.aws_limits,
+            wrapped_key: options.data_key.as_ref().map(|key| key.wrapped().clone()),
+            ..Record::of_identity(identity, &definition.hash, details.clone())
+        }
+    }
+
+    /// Of an execution of which no more is known.
+    pub(crate) fn of_identity(identity: &Identity, definition_hash: &str, details: Object) -> Record {
+        let details = if details.is_empty() { Text::default() } else { Value::from(details).to_text().into() };
         Record {
             arn: identity.arn.clone(),
             name: identity.name.clone(),
             machine_arn: identity.machine_arn.clone(),
-            qualifiers: qualifiers.clone(),
+            qualifiers: Qualifiers::default(),
             machine_name: identity.machine_name.clone(),
             role_arn: identity.role_arn.clone(),
             region: identity.region.clone(),
             status: Status::Running,
             started_at: identity.started_at,
             stopped_at: None,
-            definition_hash: definition.hash.clone(),
+            definition_hash: definition_hash.into(),
             error: None,
             cause: None,
             has_output: false,
@@ -145,9 +188,17 @@ impl Record {
             redrive_token: None,
             details,
             child_of: None,
+            aws_limits: None,
+            wrapped_key: None,
             output: None,
+            sealed: None,
             ticket: None,
         }
+    }
+
+    /// Whether its data is sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.wrapped_key.is_some()
     }
 
     /// The details as an object.
@@ -156,8 +207,16 @@ impl Record {
         value.as_object().map_or_else(Object::new, |object| Object::clone(object))
     }
 
-    /// Takes over how the execution stands.
-    pub(crate) fn update(&mut self, execution: &Execution, output: Option<Place>) {
+    /// Takes over how the execution stands; error and cause sealed, where there is a key.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(crate) fn update(
+        &mut self,
+        execution: &Execution,
+        output: Option<Place>,
+        key: Option<&DataKey>,
+    ) -> Result<(), JournalError> {
         self.status = execution.status;
         self.stopped_at = execution.stopped_at;
         self.error = execution.error.clone();
@@ -174,6 +233,36 @@ impl Record {
         }
         self.redrive_count = redrives.count;
         self.redriven_at = redrives.at;
+        self.sealed = None;
+        if let Some(key) = key
+            && (self.error.is_some() || self.cause.is_some())
+        {
+            let text = |text: Option<Text>| text.map(|text| text.to_string());
+            let texts = SealedTexts { error: text(self.error.take()), cause: text(self.cause.take()) };
+            let failed = |reason: String| JournalError::Record { arn: self.arn.to_string(), reason };
+            let plain = serde_json::to_vec(&texts).map_err(|error| failed(error.to_string()))?;
+            let bytes = key.seal(&self.place(), &plain).map_err(|error| failed(error.to_string()))?;
+            self.sealed = Some(Sealed { wrapped: key.wrapped().clone(), bytes: bytes.into() });
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Vec<u8> {
+        [b"record\0", self.arn.as_bytes()].concat()
+    }
+
+    /// Fills in what is sealed.
+    ///
+    /// # Errors
+    /// It was sealed with another key, or is damaged.
+    pub(crate) fn open(&mut self, key: &DataKey) -> Result<(), JournalError> {
+        let Some(sealed) = &self.sealed else { return Ok(()) };
+        let failed = |reason: String| JournalError::Record { arn: self.arn.to_string(), reason };
+        let plain = key.open(&self.place(), &sealed.bytes).map_err(|error| failed(error.to_string()))?;
+        let texts: SealedTexts = serde_json::from_slice(&plain).map_err(|error| failed(error.to_string()))?;
+        self.error = texts.error.map(Into::into);
+        self.cause = texts.cause.map(Into::into);
+        Ok(())
     }
 
     /// The pasts of a fork that leaves this execution in a turn.
@@ -240,7 +329,7 @@ impl Record {
 
     pub(crate) fn value(&self) -> Vec<u8> {
         let stored = Stored {
-            v: FORMAT,
+            v: if self.wrapped_key.is_some() { FORMAT } else { 1 },
             name: self.name.to_string(),
             machine_name: self.machine_name.to_string(),
             role_arn: self.role_arn.to_string(),
@@ -257,6 +346,12 @@ impl Record {
             }),
             details: self.details.to_string(),
             items: self.child_of.as_ref().map(|child| child.items),
+            aws_limits: self.aws_limits,
+            wrapped_key: self.wrapped_key.as_ref().map(|key| STANDARD.encode(key)),
+            sealed: self
+                .sealed
+                .as_ref()
+                .map(|sealed| (STANDARD.encode(&sealed.wrapped), STANDARD.encode(&sealed.bytes))),
             mocks: self.mocks.as_ref().map(|mocks| mocks.to_string()),
             ticket: self.ticket.clone(),
         };
@@ -281,7 +376,15 @@ impl Record {
             return Err(damaged(format!("it has format {}, which this release does not read", stored.v)));
         }
         let status = text(3);
+        let bytes = |text: String| STANDARD.decode(text).map(Bytes::from).map_err(|error| damaged(error.to_string()));
+        let sealed = match stored.sealed {
+            Some((wrapped, sealed)) => Some(Sealed { wrapped: bytes(wrapped)?, bytes: bytes(sealed)? }),
+            None => None,
+        };
         Ok(Record {
+            aws_limits: stored.aws_limits,
+            wrapped_key: stored.wrapped_key.map(bytes).transpose()?,
+            sealed,
             status: Status::parse(&status).ok_or_else(|| damaged(format!("unknown status '{status}'")))?,
             arn: arn.clone().into(),
             name: stored.name.into(),

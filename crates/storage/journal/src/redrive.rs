@@ -126,11 +126,23 @@ impl Journal {
                 return Ok(repeated);
             }
         };
-        let loaded = {
-            let (journal, key, redrive) = (self.clone(), key.clone(), redrive.clone());
-            tokio::task::spawn_blocking(move || journal.load_to_redrive(&key, &redrive)).await
+        let loaded = loop {
+            let loaded = {
+                let (journal, key, redrive) = (self.clone(), key.clone(), redrive.clone());
+                tokio::task::spawn_blocking(move || journal.load_to_redrive(&key, &redrive)).await
+            };
+            let loaded = loaded.unwrap_or(Err(RedriveError::from(JournalError::Stopping)));
+            let Err(RedriveError::Refused(StartError::Unavailable(JournalError::Locked { wrapped, .. }))) = &loaded
+            else {
+                break loaded;
+            };
+            // Its data is sealed: the server opens it on behalf of the execution.
+            let Some(record) = self.record(key.arn())? else { break loaded };
+            if let Err(error) = self.open_for_itself(&record, wrapped.clone()).await {
+                tracing::warn!(execution = %key.arn(), %error, "an execution's data key is not to be had for a redrive");
+                break loaded;
+            }
         };
-        let loaded = loaded.unwrap_or(Err(RedriveError::from(JournalError::Stopping)));
         let (live, from, version) = match loaded {
             Ok(Loaded::Closed { live, from, version }) => (live, from, version),
             Ok(Loaded::Repeated(redriven)) => {
@@ -154,6 +166,18 @@ impl Journal {
         from: Option<RestartPoint>,
         version: u64,
     ) -> Result<Redriven, RedriveError> {
+        let refused = match self.renew_key(&mut live).await {
+            Ok(None) => None,
+            Ok(Some((error, cause))) => {
+                let reason = format!("{error}: {cause}");
+                Some(JournalError::Record { arn: key.arn().to_string(), reason })
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = refused {
+            self.give_back(&key, slot);
+            return Err(error.into());
+        }
         let event = Delivery { what: What::Event(EventKind::Redrive { from }), reply: None };
         let made = match self.make_turn(&mut live, vec![event]) {
             Ok(mut turn) => {

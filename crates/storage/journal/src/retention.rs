@@ -51,7 +51,15 @@ impl Journal {
             }
         };
         let mut batch = Batch::default();
+        let mut contents = Vec::new();
         for row in &rows {
+            match self.let_go(&mut batch, &row.key).await {
+                Ok(ids) => contents.extend(ids),
+                Err(error) => {
+                    tracing::error!(%error, "contents of closed executions could not be let go");
+                    return 0;
+                }
+            }
             // One that was redriven meanwhile is not closed any more.
             batch.expect_version(&EXECUTIONS, row.key.clone(), row.version);
             batch.truncate.push((row.key.clone(), None));
@@ -65,7 +73,10 @@ impl Journal {
             return 0;
         }
         match self.store().commit(batch).await {
-            Ok(()) => rows.len(),
+            Ok(()) => {
+                self.released(contents);
+                rows.len()
+            }
             Err(CommitError::Expectation { .. }) => {
                 tracing::debug!("an execution was redriven while it was to be removed; the others go next time");
                 0

@@ -105,7 +105,12 @@ impl Journal {
             timer_rows: HashSet::new(),
             task_rows: HashSet::new(),
             continue_row: false,
+            data_key: new.options.data_key,
+            refused: None,
         });
+        if let Some(data_key) = &live.data_key {
+            self.unlock(data_key.clone());
+        }
         let begun = self.first_turn(&mut live, waits).await;
         match begun {
             Ok(continues) => {

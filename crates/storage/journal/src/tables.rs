@@ -92,7 +92,12 @@ pub(crate) static TICKETS: Table = Table { name: "concurrency_tickets", columns:
 /// Facts of the store itself, such as the key that seals task tokens.
 pub(crate) static FACTS: Table = Table { name: "journal_facts", columns: &[], indexes: &[] };
 
-/// All tables of this crate.
+/// The contents that an execution refers to, to let go of them with it: key
+/// (execution, id of the content).
+pub(crate) static CONTENTS: Table = Table { name: "execution_contents", columns: &[], indexes: &[] };
+
+/// All tables of this crate. With contents the store also declares those of
+/// [`windlass_blob::TABLES`].
 pub static TABLES: &[&Table] = &[
     &EXECUTIONS,
     &SNAPSHOTS,
@@ -104,4 +109,5 @@ pub static TABLES: &[&Table] = &[
     &DEFINITIONS,
     &FACTS,
     &TICKETS,
+    &CONTENTS,
 ];

@@ -1,13 +1,17 @@
 use std::any::Any;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use windlass_value::{Payload, Text};
 use windlass_workflow::{EventKind, Identity, TaskCall, TaskFailure, TaskId};
 
+use crate::data_key::{DataKey, DataKeyError};
 use crate::journal::Journal;
 use crate::key::ExecutionKey;
 use crate::map_run::Objects;
+use crate::record::Record;
 
 /// A slot for one outgoing call, given back when dropped.
 pub type Permit = Box<dyn Any + Send>;
@@ -41,6 +45,16 @@ pub trait Tasks: Send + Sync + 'static {
     /// there is none.
     fn objects(self: Arc<Self>, _identity: Arc<Identity>) -> Option<Arc<dyn Objects>> {
         None
+    }
+
+    /// A key to seal an execution's data with: the one that is `wrapped`, or a new
+    /// one. Asked when the one in memory has expired and after a restart.
+    fn data_key(
+        self: Arc<Self>,
+        _record: Record,
+        _wrapped: Option<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<DataKey>, DataKeyError>> + Send>> {
+        Box::pin(std::future::ready(Err(DataKeyError::Passing("nobody holds keys".to_owned()))))
     }
 
     /// A Standard execution has closed, which is durable.

@@ -14,13 +14,14 @@ use windlass_workflow::{
 };
 
 use crate::concurrency::{Ticket, batch_ticket};
+use crate::contents::Content;
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::live::Live;
 use crate::map_run::Spec;
 use crate::observer::{Observed, Prepared};
 use crate::slot::{Applied, Delivery, What};
-use crate::stored::{Place, StoredExecution, TurnWriter};
+use crate::stored::{Keeping, Place, StoredExecution, TurnWriter};
 use crate::tables::{EXECUTIONS, OUTBOX, SNAPSHOTS, TIMERS};
 use crate::tasks::{Answers, CutOff, Permit, TaskJob};
 use crate::timers::HORIZON_MS;
@@ -33,6 +34,8 @@ const FOLD_TURNS: u64 = 8;
 /// A turn that is made but not durable yet.
 pub(crate) struct Turn {
     pub(crate) batch: Batch,
+    /// What must be written before the batch.
+    pub(crate) contents: Vec<Content>,
     replies: Vec<(oneshot::Sender<Applied>, bool)>,
     effects: Vec<Effect>,
     admitted: Vec<(TaskId, Permit)>,
@@ -116,12 +119,13 @@ impl Journal {
     fn make_turn_unguarded(&self, live: &mut Live, deliveries: Vec<Delivery>) -> Result<Turn, JournalError> {
         let (at, seed) = (self.clock().now(), self.clock().seed());
         let row = live.key.row();
-        let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed);
+        let mut writer = TurnWriter::new(live.key.uid(), live.turn + 1, at, seed, self.inline_bytes_max());
         let mut watched: Vec<HistoryEvent> = Vec::new();
         let arn = live.key.arn().clone();
         let token = |task: TaskId| self.seal(&arn, task);
         let refusal = |call: &TaskCall| self.tasks().refusal(call);
-        let world = World { limits: self.limits(), refusal: &refusal, token: &token };
+        let limits = self.limits_of(live.record.aws_limits);
+        let world = World { limits, refusal: &refusal, token: &token };
         let definition = live.definition.clone();
         let mut batch = Batch::default();
         let mut replies = Vec::new();
@@ -157,7 +161,7 @@ impl Journal {
         let mut reopened = false;
         let mut begins = false;
         let mut deliveries = deliveries.into_iter();
-        while !budget.is_spent(self.limits())
+        while !budget.is_spent(limits)
             && let Some(Delivery { what, reply }) = deliveries.next()
         {
             let kind = match what {
@@ -220,7 +224,7 @@ impl Journal {
         // its schedule: one sync less for every task.
         let mut admitted: Vec<(TaskId, Permit)> = Vec::new();
         let mut index = 0;
-        while index < effects.len() && !budget.holds_bytes_max(self.limits()) {
+        while index < effects.len() && !budget.holds_bytes_max(limits) {
             if let Effect::Call(call) = &effects[index]
                 && call.resource != Resource::Activity
                 && live.execution.task(call.task).is_some_and(|run| run.phase == TaskPhase::Scheduled)
@@ -269,13 +273,14 @@ impl Journal {
                 _ => {}
             }
         }
+        let mut contents = Vec::new();
         let parks = finished.is_none() && !continues && may_park(live);
         // Its record goes without: redriven, it is no part of the line any more.
         let left = live.record.ticket.take_if(|_| applied_any && finished.is_some());
         if applied_any {
             if finished.is_some() || reopened {
                 let output = live.execution.output.as_ref().map(|output| writer.place(output));
-                live.record.update(&live.execution, output);
+                live.record.update(&live.execution, output, live.data_key.as_deref())?;
                 batch.put(&EXECUTIONS, row.clone(), live.record.columns(), live.record.value());
                 if finished.is_some() {
                     self.batch_child_ended(&live.record, &mut batch);
@@ -302,11 +307,14 @@ impl Journal {
                 None
             };
             let changes = live.execution.take_changes();
+            let keeping = Keeping { row: &row, key: live.data_key.as_deref() };
             let entry = writer
-                .finish(&live.execution, &changes)
+                .finish(&live.execution, &changes, keeping)
                 .map_err(|error| JournalError::Turn { arn: arn.to_string(), error })?;
-            live.bytes_since_snapshot += entry.len();
-            batch.append(row.clone(), live.turn, entry);
+            live.bytes_since_snapshot += entry.bytes.len();
+            batch.append(row.clone(), live.turn, entry.bytes);
+            self.refer_to(&mut batch, &row, &entry.contents);
+            contents = entry.contents;
             if let Some(value) = snapshot_value {
                 live.snapshot_turn = live.turn;
                 live.snapshot_bytes = value.len();
@@ -314,6 +322,7 @@ impl Journal {
                 batch.put(&SNAPSHOTS, row.clone(), vec![ColumnValue::Text(arn.to_string())], value);
             }
         }
+        self.count_transitions(&live.key, budget.transitions());
         let prepared = live
             .watch
             .as_ref()
@@ -321,6 +330,7 @@ impl Journal {
             .and_then(|watch| watch.prepare(Observed::new(&live.execution, &watched, begins), &mut batch));
         Ok(Turn {
             batch,
+            contents,
             replies,
             effects,
             admitted,

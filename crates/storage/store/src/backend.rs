@@ -13,6 +13,7 @@ pub(crate) trait Backend: Send + Sync {
     fn commit(&self, request: Request);
     fn get(&self, table: usize, key: &Key) -> Result<Option<Row>, StoreError>;
     fn scan(&self, table: usize, plan: &Plan) -> Result<Vec<Row>, StoreError>;
+    fn count(&self, table: usize, plan: &Plan) -> Result<u64, StoreError>;
     fn read_stream(
         &self,
         stream: &Key,

@@ -84,6 +84,18 @@ impl Store {
         self.backend.scan(position, &plan)
     }
 
+    /// How many rows a scan has, without reading them: of an index, only the index
+    /// is read. The scan's `limit`, order and `after` do not count.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count(&self, table: &'static Table, query: Scan) -> Result<u64, StoreError> {
+        let position = self.position(table)?;
+        let query = Scan { after: None, reverse: false, limit: usize::MAX, ..query };
+        let plan = Plan::new(table, &query).map_err(StoreError::Invalid)?;
+        self.backend.count(position, &plan)
+    }
+
     /// At most `limit` entries of a stream, from `from_sequence` (inclusive)
     /// upwards, or downwards when `reverse`.
     ///

@@ -130,7 +130,7 @@ async fn elsewhere(args: &DevArgs) -> Result<ExitCode, Failure> {
 fn embedded(args: &DevArgs, runtime: &tokio::runtime::Runtime) -> Result<ExitCode, Failure> {
     let file = Some(args.folder.join(FILE_NAME)).filter(|file| file.is_file());
     let data = args.data.clone().unwrap_or_else(|| args.folder.join(DATA));
-    let flags = Flags { listen: args.listen.clone(), data: Some(data), config: file };
+    let flags = Flags { listen: args.listen.clone(), data: Some(data), config: file, mock_config: None };
     let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     let config = Config::resolve(&flags, &|name| std::env::var(name).ok(), &names, &args.folder)?;
     if config.tls.is_some() {

@@ -59,7 +59,8 @@ pub(super) struct DoctorArgs {
 /// Looks at everything; what is wrong is a finding, no failure.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     let mut findings = Vec::new();
-    let flags = Flags { listen: args.listen.clone(), data: args.data.clone(), config: args.config.clone() };
+    let flags =
+        Flags { listen: args.listen.clone(), data: args.data.clone(), config: args.config.clone(), mock_config: None };
     let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     let folder = std::env::current_dir().unwrap_or_default();
     let config = Config::resolve(&flags, &|name| std::env::var(name).ok(), &names, &folder);

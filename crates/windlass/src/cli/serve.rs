@@ -50,7 +50,9 @@ CONFIGURATION
                                    #   if absent. Keep a copy: it seals every secret
 
     [executions]
-    aws_limits = false             # WINDLASS_EXECUTIONS_AWS_LIMITS, 25,000 events
+    aws_limits = false             # WINDLASS_EXECUTIONS_AWS_LIMITS, AWS's quotas
+    aws_rates = false              # WINDLASS_EXECUTIONS_AWS_RATES, AWS's rates of calls
+    payload_bytes_max = 67108864   # WINDLASS_EXECUTIONS_PAYLOAD_BYTES_MAX, 64 MiB
     retention_days = 90            # WINDLASS_EXECUTIONS_RETENTION_DAYS
     retention_bytes = 0            # WINDLASS_EXECUTIONS_RETENTION_BYTES, 0: no bound
     disk_free_bytes_min = 268435456     # WINDLASS_DISK_FREE_BYTES_MIN

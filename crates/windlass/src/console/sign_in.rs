@@ -26,7 +26,7 @@ pub(crate) async fn answer(front: &Front, parts: &Parts, body: Incoming, share: 
     let mut cookie = None;
     let outcome = match parts.method {
         Method::GET => known(front, parts),
-        Method::POST => match body::receive(body, &Meaning::InBody, share).await {
+        Method::POST => match body::receive(body, &Meaning::InBody, &front.bounds, share).await {
             Ok(body) => opened(front, parts, &body).map(|(value, opened)| {
                 cookie = Some(opened);
                 value

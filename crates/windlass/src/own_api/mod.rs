@@ -191,7 +191,7 @@ async fn received<'a>(
         let message = format!("Credential should be scoped to correct service: '{service}'.");
         return Err(closing(Fault::new("InvalidSignatureException", message).with_status(403)));
     }
-    let body = body::receive(body, &Meaning::InBody, share).await.map_err(closing)?;
+    let body = body::receive(body, &Meaning::InBody, &front.bounds, share).await.map_err(closing)?;
     let principal = front.authentication.principal(parts, &body, &claim).map_err(open)?;
     let text = std::str::from_utf8(&body).map_err(|_| open(not_json("it is not UTF-8")))?;
     let input = match parse(text) {

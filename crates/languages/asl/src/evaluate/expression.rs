@@ -58,7 +58,7 @@ pub(crate) fn expression(source: &Expression, scope: &Scope<'_>, location: &Loca
         }
     }
     let world = World { now: scope.surroundings.now(), seed: scope.surroundings.random() };
-    let (answer, fuel) = source.evaluate_counted(&bindings, &world, &Limits::default());
+    let (answer, fuel) = source.evaluate_counted(&bindings, &world, &limits(scope));
     scope.surroundings.spend(fuel);
     let answer = match answer {
         Ok(Some(value)) => Ok(value),
@@ -76,6 +76,14 @@ pub(crate) fn noted(
 ) -> Result<Value, Failure> {
     scope.surroundings.evaluated(location, answer.as_ref());
     answer
+}
+
+/// AWS's limits, but for the sizes that the surroundings set.
+fn limits(scope: &Scope<'_>) -> Limits {
+    match scope.surroundings.expression_bytes_max() {
+        Some(bytes_max) => Limits { value_bytes_max: bytes_max, string_chars_max: bytes_max, ..Limits::default() },
+        None => Limits::default(),
+    }
 }
 
 /// `$states` with the members the expression names.

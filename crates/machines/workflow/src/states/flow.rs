@@ -26,6 +26,7 @@ impl Turn<'_> {
             token: None,
             item: None,
             context: OnceCell::new(),
+            expression_bytes_max: self.world.limits.expression_bytes_max,
             trace: self.trace,
             probe: self.probe,
         })

@@ -94,7 +94,12 @@ impl Turn<'_> {
         self.check_size(id, &leaving.output)?;
         let Leaving { output, assigned } = leaving;
         if let Some(assigned) = &assigned {
-            self.check_size_of(id, &Payload::from_value(assigned.clone()), "assigned variables")?;
+            let assigned = Payload::from_value(assigned.clone());
+            if assigned.bytes_len_within(self.world.limits.assign_bytes_max).is_none() {
+                let name = self.frame(id).map_or("", |frame| &frame.state);
+                let cause = too_large(name, "assigned variables");
+                return Err(Failure { error: "States.DataLimitExceeded", cause, location: None });
+            }
         }
         let assigned = assigned.as_ref().and_then(Value::as_object).cloned();
         let variables = assigned.as_ref().map(|assigned| self.assign(id, assigned)).transpose()?;

@@ -1,6 +1,6 @@
 use windlass_protocol::{Call, Fault};
 use windlass_store::{Batch, Column, ColumnKind, Index, Key, Row, Store, Table, shard_of};
-use windlass_value::{Object, Text, Timestamp, Value};
+use windlass_value::{Object, Text, Timestamp, Value, object};
 
 use crate::arn::{self, Kind, StatesArn};
 use crate::fault::{activity_does_not_exist, of_commit, of_store};
@@ -29,6 +29,8 @@ pub(crate) struct Activity {
     pub(crate) name: Text,
     pub(crate) created_at: Timestamp,
     pub(crate) tags: Tags,
+    /// `encryptionConfiguration`.
+    pub(crate) encryption: Value,
     /// Of the stored row; 0 before it is stored.
     pub(crate) row_version: u64,
 }
@@ -159,6 +161,11 @@ impl Activities {
     }
 }
 
+/// The configuration of an activity that names none.
+pub(crate) fn no_encryption() -> Value {
+    object! { "type" => "AWS_OWNED_KEY" }
+}
+
 fn key(account: &str, region: &str, name: &str) -> Key {
     Key::new(shard_of(name), account, region).text(name)
 }
@@ -171,6 +178,9 @@ fn encode(activity: &Activity) -> String {
     out.insert("name", &activity.name);
     out.insert("createdAtMs", activity.created_at.as_ms());
     out.insert("tags", activity.tags.to_value());
+    if activity.encryption != no_encryption() {
+        out.insert("encryptionConfiguration", &activity.encryption);
+    }
     Value::from(out).to_text()
 }
 
@@ -186,6 +196,10 @@ pub(super) fn decode(row: &Row) -> Result<Activity, Fault> {
         name: document.text("name")?,
         created_at: document.instant("createdAtMs")?,
         tags: Tags::from_value(document.get("tags")),
+        encryption: match document.get("encryptionConfiguration") {
+            Value::Null => no_encryption(),
+            configuration => configuration.clone(),
+        },
         row_version: row.version,
     })
 }

@@ -9,5 +9,5 @@ pub use catalog::ACTIVITIES;
 pub(crate) use catalog::{Activities, ActivityName};
 pub(crate) use operations::{create, delete, describe, list};
 pub(crate) use poll::poll;
-pub use queue::{PENDING_TASKS_MAX, POLLERS_MAX};
+pub use queue::PENDING_TASKS_MAX;
 pub(crate) use queue::{PendingTask, Queues};

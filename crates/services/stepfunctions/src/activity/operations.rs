@@ -2,10 +2,11 @@ use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Value, object};
 use windlass_workflow::epoch_seconds;
 
-use super::catalog::{ACTIVITIES, Activities, Activity, ActivityName, decode};
+use super::catalog::{ACTIVITIES, Activities, Activity, ActivityName, decode, no_encryption};
 use crate::arn;
 use crate::environment::Environment;
-use crate::machine::{encryption_configuration, rows_by_name};
+use crate::keys::{Keys, encryption_configuration};
+use crate::machine::{count_by_name, rows_by_name};
 use crate::name;
 use crate::page::Pages;
 use crate::request::Request;
@@ -15,33 +16,51 @@ use crate::tag::Tags;
 pub(crate) async fn create(
     activities: &Activities,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let call = request.call;
     let activity_name = request.required("name")?;
     name::check(activity_name)?;
-    if let Some(given) = request.object("encryptionConfiguration")? {
-        encryption_configuration(given)?;
-    }
+    let encryption = match request.object("encryptionConfiguration")? {
+        Some(given) => encryption_configuration(given)?,
+        None => no_encryption(),
+    };
     let arn = arn::of(&call.account, &call.region, &format!("activity:{activity_name}"));
     let named = ActivityName::parse(&arn, call)?;
     let tags = Tags::of_request(request)?;
     tags.check(&arn)?;
+    keys.check(call, &arn, &encryption).await?;
     let new = Activity {
         account: call.account.clone(),
         region: call.region.clone(),
         name: activity_name.clone(),
         created_at: environment.now(),
         tags,
+        encryption,
         row_version: 0,
     };
     let created_at = match activities.find(&named)? {
+        Some(old) if old.encryption != new.encryption => {
+            let text = format!("Activity Already Exists: '{arn}'");
+            return Err(Fault::new("ActivityAlreadyExists", text));
+        }
         Some(old) => old.created_at,
+        None if is_full(activities, environment, request)? => {
+            let text = "Activity Limit Exceeded: 'The maximum number of activities has been reached'";
+            return Err(Fault::new("ActivityLimitExceeded", text));
+        }
         None if activities.put(&new).await? => new.created_at,
         // Another call made it meanwhile.
         None => activities.get(&named)?.created_at,
     };
     Ok(object! { "activityArn" => arn, "creationDate" => epoch_seconds(created_at) }.into())
+}
+
+/// Whether the account may have no further activity.
+fn is_full(activities: &Activities, environment: &Environment, request: Request<'_>) -> Result<bool, Fault> {
+    let Some(max) = environment.quotas().activities_max else { return Ok(false) };
+    Ok(count_by_name(activities.store(), &ACTIVITIES, request.call)? >= max as u64)
 }
 
 /// `DeleteActivity`: an unknown one is no error.
@@ -56,7 +75,7 @@ pub(crate) fn describe(activities: &Activities, request: Request<'_>) -> Result<
     let named = ActivityName::parse(request.required("activityArn")?, request.call)?;
     let activity = activities.get(&named)?;
     let mut out = item(&activity);
-    out.insert("encryptionConfiguration", object! { "type" => "AWS_OWNED_KEY" });
+    out.insert("encryptionConfiguration", &activity.encryption);
     Ok(Value::from(out).into())
 }
 

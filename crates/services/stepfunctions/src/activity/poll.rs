@@ -6,6 +6,8 @@ use windlass_value::{Value, object};
 
 use super::catalog::{Activities, ActivityName};
 use super::queue::{Handed, Queues};
+use crate::environment::Environment;
+use crate::keys::Keys;
 use crate::request::Request;
 
 /// How long a worker's poll is held open.
@@ -15,11 +17,18 @@ const POLL_MS: u64 = 60_000;
 ///
 /// A task is handed out only after the journal has stored that a worker took it,
 /// so that no two workers get it and a restart offers it to none.
-pub(crate) async fn poll(activities: &Activities, queues: &Queues, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn poll(
+    activities: &Activities,
+    queues: &Queues,
+    environment: &Environment,
+    keys: &Keys,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
     let named = ActivityName::parse(request.required("activityArn")?, request.call)?;
-    activities.get(&named)?;
+    let activity = activities.get(&named)?;
+    keys.check_reader(request.call, &named.arn, &activity.encryption).await?;
     let worker = request.text("workerName")?;
-    let poller = queues.join(&named.arn).ok_or_else(|| {
+    let poller = queues.join(&named.arn, environment.quotas().pollers_max).ok_or_else(|| {
         Fault::new("ActivityWorkerLimitExceeded", format!("Activity Worker Limit Exceeded: '{}'", named.arn))
     })?;
     let deadline = tokio::time::Instant::now() + Duration::from_millis(POLL_MS);

@@ -9,8 +9,6 @@ use windlass_workflow::TaskId;
 
 /// Tasks that wait for workers, of all activities together.
 pub const PENDING_TASKS_MAX: usize = 1_000_000;
-/// Workers that may poll one activity at once, as on AWS.
-pub const POLLERS_MAX: usize = 1_000;
 
 /// A task that waits for a worker.
 pub(crate) struct PendingTask {
@@ -112,11 +110,11 @@ impl Queues {
         }
     }
 
-    /// Joins an activity's pollers; `None` when there are [`POLLERS_MAX`] already.
-    pub(crate) fn join(&self, activity: &Text) -> Option<Poller> {
+    /// Joins an activity's pollers; `None` when there are so many already.
+    pub(crate) fn join(&self, activity: &Text, pollers_max: usize) -> Option<Poller> {
         let mut state = self.state.lock();
         let queue = state.by_activity.entry(activity.clone()).or_default();
-        if queue.pollers >= POLLERS_MAX {
+        if queue.pollers >= pollers_max {
             return None;
         }
         queue.pollers += 1;

@@ -1,6 +1,6 @@
 use windlass_journal::{ExpressChild, Journal, MapRunRecord, Qualifiers, Record};
 use windlass_protocol::{Call, Fault, Reply};
-use windlass_value::{Object, Payload, Value, object};
+use windlass_value::{Object, Payload, Text, Value, object};
 use windlass_workflow::{Status, epoch_seconds};
 
 use super::redrive::{not_redrivable, redrive_members};
@@ -8,7 +8,8 @@ use super::{details, record};
 use crate::arn::{Kind, StatesArn};
 use crate::environment::Environment;
 use crate::fault::{execution_does_not_exist, of_journal};
-use crate::machine::{Machines, describe_definition};
+use crate::keys::Keys;
+use crate::machine::{Machines, describe_definition, is_metadata_only};
 use crate::request::Request;
 
 /// `DescribeExecution`.
@@ -16,6 +17,7 @@ pub(crate) async fn describe(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let text = request.required("executionArn")?;
@@ -23,7 +25,7 @@ pub(crate) async fn describe(
         return describe_express_child(request, text, &map_run, &child);
     }
     let record = record(journal, text, request.call)?;
-    Ok(Value::from(describe_record(machines, journal, environment, request, &record).await?).into())
+    Ok(Value::from(describe_record(machines, journal, environment, keys, request, record).await?).into())
 }
 
 /// The members of `DescribeExecution`.
@@ -31,8 +33,9 @@ pub(super) async fn describe_record(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
-    record: &Record,
+    mut record: Record,
 ) -> Result<Object, Fault> {
     let mut out = Object::new();
     out.insert("executionArn", &record.arn);
@@ -42,23 +45,35 @@ pub(super) async fn describe_record(
     out.insert("status", record.status.as_str());
     out.insert("startDate", epoch_seconds(record.started_at));
     optional(&mut out, "stopDate", record.stopped_at.map(epoch_seconds));
-    let (input, output) = journal.data(record).map_err(|error| of_journal(&error))?;
     let details = record.details();
-    data_members(request, &mut out, &input, output.as_ref())?;
+    if is_metadata_only(request)? {
+        // Nothing is read, so nobody needs a key.
+        out.insert("inputDetails", object! { "included" => false });
+        out.insert("outputDetails", object! { "included" => false });
+    } else {
+        let read = || {
+            let mut opened = record.clone();
+            journal.open_record(&mut opened)?;
+            Ok((journal.data(&record)?, opened))
+        };
+        let ((input, output), opened) = keys.reading(journal, request.call, &record, read).await?;
+        record = opened;
+        data_members(request, &mut out, &input, output.as_ref())?;
+    }
     // Recorded: outputDetails only with an output, unlike StartSyncExecution.
-    if output.is_none() {
+    if !record.has_output {
         out.remove("outputDetails");
     }
     optional(&mut out, "mapRunArn", record.child_of.as_ref().map(|child| Value::from(&child.map_run_arn)));
     optional(&mut out, "traceHeader", details::trace_header(&details).cloned());
     optional(&mut out, "error", record.error.as_ref().map(Value::from));
     optional(&mut out, "cause", record.cause.as_ref().map(Value::from));
-    redrive_members(record, &mut out);
+    redrive_members(&record, &mut out);
     let reason = {
         // Only of what failed its machine is asked.
         let failed = !matches!(record.status, Status::Running | Status::Succeeded);
         let _lock = if failed { Some(machines.lock_shared(&record.machine_name).await) } else { None };
-        not_redrivable(machines, journal, record, environment.now())?
+        not_redrivable(machines, journal, &record, environment.now())?
     };
     let redrivable = if record.child_of.is_some() { "REDRIVABLE_BY_MAP_RUN" } else { "REDRIVABLE" };
     out.insert("redriveStatus", if reason.is_none() { redrivable } else { "NOT_REDRIVABLE" });
@@ -120,10 +135,15 @@ fn describe_express_child(
 }
 
 /// `DescribeStateMachineForExecution`: the machine as the execution uses it.
-pub(crate) fn describe_machine(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn describe_machine(journal: &Journal, keys: &Keys, request: Request<'_>) -> Result<Reply, Fault> {
     let record = record(journal, request.required("executionArn")?, request.call)?;
-    let definition = journal.definition(&record.definition_hash).map_err(|error| of_journal(&error))?;
-    let definition = definition.ok_or_else(|| Fault::internal(format!("no definition of {}", record.arn)))?;
+    let text = if is_metadata_only(request)? {
+        Text::default()
+    } else {
+        let read = || journal.definition(&record.definition_hash);
+        let definition = keys.reading(journal, request.call, &record, read).await?;
+        definition.ok_or_else(|| Fault::internal(format!("no definition of {}", record.arn)))?.text.clone()
+    };
     let details = record.details();
     let mut out = Object::new();
     out.insert("stateMachineArn", &record.machine_arn);
@@ -133,7 +153,7 @@ pub(crate) fn describe_machine(journal: &Journal, request: Request<'_>) -> Resul
         out.insert("mapRunArn", &child.map_run_arn);
         optional(&mut out, "label", record.machine_name.split_once('/').map(|(_, label)| label.into()));
     }
-    describe_definition(request, &definition.text, &mut out)?;
+    describe_definition(request, &text, &mut out)?;
     out.insert("updateDate", epoch_seconds(details::updated_at(&details).unwrap_or(record.started_at)));
     details::settings(&details).to_members(&mut out);
     optional(&mut out, "revisionId", details::revision_id(&details).cloned());

@@ -1,6 +1,8 @@
 //! A new execution from a moment of an old one; beyond AWS.
 
-use windlass_journal::{ForkError, ForkPoint, Forked, Journal, NewExecution, Qualifiers, Record, StartError};
+use windlass_journal::{
+    ExecutionOptions, ForkError, ForkPoint, Forked, Journal, NewExecution, Qualifiers, Record, StartError,
+};
 use windlass_protocol::{Fault, Reply};
 use windlass_value::{Text, Value, object};
 use windlass_workflow::{Identity, epoch_seconds};
@@ -24,6 +26,9 @@ pub(crate) async fn fork(
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let origin = record(journal, request.required("executionArn")?, request.call)?;
+    if origin.is_sealed() {
+        return Err(Fault::not_built("forks of executions that a customer managed key encrypts"));
+    }
     // Leave was asked for on this one.
     if **request.required("stateMachineArn")? != *origin.machine_arn {
         return Err(Fault::validation("'stateMachineArn' is not the state machine of that execution"));
@@ -76,6 +81,7 @@ pub(crate) async fn fork(
         // What runs another definition is of no version.
         qualifiers: if same { origin.qualifiers.clone() } else { Qualifiers::default() },
         details: details::of_fork(&origin.details(), &origin.arn, event_id),
+        options: ExecutionOptions { aws_limits: origin.aws_limits, ..ExecutionOptions::default() },
         // Somebody asked for it by hand: it does not wait.
         concurrency: None,
     };

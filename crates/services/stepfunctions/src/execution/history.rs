@@ -8,6 +8,7 @@ use windlass_workflow::{EventType, HistoryEvent};
 use super::describe::{optional, qualifier_members};
 use super::record;
 use crate::fault::of_journal;
+use crate::keys::Keys;
 use crate::page::{Pages, Query, RESULTS_DEFAULT, RESULTS_MAX};
 use crate::request::Request;
 
@@ -15,7 +16,12 @@ use crate::request::Request;
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// `GetExecutionHistory`.
-pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn history(
+    journal: &Journal,
+    pages: &Pages,
+    keys: &Keys,
+    request: Request<'_>,
+) -> Result<Reply, Fault> {
     let call = request.call;
     let record = record(journal, request.required("executionArn")?, call)?;
     let reverse = request.flag("reverseOrder", false)?;
@@ -26,17 +32,21 @@ pub(crate) fn history(journal: &Journal, pages: &Pages, request: Request<'_>) ->
     let query =
         Query { operation: &call.operation, account: &call.account, region: &call.region, arguments: &arguments };
     let after = request.text("nextToken")?.map(|token| pages.open(query, token)).transpose()?;
-    let page = |limit: usize| {
-        let question = HistoryQuery { reverse, after: after.as_deref(), limit };
-        journal.history(&record.arn, question).map_err(|error| of_journal(&error))
+    let question = |limit: usize| HistoryQuery { reverse, after: after.as_deref(), limit };
+    let page = |limit: usize| match include_data {
+        true => journal.history(&record.arn, question(limit)),
+        false => journal.history_without_data(&record.arn, question(limit)),
     };
-    let (events, mut next) = page(limit)?;
+    let (events, mut next) = match include_data {
+        true => keys.reading(journal, call, &record, || page(limit)).await?,
+        false => page(limit).map_err(|error| of_journal(&error))?,
+    };
     let mut shown: Vec<Value> = events.iter().map(|event| shown_event(event, &record, include_data)).collect();
     let fitting = count_fitting(&shown);
     if fitting < shown.len() {
         // The journal names the place behind a page, so the shorter page is asked for.
         shown.truncate(fitting);
-        (_, next) = page(fitting)?;
+        (_, next) = page(fitting).map_err(|error| of_journal(&error))?;
     }
     let mut out = Object::new();
     out.insert("events", shown);

@@ -9,12 +9,16 @@ use super::fork::forked_from;
 use super::record;
 use crate::environment::Environment;
 use crate::fault::of_journal;
+use crate::keys::Keys;
 use crate::machine::Machines;
 use crate::request::Request;
 
 /// What the state of an event saw and evaluated.
 pub(crate) async fn moment(journal: &Journal, request: Request<'_>) -> Result<Reply, Fault> {
     let record = record(journal, request.required("executionArn")?, request.call)?;
+    if record.is_sealed() {
+        return Err(Fault::not_built("moments of executions that a customer managed key encrypts"));
+    }
     let event_id = request.member("eventId").and_then(Value::as_i64).and_then(|id| u64::try_from(id).ok());
     let event_id = event_id.ok_or_else(|| Fault::validation("'eventId' must be the id of an event"))?;
     let looked = {
@@ -62,10 +66,11 @@ pub(crate) async fn describe_more(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let record = record(journal, request.required("executionArn")?, request.call)?;
-    let mut out = describe_record(machines, journal, environment, request, &record).await?;
+    let mut out = describe_record(machines, journal, environment, keys, request, record.clone()).await?;
     let origin = Some(forked_from(&record)).filter(|origin| !origin.is_null());
     optional(&mut out, "forkedFrom", origin);
     let last = journal.last_event_id(&record).map_err(|error| of_journal(&error))?;

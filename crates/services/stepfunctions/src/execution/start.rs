@@ -1,14 +1,15 @@
-use windlass_journal::{Journal, NewExecution, Qualifiers, StartError};
+use windlass_journal::{ExecutionOptions, Journal, NewExecution, Qualifiers, StartError};
 use windlass_protocol::{Fault, Reply};
 use windlass_task_mock::TestCase;
 use windlass_value::{JsonError, Object, Payload, Text, Value};
-use windlass_workflow::{Identity, Status, epoch_seconds};
+use windlass_workflow::{EXPRESS_START, Identity, Status, epoch_seconds};
 
 use super::{concurrency, details};
 use crate::arn;
 use crate::environment::Environment;
 use crate::fault::{execution_already_exists, invalid_execution_input, machine_deleting, of_journal, unavailable};
 use crate::integration::execution_name_of;
+use crate::keys::Keys;
 use crate::machine::{Machines, Named, Target, WEIGHTS_SUM};
 use crate::mock_config::MockConfig;
 use crate::name;
@@ -22,6 +23,7 @@ pub(crate) async fn start(
     machines: &Machines,
     journal: &Journal,
     environment: &Environment,
+    keys: &Keys,
     mocks: &MockConfig,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
@@ -30,8 +32,10 @@ pub(crate) async fn start(
     let case = case_of(mocks, &named, case).await?;
     let _lock = machines.lock_shared(&named.name).await;
     let target = runnable(machines, &named, environment)?;
+    let rate = if target.machine.is_express() { EXPRESS_START } else { "StartExecution" };
+    environment.admit(request.call, rate)?;
     let mocks = case.map(|case| answers_of(&case, &target));
-    let new = new_execution(&target, mocks, environment, request)?;
+    let new = new_execution(&target, mocks, environment, keys, request).await?;
     let mocks = new.identity.mocks.clone();
     let input = new.identity.input.clone();
     let started = if target.machine.is_express() { journal.start_express(new).await } else { journal.start(new).await };
@@ -44,7 +48,8 @@ pub(crate) async fn start(
             let is_repeat = is_same_call
                 || (record.status == Status::Running
                     && record.mocks == mocks
-                    && journal.input(&record).map_err(|error| of_journal(&error))?.text() == input.text());
+                    && keys.reading(journal, request.call, &record, || journal.input(&record)).await?.text()
+                        == input.text());
             if !is_repeat {
                 return Err(execution_already_exists(&record.arn));
             }
@@ -116,13 +121,16 @@ pub(super) fn runnable(machines: &Machines, named: &Named, environment: &Environ
 }
 
 /// An execution to start: its name, its checked input, its identity.
-pub(super) fn new_execution(
+pub(super) async fn new_execution(
     target: &Target,
     mocks: Option<Text>,
     environment: &Environment,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<NewExecution, Fault> {
     let machine = target.as_run();
+    // Of the machine as it is: versions have no tags.
+    let aws_limits = target.machine.tags.aws_limits();
     let execution_name = match request.text("name")? {
         Some(given) => {
             name::check(given)?;
@@ -134,7 +142,7 @@ pub(super) fn new_execution(
             None => environment.uuid(),
         },
     };
-    let input = checked_input(request, environment.payload_bytes_max)?;
+    let input = checked_input(request, environment.payload_bytes_max(aws_limits))?;
     let resource = if machine.is_express() {
         format!("express:{}:{execution_name}:{}", machine.name, environment.uuid())
     } else {
@@ -159,9 +167,11 @@ pub(super) fn new_execution(
         version_arn: target.version.as_ref().map(|version| version.arn()),
         alias_arn: target.alias_arn.clone(),
     };
-    let definition = machine.definition.clone();
+    let definition = keys.definition(&machine.definition, &identity.machine_arn, &identity.role_arn).await?;
+    let data_key = keys.for_execution(&machine.settings.encryption, &identity.machine_arn, &identity.role_arn).await?;
+    let options = ExecutionOptions { aws_limits, data_key };
     let concurrency = concurrency::limit_of(&definition.program, &identity, environment)?;
-    Ok(NewExecution { identity, definition, qualifiers, details, concurrency })
+    Ok(NewExecution { identity, definition, qualifiers, details, options, concurrency })
 }
 
 pub(crate) fn checked_input(request: Request<'_>, bytes_max: usize) -> Result<Payload, Fault> {

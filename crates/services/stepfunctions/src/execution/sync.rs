@@ -9,6 +9,7 @@ use super::start::{new_execution, runnable};
 use crate::environment::Environment;
 use crate::fault::{invalid_arn, machine_type_not_supported};
 use crate::integration::Depths;
+use crate::keys::Keys;
 use crate::machine::{Machines, Named};
 use crate::request::Request;
 
@@ -18,6 +19,7 @@ pub(crate) async fn start_sync(
     journal: &Journal,
     environment: &Environment,
     depths: &Depths,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let arn = request.required("stateMachineArn")?;
@@ -31,7 +33,7 @@ pub(crate) async fn start_sync(
         if !target.machine.is_express() {
             return Err(machine_type_not_supported());
         }
-        new_execution(&target, None, environment, request)?
+        new_execution(&target, None, environment, keys, request).await?
     };
     let identity = new.identity.clone();
     let trace_header = details::trace_header(&new.details).cloned();

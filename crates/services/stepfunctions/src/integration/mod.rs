@@ -30,7 +30,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use windlass_asl::Resource;
-use windlass_journal::{Answers, CutOff, Objects, Permit, TaskJob, Tasks};
+use windlass_journal::{Answers, CutOff, Objects, Permit, Record, TaskJob, Tasks};
 use windlass_protocol::{Dispatcher, Principal};
 use windlass_store::Store;
 use windlass_value::{Arn, Payload, Text, Value, object};
@@ -51,6 +51,7 @@ pub(crate) use self::task_call::{calling_execution, execution_name_of};
 use self::test_case::TestCases;
 use crate::activity::{Activities, ActivityName, PendingTask, Queues};
 use crate::environment::Environment;
+use crate::keys::{DataKeyFuture, Keys};
 use crate::telemetry::Traces;
 
 /// Calls to services under way at once; further ones wait their turn.
@@ -83,6 +84,7 @@ pub struct Integrations {
     running: Running,
     closings: Closings,
     outside: Outside,
+    keys: Keys,
     cases: TestCases,
     traces: Traces,
 }
@@ -93,6 +95,7 @@ impl Integrations {
     /// [`Integrations::with_outside`].
     pub fn new(store: &Store, dispatcher: Dispatcher, environment: Environment) -> Integrations {
         Integrations {
+            keys: Keys::new(dispatcher.clone(), environment.clone()),
             dispatcher,
             environment,
             activities: Activities::new(store.clone()),
@@ -116,6 +119,10 @@ impl Integrations {
 
     pub(crate) fn depths(&self) -> &Depths {
         &self.depths
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Which executions calls carry the trace of.
@@ -399,6 +406,10 @@ impl Tasks for Integrations {
     fn objects(self: Arc<Self>, identity: Arc<Identity>) -> Option<Arc<dyn Objects>> {
         let (dispatcher, environment) = (self.dispatcher.clone(), self.environment.clone());
         Some(Arc::new(ExecutionObjects { dispatcher, environment, identity }))
+    }
+
+    fn data_key(self: Arc<Self>, record: Record, wrapped: Option<Bytes>) -> DataKeyFuture {
+        Box::pin(async move { self.keys.for_journal(&record, wrapped).await })
     }
 
     fn closed(&self, execution_arn: &Text) {

@@ -4,12 +4,14 @@ use windlass_workflow::epoch_seconds;
 
 use super::catalog::Machines;
 use super::definition::compile;
+use super::list::count_by_name;
 use super::logging::find_destinations;
-use super::record::{StateMachine, WorkflowKind};
+use super::record::{STATE_MACHINES, StateMachine, WorkflowKind};
 use super::settings::Settings;
 use super::version::{Publishing, Versions};
 use crate::environment::Environment;
 use crate::fault::{invalid_arn, machine_already_exists, machine_deleting};
+use crate::keys::Keys;
 use crate::name;
 use crate::request::Request;
 use crate::tag::Tags;
@@ -19,6 +21,7 @@ pub(crate) async fn create(
     machines: &Machines,
     environment: &Environment,
     dispatcher: &Dispatcher,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let call = request.call;
@@ -50,14 +53,24 @@ pub(crate) async fn create(
         row_version: 0,
     };
     new.tags.check(&new.arn())?;
+    keys.check(call, &new.arn(), &new.settings.encryption).await?;
+    new.definition = keys.keep_definition(call, &new.settings.encryption, &new.arn(), new.definition).await?;
 
     let _lock = machines.lock_exclusive(machine_name).await;
-    let publication = publishing.apply(&mut new, now)?;
-    let created = match machines.get(&call.account, &call.region, machine_name)? {
+    let publication = publishing.apply(&mut new, environment, now)?;
+    let old = match machines.get(&call.account, &call.region, machine_name)? {
+        Some(old) => {
+            let definition = keys.definition_for(call, &old.definition, &old.arn()).await?;
+            Some(StateMachine { definition, ..StateMachine::clone(&old) })
+        }
+        None => None,
+    };
+    let created = match old {
         Some(old) if old.deleting => return Err(machine_deleting(&old.arn())),
         Some(old) if is_same(&old, &new) => old.created_at,
         Some(old) => return Err(machine_already_exists(&old.arn())),
         None => {
+            check_count(machines, environment, request)?;
             let version = publication.as_ref().and_then(|publication| publication.new.as_ref());
             machines.put(&new, version).await?;
             new.created_at
@@ -71,6 +84,16 @@ pub(crate) async fn create(
         out.insert("stateMachineVersionArn", new.version_arn(publication.published.number));
     }
     Ok(Value::from(out).into())
+}
+
+/// Refuses one machine too many.
+fn check_count(machines: &Machines, environment: &Environment, request: Request<'_>) -> Result<(), Fault> {
+    let Some(max) = environment.quotas().state_machines_max else { return Ok(()) };
+    if count_by_name(machines.store(), &STATE_MACHINES, request.call)? < max as u64 {
+        return Ok(());
+    }
+    let text = "State Machine Limit Exceeded: 'The maximum number of state machines has been reached'";
+    Err(Fault::new("StateMachineLimitExceeded", text).explained(format!("the account has {max} in this region")))
 }
 
 /// What makes a repeated create the same: all but the role and the tags. The

@@ -10,10 +10,11 @@ use super::definition::variable_references;
 use super::named::{Named, Qualifier};
 use super::record::StateMachine;
 use crate::fault::machine_does_not_exist;
+use crate::keys::Keys;
 use crate::request::Request;
 
 /// `DescribeStateMachine`; of an alias the version that most starts get.
-pub(crate) async fn describe(machines: &Machines, request: Request<'_>) -> Result<Reply, Fault> {
+pub(crate) async fn describe(machines: &Machines, keys: &Keys, request: Request<'_>) -> Result<Reply, Fault> {
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
     // Of a label: the executions that a Map of mode DISTRIBUTED starts.
     let label = match &named.qualifier {
@@ -44,7 +45,11 @@ pub(crate) async fn describe(machines: &Machines, request: Request<'_>) -> Resul
     if let Some(description) = version.and_then(|version| version.description.as_ref()) {
         out.insert("description", description);
     }
-    describe_definition(request, &machine.definition.text, &mut out)?;
+    let definition = match is_metadata_only(request)? {
+        true => machine.definition.clone(),
+        false => keys.definition_for(request.call, &machine.definition, &machine.arn()).await?,
+    };
+    describe_definition(request, &definition.text, &mut out)?;
     machine.settings.to_members(&mut out);
     if let Some(revision_id) = &machine.revision_id {
         out.insert("revisionId", revision_id);
@@ -93,9 +98,14 @@ fn distributed_state(machine: &Machine, label: &str) -> Option<Text> {
     })
 }
 
+/// Whether data is left out, for which nobody needs a key then.
+pub(crate) fn is_metadata_only(request: Request<'_>) -> Result<bool, Fault> {
+    Ok(request.text("includedData")?.is_some_and(|data| &**data == "METADATA_ONLY"))
+}
+
 /// The members that show a definition; with `METADATA_ONLY` it is empty.
 pub(crate) fn describe_definition(request: Request<'_>, text: &str, out: &mut Object) -> Result<(), Fault> {
-    if request.text("includedData")?.is_some_and(|data| &**data == "METADATA_ONLY") {
+    if is_metadata_only(request)? {
         out.insert("definition", "{}");
         return Ok(());
     }

@@ -1,4 +1,4 @@
-use windlass_protocol::{Fault, Reply};
+use windlass_protocol::{Call, Fault, Reply};
 use windlass_store::{IndexScan, Position, Row, Scan, Store, Table};
 use windlass_value::{Object, Text, Value};
 use windlass_workflow::epoch_seconds;
@@ -80,6 +80,12 @@ pub(crate) fn rows_by_name(
         pages.seal(query, name)
     });
     Ok((rows, next))
+}
+
+/// How many rows of such a table are of a call's account and region.
+pub(crate) fn count_by_name(store: &Store, table: &'static Table, call: &Call) -> Result<u64, Fault> {
+    let index = IndexScan::new("by_name").equal(&*call.account).equal(&*call.region);
+    store.count(table, Scan::index(index, 0)).map_err(|error| of_store(&error))
 }
 
 const NAME_COLUMN: usize = 2;

@@ -2,6 +2,7 @@ use windlass_protocol::Fault;
 use windlass_value::{Object, Value, object};
 
 use super::logging;
+use crate::keys::encryption_configuration;
 use crate::request::Request;
 
 /// What a machine is configured with beside its definition and role, in the
@@ -54,20 +55,5 @@ impl Settings {
         out.insert("loggingConfiguration", &self.logging);
         out.insert("tracingConfiguration", &self.tracing);
         out.insert("encryptionConfiguration", &self.encryption);
-    }
-}
-
-/// Checks an encryption configuration. Data at rest is encrypted by whoever
-/// provides the disk, so keys of the customer's own are refused, not ignored.
-pub(crate) fn encryption_configuration(given: &Object) -> Result<Value, Fault> {
-    match given.get("type").and_then(Value::as_str) {
-        Some("AWS_OWNED_KEY") | None => {
-            if given.get("kmsKeyId").is_some_and(|key| !key.is_null()) {
-                let text = "Invalid Encryption Configuration: KmsKeyId is not allowed when the type is AWS_OWNED_KEY";
-                return Err(Fault::new("InvalidEncryptionConfiguration", text));
-            }
-            Ok(object! { "type" => "AWS_OWNED_KEY" })
-        }
-        Some(_) => Err(Fault::not_built("encryption with a customer managed key")),
     }
 }

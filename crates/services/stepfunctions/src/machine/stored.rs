@@ -19,6 +19,8 @@ use crate::tag::Tags;
 
 /// 2 added versions and aliases; a machine of format 1 has none.
 const FORMAT: i64 = 2;
+/// Has a sealed definition instead of a definition.
+const FORMAT_SEALED: i64 = 3;
 
 /// The document of a machine.
 pub(super) fn encode(machine: &StateMachine) -> String {
@@ -45,13 +47,16 @@ pub(super) fn encode_version(version: &Version) -> String {
 /// What documents of machines and of versions both hold.
 fn document(machine: &StateMachine) -> Object {
     let mut out = Object::new();
-    out.insert("format", FORMAT);
+    out.insert("format", if machine.definition.is_sealed() { FORMAT_SEALED } else { FORMAT });
     out.insert("account", &machine.account);
     out.insert("region", &machine.region);
     out.insert("name", &machine.name);
     out.insert("type", machine.kind.as_str());
     out.insert("roleArn", &machine.role_arn);
-    out.insert("definition", &machine.definition.text);
+    match machine.definition.to_sealed_text() {
+        Some(sealed) => out.insert("sealedDefinition", sealed),
+        None => out.insert("definition", &machine.definition.text),
+    };
     out.insert("createdAtMs", machine.created_at.as_ms());
     out.insert("updatedAtMs", machine.updated_at.as_ms());
     if let Some(revision_id) = &machine.revision_id {
@@ -71,12 +76,12 @@ fn document(machine: &StateMachine) -> Object {
 /// # Errors
 /// `InternalFailure` for what no release wrote.
 pub(super) fn decode(row: &Row) -> Result<StateMachine, Fault> {
-    read(&StoredDocument::read(row, "state machine", FORMAT)?, row)
+    read(&StoredDocument::read(row, "state machine", FORMAT_SEALED)?, row)
 }
 
 /// The version of a row; see [`decode`].
 pub(super) fn decode_version(row: &Row) -> Result<Version, Fault> {
-    let document = StoredDocument::read(row, "state machine version", FORMAT)?;
+    let document = StoredDocument::read(row, "state machine version", FORMAT_SEALED)?;
     let number = number(document.get("number")).ok_or_else(|| document.broken("no number"))?;
     Ok(Version {
         number,
@@ -98,7 +103,12 @@ fn read(document: &StoredDocument, row: &Row) -> Result<StateMachine, Fault> {
         name: document.text("name")?,
         kind: WorkflowKind::parse(&document.text("type")?).ok_or_else(|| document.broken("unknown type"))?,
         role_arn: document.text("roleArn")?,
-        definition: compiled(document.text("definition")?)?,
+        definition: match document.get("sealedDefinition").as_str() {
+            Some(sealed) => {
+                Arc::new(JournalDefinition::from_sealed_text(sealed).map_err(|reason| document.broken(&reason))?)
+            }
+            None => compiled(document.text("definition")?)?,
+        },
         settings: Settings {
             logging: settings["loggingConfiguration"].clone(),
             tracing: settings["tracingConfiguration"].clone(),
@@ -195,9 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_definition_is_read_back_locked() {
+        use windlass_journal::DataKey;
+        let mut machine = decode(&row(FORMAT_1)).unwrap();
+        let text = machine.definition.text.clone();
+        let key = DataKey::new("wrapped", &[3; 32], Timestamp(0));
+        let sealed = JournalDefinition::sealed(&machine.definition, &machine.arn(), &key).unwrap();
+        machine.definition = Arc::new(sealed);
+        let stored = encode(&machine);
+        assert!(!stored.contains("Pass") && stored.contains("\"format\":3"), "{stored}");
+        let locked = decode(&row(&stored)).unwrap();
+        assert!(locked.definition.is_locked());
+        assert_eq!(locked.definition.wrapped_key().map(|key| &key[..]), Some(&b"wrapped"[..]));
+        let opened = locked.definition.open(&key).unwrap();
+        assert_eq!((&opened.text, &opened.hash), (&text, &machine.definition.hash));
+        assert_eq!(encode(&locked), stored, "what changes a tag needs no key");
+    }
+
+    #[test]
     fn what_no_release_wrote_is_refused() {
         let refused = [
-            FORMAT_1.replace("\"format\":1", "\"format\":3"),
+            FORMAT_1.replace("\"format\":1", "\"format\":4"),
             FORMAT_1.replace("\"format\":1", "\"format\":0"),
             FORMAT_1.replace("\"deleting\"", "\"versions\":[1],\"deleting\""),
             FORMAT_1.replace("\"deleting\"", "\"aliases\":[{}],\"deleting\""),

@@ -13,6 +13,7 @@ use super::record::StateMachine;
 use super::version::Publishing;
 use crate::environment::Environment;
 use crate::fault::machine_deleting;
+use crate::keys::Keys;
 use crate::request::Request;
 
 /// `UpdateStateMachine`. Running executions keep what they started with.
@@ -20,6 +21,7 @@ pub(crate) async fn update(
     machines: &Machines,
     environment: &Environment,
     dispatcher: &Dispatcher,
+    keys: &Keys,
     request: Request<'_>,
 ) -> Result<Reply, Fault> {
     let named = Named::parse(request.required("stateMachineArn")?, request.call)?;
@@ -28,6 +30,9 @@ pub(crate) async fn update(
     if old.deleting {
         return Err(machine_deleting(&named.arn));
     }
+    // What is locked cannot be compared, nor sealed anew.
+    let opened = keys.definition_for(request.call, &old.definition, &old.arn()).await?;
+    let old = Arc::new(StateMachine { definition: opened, ..StateMachine::clone(&old) });
     let definition = request.text("definition")?;
     let role = request.text("roleArn")?;
     let mut new = StateMachine::clone(&old);
@@ -47,6 +52,13 @@ pub(crate) async fn update(
     if new.settings.logging != old.settings.logging {
         find_destinations(&new.settings.logging, request.call, dispatcher).await?;
     }
+    let encryption = &new.settings.encryption;
+    if *encryption != old.settings.encryption {
+        keys.check(request.call, &old.arn(), encryption).await?;
+    }
+    if *encryption != old.settings.encryption || !Arc::ptr_eq(&new.definition, &old.definition) {
+        new.definition = keys.keep_definition(request.call, encryption, &old.arn(), new.definition.clone()).await?;
+    }
     let now = environment.now();
     // Recorded: the first update that names a role makes a revision even when it
     // changes nothing; one that names only an equal definition does not.
@@ -57,7 +69,7 @@ pub(crate) async fn update(
         new.revision_id = Some(environment.uuid());
         new.versions.current = None;
     }
-    let publication = publishing.apply(&mut new, now)?;
+    let publication = publishing.apply(&mut new, environment, now)?;
     let version = publication.as_ref().and_then(|publication| publication.new.as_ref());
     if is_revised || version.is_some() {
         machines.put(&new, version).await?;

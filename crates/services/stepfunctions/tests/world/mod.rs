@@ -14,6 +14,7 @@ use windlass_protocol::{Body, Call, Dispatcher, Outcome, Principal, Wiring};
 use windlass_stepfunctions::{Environment, Integrations, MockConfig, Outside, StepFunctions};
 use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Timestamp, Value};
+use windlass_workflow::{Limits, Quotas};
 
 pub(crate) use apis::Apis;
 pub(crate) use lambda::FakeLambda;
@@ -45,6 +46,7 @@ pub(crate) struct World {
     pub(crate) lambda: Arc<FakeLambda>,
     pub(crate) apis: Arc<Apis>,
     journal: Journal,
+    quotas: Quotas,
     /// The mock file: there once a test writes it.
     pub(crate) mocks: Arc<MockPath>,
 }
@@ -73,13 +75,19 @@ impl World {
     /// A new world with an empty disk.
     pub(crate) async fn new() -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), mock_path()).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), Quotas::default(), mock_path()).await
+    }
+
+    /// The same under other quotas.
+    pub(crate) async fn with_quotas(quotas: Quotas) -> World {
+        let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
+        World::on(MemoryFaults::new(), clock, Arc::default(), Outside::default(), quotas, mock_path()).await
     }
 
     /// The same, with a way to the outside.
     pub(crate) async fn with_outside(outside: Outside) -> World {
         let clock = Arc::new(TestClock { start: Instant::now(), seed: AtomicU64::new(1) });
-        World::on(MemoryFaults::new(), clock, Arc::default(), outside, mock_path()).await
+        World::on(MemoryFaults::new(), clock, Arc::default(), outside, Quotas::default(), mock_path()).await
     }
 
     async fn on(
@@ -87,15 +95,21 @@ impl World {
         clock: Arc<dyn Clock>,
         apis: Arc<Apis>,
         outside: Outside,
+        quotas: Quotas,
         mocks: Arc<MockPath>,
     ) -> World {
         let store = Store::memory(&tables(), disk.clone());
         let dispatcher = Dispatcher::new();
-        let environment = Environment::new(clock.clone());
+        let environment = Environment::new(clock.clone()).with_quotas(quotas.clone(), Limits::default());
+        let config = JournalConfig {
+            limits: quotas.limits.clone(),
+            open_executions_max: quotas.open_executions_max,
+            transitions: quotas.transitions,
+            ..JournalConfig::default()
+        };
         let integrations = Integrations::new(&store, dispatcher.clone(), environment.clone()).with_outside(outside);
         let integrations = Arc::new(integrations);
-        let journal =
-            Journal::open(store.clone(), integrations.clone(), clock.clone(), JournalConfig::default()).unwrap();
+        let journal = Journal::open(store.clone(), integrations.clone(), clock.clone(), config).unwrap();
         let service =
             StepFunctions::open(&store, journal.clone(), &integrations, dispatcher.clone(), environment).unwrap();
         let service = service.with_mocks(MockConfig::from_file(mocks.0.clone()));
@@ -106,7 +120,7 @@ impl World {
         services.push(lambda.clone());
         dispatcher.wire(Wiring { services, ..Wiring::default() });
         journal.recover().await.unwrap();
-        World { dispatcher, clock, disk, lambda, apis, journal, mocks }
+        World { dispatcher, clock, disk, lambda, apis, journal, quotas, mocks }
     }
 
     /// What the journal keeps of an execution.
@@ -118,8 +132,8 @@ impl World {
     pub(crate) async fn restarted(self) -> World {
         self.journal.stop_accepting();
         self.disk.crash();
-        World::on(self.disk.clone(), self.clock.clone(), self.apis.clone(), Outside::default(), self.mocks.clone())
-            .await
+        let (disk, clock, apis) = (self.disk.clone(), self.clock.clone(), self.apis.clone());
+        World::on(disk, clock, apis, Outside::default(), self.quotas.clone(), self.mocks.clone()).await
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Outcome {

@@ -54,7 +54,7 @@ pub(super) async fn start_standard(
 ) {
     let index = child_of.index;
     let mut pauses = Pauses::new();
-    let NewExecution { identity, definition, qualifiers, details, .. } = new;
+    let NewExecution { identity, definition, options, qualifiers, details, .. } = new;
     loop {
         if stopping.load(Ordering::Acquire) {
             let _ = handle.told.send(Told::NotStarted { index });
@@ -65,6 +65,7 @@ pub(super) async fn start_standard(
         let new = NewExecution {
             identity,
             definition: definition.clone(),
+            options: options.clone(),
             qualifiers: qualifiers.clone(),
             details: details.clone(),
             concurrency: None,

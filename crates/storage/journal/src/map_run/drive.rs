@@ -28,6 +28,7 @@ use super::stored::{StoredMapRun, columns};
 use crate::error::JournalError;
 use crate::journal::{Journal, NewExecution, Qualifiers};
 use crate::key::ExecutionKey;
+use crate::options::ExecutionOptions;
 use crate::pauses::Pauses;
 use crate::record::Record;
 use crate::tables::{EXECUTIONS, MAP_RUN_CHILDREN, MAP_RUNS, OUTBOX};
@@ -463,10 +464,13 @@ impl Driver {
             let redrive_count = child.redrive_count;
             self.handle.express.lock().insert(index, now);
             let (definition, items) = (self.spec.child_definition.clone(), child.items);
+            let aws_limits = self.spec.origin.aws_limits;
             let input = child.input.clone();
             let guard = TellGuard::new(&self.handle);
             let task = tokio::spawn(async move {
-                let (execution, _) = journal.run_in_memory(Arc::new(identity), &definition, false, None).await;
+                let (execution, _) = journal
+                    .run_in_memory(Arc::new(identity), &definition, journal.limits_of(aws_limits), false, None)
+                    .await;
                 guard.tell(Told::ExpressEnded(Box::new(ExpressChild {
                     index,
                     items,
@@ -489,6 +493,7 @@ impl Driver {
         let new = NewExecution {
             identity,
             definition: self.spec.child_definition.clone(),
+            options: ExecutionOptions { aws_limits: self.spec.origin.aws_limits, data_key: None },
             qualifiers: Qualifiers::default(),
             details: Object::new(),
             // The Map Run bounds how many run.

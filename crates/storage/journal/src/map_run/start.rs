@@ -64,6 +64,7 @@ impl Journal {
             definition: live.definition.hash.to_string(),
             task: (plan.task.frame.0, plan.task.event_id),
             started_at: self.clock().now().as_ms(),
+            aws_limits: live.record.aws_limits,
             mocks: identity.mocks.as_ref().map(|mocks| mocks.to_string()),
         };
         let state = MapRunState::new(plan.settings);
@@ -177,11 +178,11 @@ impl Journal {
             Some(known) => known,
             None => {
                 let program = load_definition(&text).map_err(|error| failed(error.to_string()))?;
-                Arc::new(JournalDefinition { program: Arc::new(program), ..child })
+                Arc::new(JournalDefinition::new(text, Arc::new(program)))
             }
         };
         let seed = key.uid() as u64;
-        let payload_bytes_max = self.limits().payload_bytes_max;
+        let payload_bytes_max = self.limits_of(origin.aws_limits).payload_bytes_max;
         Ok(Arc::new(Spec { key, origin, plan, definition, child_definition, payload_bytes_max, seed }))
     }
 

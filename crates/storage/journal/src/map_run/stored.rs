@@ -28,6 +28,9 @@ pub(crate) struct Origin {
     /// The state's frame and the id of its MapRunStarted event.
     pub(crate) task: (u64, u64),
     pub(crate) started_at: i64,
+    /// Whose limits its execution has, and its children.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aws_limits: Option<bool>,
     /// The mocks of its execution, which are its children's too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mocks: Option<String>,

@@ -19,6 +19,9 @@ pub(crate) struct StoredEvent {
     payload: Option<Place>,
     #[serde(rename = "a", skip_serializing_if = "Vec::is_empty")]
     assigned: Vec<(String, String)>,
+    /// (index in `assigned`, where its value is), of those too large for a header.
+    #[serde(rename = "ap", skip_serializing_if = "Vec::is_empty")]
+    assigned_places: Vec<(u32, Place)>,
     #[serde(rename = "e", skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(rename = "c", skip_serializing_if = "Option::is_none")]
@@ -43,6 +46,19 @@ pub(crate) struct StoredEvent {
     count: Option<u32>,
 }
 
+/// The texts of an event that may hold data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EventTexts {
+    #[serde(rename = "i")]
+    pub(crate) position: u32,
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
+    assigned: Vec<(String, String)>,
+}
+
 fn own(text: &Text) -> Option<String> {
     Some(text.to_string())
 }
@@ -55,6 +71,42 @@ impl StoredEvent {
     /// The payload it shows, if any.
     pub(crate) fn place(&self) -> Option<Place> {
         self.payload
+    }
+
+    /// Whether this release's oldest format has no member for something in it.
+    pub(crate) fn needs_format_2(&self) -> bool {
+        !self.assigned_places.is_empty()
+    }
+
+    /// Bytes of the variables it shows.
+    pub(crate) fn texts_bytes(&self) -> usize {
+        self.assigned.iter().map(|(_, value)| value.len()).sum()
+    }
+
+    /// Puts values that it refers to where small ones are.
+    pub(crate) fn fill<E>(&mut self, mut read: impl FnMut(Place) -> Result<Payload, E>) -> Result<(), E> {
+        for (index, place) in std::mem::take(&mut self.assigned_places) {
+            if let Some((_, value)) = self.assigned.get_mut(index as usize) {
+                *value = read(place)?.text().to_string();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out what must not be read without a key, with the event's position.
+    pub(crate) fn take_texts(&mut self, position: usize) -> Option<EventTexts> {
+        if self.error.is_none() && self.cause.is_none() && self.assigned.is_empty() {
+            return None;
+        }
+        let assigned = std::mem::take(&mut self.assigned);
+        Some(EventTexts { position: position as u32, error: self.error.take(), cause: self.cause.take(), assigned })
+    }
+
+    /// Puts it back.
+    pub(crate) fn put_texts(&mut self, texts: EventTexts) {
+        self.error = texts.error;
+        self.cause = texts.cause;
+        self.assigned = texts.assigned;
     }
 
     /// Whether it enters a state right after an event.
@@ -83,7 +135,16 @@ impl StoredEvent {
             Details::StateEntered { name, .. } => stored.name = own(name),
             Details::StateExited { name, assigned, .. } => {
                 stored.name = own(name);
-                stored.assigned = assigned.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+                for (index, (name, value)) in assigned.iter().enumerate() {
+                    let text = if value.len() > payloads.inline_bytes_max {
+                        let place = payloads.place(&Payload::from_valid_text(value.clone()));
+                        stored.assigned_places.push((index as u32, place));
+                        String::new()
+                    } else {
+                        value.to_string()
+                    };
+                    stored.assigned.push((name.to_string(), text));
+                }
             }
             Details::Failure { error, cause } => {
                 stored.error = own_option(error);

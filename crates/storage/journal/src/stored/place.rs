@@ -23,11 +23,13 @@ pub(crate) struct PayloadWriter {
     owner: u128,
     turn: u64,
     pub(crate) payloads: Vec<Payload>,
+    /// The largest text that a header holds, and the largest payload beside it.
+    pub(crate) inline_bytes_max: usize,
 }
 
 impl PayloadWriter {
-    pub(crate) fn new(owner: u128, turn: u64) -> PayloadWriter {
-        PayloadWriter { owner, turn, payloads: Vec::new() }
+    pub(crate) fn new(owner: u128, turn: u64, inline_bytes_max: usize) -> PayloadWriter {
+        PayloadWriter { owner, turn, payloads: Vec::new(), inline_bytes_max }
     }
 
     /// The place of a payload, new in this turn or known from before.

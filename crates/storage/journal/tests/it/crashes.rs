@@ -9,7 +9,7 @@ use windlass_value::parse;
 use windlass_workflow::{EventType, HistoryEvent, MapRunStatus, Status, TaskId};
 
 use crate::scenarios::{Scenario, scenarios};
-use crate::world::{World, arn, in_virtual_time, small_turns};
+use crate::world::{Kept, World, arn, in_virtual_time, small_turns};
 
 /// What happens to a group of commits.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +39,14 @@ fn any_commit_may_be_the_last() {
         if only.as_ref().is_some_and(|only| !scenario.name.contains(only.as_str())) {
             continue;
         }
-        let groups = in_virtual_time(run(&scenario, None));
+        let groups = in_virtual_time(run(&scenario, Kept::default(), None));
         assert!(groups > 0);
         // Long scenarios repeat themselves: look at their ends and at every seventh group between.
         let looked_at = (1..=groups).filter(|at| groups <= 40 || *at <= 12 || at % 7 == 0 || *at + 6 > groups);
         for at in looked_at {
             for fault in FAULTS {
-                let outcome = std::panic::catch_unwind(|| in_virtual_time(run(&scenario, Some((at, fault)))));
+                let outcome =
+                    std::panic::catch_unwind(|| in_virtual_time(run(&scenario, Kept::default(), Some((at, fault)))));
                 assert!(outcome.is_ok(), "{}: {fault:?} at group {at} of {groups}", scenario.name);
                 runs += 1;
             }
@@ -54,11 +55,37 @@ fn any_commit_may_be_the_last() {
     assert!(runs > 500 || only.is_some(), "only {runs} runs");
 }
 
+/// The same where every payload is a content, data is sealed, or both: nothing is
+/// lost, and nothing is left once the execution is removed.
+#[test]
+fn any_commit_may_be_the_last_however_data_is_kept() {
+    const NAMES: [&str; 5] = ["function", "uncaught", "map one by one", "a callback that times out", "variables"];
+    let mut runs = 0;
+    for (kept, faults) in [
+        (Kept { inline_bytes_max: Some(0), seals: false }, &FAULTS[..]),
+        (Kept { inline_bytes_max: None, seals: true }, &FAULTS[..2]),
+        (Kept { inline_bytes_max: Some(0), seals: true }, &FAULTS[..2]),
+    ] {
+        for scenario in scenarios().into_iter().filter(|scenario| NAMES.contains(&scenario.name) && scenario.admits) {
+            let groups = in_virtual_time(run(&scenario, kept, None));
+            for at in (1..=groups).filter(|at| groups <= 10 || *at <= 4 || at % 5 == 0 || *at + 2 > groups) {
+                for fault in faults {
+                    let outcome =
+                        std::panic::catch_unwind(|| in_virtual_time(run(&scenario, kept, Some((at, *fault)))));
+                    assert!(outcome.is_ok(), "{}, {kept:?}: {fault:?} at group {at} of {groups}", scenario.name);
+                    runs += 1;
+                }
+            }
+        }
+    }
+    assert!(runs > 60, "only {runs} runs");
+}
+
 /// Runs a scenario to its end, with one fault at most. Answers how many groups
 /// were synced.
-async fn run(scenario: &Scenario, fault: Option<(usize, Fault)>) -> usize {
+async fn run(scenario: &Scenario, kept: Kept, fault: Option<(usize, Fault)>) -> usize {
     let config = if scenario.name.contains("loop") { small_turns() } else { JournalConfig::default() };
-    let mut world = World::new(config, scenario.admits).await;
+    let mut world = World::keeping(config, scenario.admits, kept).await;
     world.faults.pause_syncs();
     let mut start = Some(begin(&world, scenario));
     let mut acknowledged = false;
@@ -104,6 +131,9 @@ async fn run(scenario: &Scenario, fault: Option<(usize, Fault)>) -> usize {
     }
     world.faults.release_syncs();
     check(&mut world, scenario).await;
+    if kept.inline_bytes_max.is_some() {
+        world.check_nothing_is_left().await;
+    }
     groups
 }
 
@@ -137,7 +167,7 @@ async fn check(world: &mut World, scenario: &Scenario) {
     let record = world.closed("e").await;
     let history = world.history("e");
     assert_eq!(record.status.as_str(), scenario.status, "{history:?}");
-    let output = world.journal.output(&record).expect("the output reads").map(|output| output.value().clone());
+    let output = world.output(&record).map(|output| output.value().clone());
     assert_eq!(output, scenario.output.map(|text| parse(text).unwrap()), "{history:?}");
     check_history(&history, record.status);
     let awaited: Vec<TaskId> = {

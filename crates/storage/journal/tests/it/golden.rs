@@ -1,5 +1,5 @@
-//! A store that format 1 wrote, with an execution that waits: every later
-//! release opens it and brings the execution to its end.
+//! Stores that each format wrote, with an execution that waits: every later
+//! release opens them and brings the execution to its end.
 //!
 //! `cargo nextest run -p windlass-journal --run-ignored only write_golden` writes
 //! a new one; the old ones stay.
@@ -7,12 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use windlass_journal::{Answer, JournalConfig, TABLES};
+use windlass_journal::{Answer, JournalConfig};
 use windlass_store::{SqliteOptions, Store};
 use windlass_value::{Payload, parse};
 use windlass_workflow::Status;
 
-use crate::world::{World, arn};
+use crate::world::{Kept, World, arn, tables};
 
 const DEFINITION: &str = r#"{"StartAt":"V","States":{
     "V":{"Type":"Pass","Assign":{"x":"é","list.$":"$.l"},"Next":"P"},
@@ -35,7 +35,7 @@ fn in_real_time<T>(test: impl Future<Output = T>) -> T {
 }
 
 fn open(folder: &Path) -> Store {
-    Store::open(folder, TABLES, SqliteOptions::default()).expect("the store opens")
+    Store::open(folder, &tables(), SqliteOptions::default()).expect("the store opens")
 }
 
 #[test]
@@ -91,6 +91,81 @@ fn a_store_of_format_1_opens_and_its_execution_ends() {
         let ids: Vec<u64> = world.history("golden").iter().map(|event| event.id).collect();
         assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
         assert!(world.record("golden").is_some_and(|record| *record.arn == *arn("golden")));
+        world.journal.stop_accepting();
+    });
+}
+
+/// Format 2: payloads that are contents of their own, sealed with a data key.
+const SEALED_DEFINITION: &str = r#"{"StartAt":"V","States":{
+    "V":{"Type":"Pass","Assign":{"x.$":"$.l"},"Next":"A"},
+    "A":{"Type":"Task","Resource":"arn:aws:states:us-east-1:123456789012:activity:a","ResultPath":"$.got","Next":"E"},
+    "E":{"Type":"Pass","Parameters":{"got.$":"$.got","x.$":"$x"},"End":true}}}"#;
+const SEALED_OUTPUT: &str = r#"{"got":{"done":true},"x":[1.50,"two",{"three":null}]}"#;
+const SEALED: Kept = Kept { inline_bytes_max: Some(20), seals: true };
+
+fn golden_2() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-2")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder");
+    for entry in std::fs::read_dir(from).expect("the files").flatten() {
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("a type").is_dir() {
+            true => copy(&entry.path(), &to),
+            false if entry.file_name().to_string_lossy().contains("lock") => {}
+            false => drop(std::fs::copy(entry.path(), to).expect("a copy")),
+        }
+    }
+}
+
+async fn sealed_world(folder: tempfile::TempDir) -> World {
+    let store = open(folder.path());
+    let mut world = World { kept: SEALED, folder, ..World::over(store, JournalConfig::default(), true).await };
+    for number in 1..=9 {
+        world.outside.lock().keys.insert(vec![b'w', number, 0xff, 0], [number; 32]);
+    }
+    world.reopen().await;
+    world
+}
+
+#[test]
+#[ignore = "writes the files that the other test reads"]
+fn write_golden_2() {
+    in_real_time(async {
+        let world = sealed_world(tempfile::tempdir().expect("a folder")).await;
+        world.start("golden", SEALED_DEFINITION, INPUT).await.expect("it starts");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let token = world.outside.lock().seen.values().next().cloned().expect("the activity was offered");
+        world.journal.stop_accepting();
+        world.store.close();
+        copy(world.folder.path(), &golden_2());
+        // The key it was sealed with, which the test world would not make again.
+        let keys: Vec<String> = world.outside.lock().keys.keys().map(|key| format!("{}", key[1])).collect();
+        std::fs::write(golden_2().join("token.txt"), format!("{} {token}", keys.last().expect("a key")))
+            .expect("the token");
+    });
+}
+
+#[test]
+fn a_store_of_format_2_opens_and_its_execution_ends() {
+    in_real_time(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&golden_2(), folder.path());
+        let text = std::fs::read_to_string(folder.path().join("token.txt")).expect("the token");
+        let (key, token) = text.split_once(' ').expect("a key and a token");
+        let world = sealed_world(folder).await;
+        let number: u8 = key.parse().expect("a number");
+        world.outside.lock().keys.insert(vec![b'w', number, 0xff, 0], [number; 32]);
+        let record = world.record("golden").expect("it is there");
+        assert_eq!((record.status, record.is_sealed()), (Status::Running, true));
+        assert_eq!(&**world.unlocked(|| world.journal.input(&record)).text(), INPUT);
+        let answer = Answer::Success(Payload::from_text(r#"{"done":true}"#).unwrap());
+        world.journal.answer(token, answer).await.expect("its token is known");
+        let record = world.closed("golden").await;
+        assert_eq!(record.status, Status::Succeeded, "{:?}", world.history("golden"));
+        assert_eq!(*world.output(&record).expect("an output").value(), parse(SEALED_OUTPUT).unwrap());
+        assert!(world.history("golden").len() > 5);
         world.journal.stop_accepting();
     });
 }

@@ -2,11 +2,14 @@
 
 mod budget;
 mod concurrency;
+mod contents;
 mod crashes;
 mod faults;
 mod forks;
 mod golden;
 mod jobs;
+mod keys;
+mod measure;
 mod observer;
 mod redrives;
 mod scenarios;

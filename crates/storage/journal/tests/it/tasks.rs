@@ -1,14 +1,18 @@
 //! Tasks that answer as their state's name says, and note what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use windlass_asl::{Pattern, Resource};
-use windlass_journal::{Answers, CutOff, Permit, TaskJob, Tasks};
-use windlass_value::{Payload, Text, Value};
+use windlass_journal::{Answers, Clock, CutOff, DataKey, DataKeyError, Permit, Record, TaskJob, Tasks};
+use windlass_value::{Payload, Text, Timestamp, Value};
 use windlass_workflow::{Identity, TaskCall, TaskFailure, TaskId, token_wanted};
+
+use crate::world::TestClock;
 
 /// What outlives crashes of the server: the world around it.
 #[derive(Default)]
@@ -31,12 +35,38 @@ pub(crate) struct Outside {
     pub(crate) resumed: u32,
     /// Executions that were told to have closed.
     pub(crate) closed: Vec<String>,
+    /// Plain data keys by what they are wrapped as: who holds the key that wraps them.
+    pub(crate) keys: BTreeMap<Vec<u8>, [u8; 32]>,
+    /// Whether whoever holds the keys refuses.
+    pub(crate) keys_refused: bool,
+    /// How often a data key was asked for.
+    pub(crate) keys_asked: u32,
     /// Calls that were told to stop.
     pub(crate) cancelled: BTreeSet<(String, TaskId)>,
 }
 
+impl Outside {
+    /// A new data key.
+    pub(crate) fn make_key(&mut self, now: Timestamp) -> Arc<DataKey> {
+        let number = self.keys.len() as u8 + 1;
+        let wrapped = vec![b'w', number, 0xff, 0];
+        self.keys.insert(wrapped.clone(), [number; 32]);
+        Arc::new(DataKey::new(wrapped, &[number; 32], now.plus_ms(KEY_MS)))
+    }
+
+    /// One that was made before.
+    pub(crate) fn open_key(&self, wrapped: &[u8], now: Timestamp) -> Arc<DataKey> {
+        let plain = self.keys.get(wrapped).expect("a key that was made");
+        Arc::new(DataKey::stored(wrapped.to_vec(), plain, now.plus_ms(KEY_MS)))
+    }
+}
+
+/// How long a data key may be used.
+const KEY_MS: i64 = 60_000;
+
 /// One process's way to the world.
 pub(crate) struct FakeTasks {
+    pub(crate) clock: Arc<TestClock>,
     pub(crate) outside: Arc<Mutex<Outside>>,
     /// Whether a slot is free at once.
     pub(crate) admits: bool,
@@ -125,6 +155,27 @@ impl Tasks for FakeTasks {
             let TaskJob { identity, call, answers, .. } = job;
             self.watch(identity.arn.to_string(), answers, call.parameters).await;
         });
+    }
+
+    fn data_key(
+        self: Arc<Self>,
+        _record: Record,
+        wrapped: Option<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<DataKey>, DataKeyError>> + Send>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut outside = self.outside.lock();
+            outside.keys_asked += 1;
+            if outside.keys_refused {
+                let (error, cause) = ("States.Runtime".into(), "the key is disabled".into());
+                return Err(DataKeyError::Refused { error, cause });
+            }
+            let now = self.clock.now();
+            Ok(match wrapped {
+                Some(wrapped) => outside.open_key(&wrapped, now),
+                None => outside.make_key(now),
+            })
+        })
     }
 
     fn closed(&self, execution_arn: &Text) {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windlass_asl::load_definition;
+use windlass_blob::BlobStore;
 use windlass_journal::{
-    Answer, Clock, ExecutionKey, HistoryQuery, Journal, JournalConfig, JournalDefinition, NewExecution, Qualifiers,
-    Record, StartError, TABLES, TokenError,
+    Answer, Clock, ExecutionKey, ExecutionOptions, HistoryQuery, Journal, JournalConfig, JournalDefinition,
+    JournalError, NewExecution, Qualifiers, Record, StartError, TABLES, TokenError,
 };
-use windlass_store::{MemoryFaults, Store};
+use windlass_store::{MemoryFaults, Store, Table};
 use windlass_value::{Object, Payload, Timestamp};
 use windlass_workflow::{EventKind, FrameId, HistoryEvent, Identity, Limits, TimerId};
 
@@ -60,6 +61,23 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) config: JournalConfig,
     pub(crate) admits: bool,
+    pub(crate) kept: Kept,
+    /// Where contents are.
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// How the data of executions is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kept {
+    /// Payloads of more bytes are contents.
+    pub(crate) inline_bytes_max: Option<usize>,
+    /// Sealed.
+    pub(crate) seals: bool,
+}
+
+/// The tables of the journal and of its contents.
+pub(crate) fn tables() -> Vec<&'static Table> {
+    [TABLES, windlass_blob::TABLES].concat()
 }
 
 pub(crate) fn arn(name: &str) -> String {
@@ -68,9 +86,18 @@ pub(crate) fn arn(name: &str) -> String {
 
 impl World {
     pub(crate) async fn new(config: JournalConfig, admits: bool) -> World {
+        World::keeping(config, admits, Kept::default()).await
+    }
+
+    /// The same, with data kept otherwise than in plain turns.
+    pub(crate) async fn keeping(config: JournalConfig, admits: bool, kept: Kept) -> World {
         let faults = MemoryFaults::new();
-        let store = Store::memory(TABLES, faults.clone());
-        World { faults, ..World::over(store, config, admits).await }
+        let store = Store::memory(&tables(), faults.clone());
+        let mut world = World { faults, kept, ..World::over(store, config, admits).await };
+        if kept.inline_bytes_max.is_some() {
+            world.reopen().await;
+        }
+        world
     }
 
     /// A server on a store of any kind.
@@ -83,24 +110,49 @@ impl World {
         });
         let journal = open(store.clone(), &outside, &clock, &config, admits);
         journal.recover().await.expect("the store reads");
-        World { faults: MemoryFaults::new(), store, outside, clock, journal, config, admits }
+        let (kept, folder) = (Kept::default(), tempfile::tempdir().expect("a folder"));
+        World { faults: MemoryFaults::new(), store, outside, clock, journal, config, admits, kept, folder }
     }
 
     /// A new process on what survived. Answers how many executions it woke.
     pub(crate) async fn restart(&mut self) -> usize {
-        self.store = self.faults.restart(TABLES);
+        self.store = self.faults.restart(&tables());
         self.reopen().await
     }
 
     /// A new journal on the same store.
     pub(crate) async fn reopen(&mut self) -> usize {
         self.journal.stop_accepting();
+        if let Some(inline_bytes_max) = self.kept.inline_bytes_max {
+            let blobs = BlobStore::open(self.folder.path(), self.store.clone()).expect("the folder");
+            self.config = JournalConfig { contents: Some(blobs), inline_bytes_max, ..self.config.clone() };
+        }
         self.journal = open(self.store.clone(), &self.outside, &self.clock, &self.config, self.admits);
         self.journal.recover().await.expect("the store recovers")
     }
 
     pub(crate) fn new_execution(&self, name: &str, definition: &str, input: &str) -> NewExecution {
-        new_execution(self.clock.now(), name, definition, input)
+        let new = new_execution(self.clock.now(), name, definition, input);
+        let data_key = self.kept.seals.then(|| self.outside.lock().make_key(self.clock.now()));
+        NewExecution { options: ExecutionOptions { data_key, ..ExecutionOptions::default() }, ..new }
+    }
+
+    /// Reads what may be sealed, as somebody who may.
+    pub(crate) fn unlocked<T>(&self, mut read: impl FnMut() -> Result<T, JournalError>) -> T {
+        loop {
+            match read() {
+                Ok(read) => return read,
+                Err(JournalError::Locked { wrapped, .. }) => {
+                    let key = self.outside.lock().open_key(&wrapped, self.clock.now());
+                    self.journal.unlock(key);
+                }
+                Err(error) => panic!("the journal does not read: {error}"),
+            }
+        }
+    }
+
+    pub(crate) fn output(&self, record: &Record) -> Option<Payload> {
+        self.unlocked(|| self.journal.output(record))
     }
 
     pub(crate) async fn start(&self, name: &str, definition: &str, input: &str) -> Result<Record, StartError> {
@@ -125,7 +177,7 @@ impl World {
         let (mut after, mut events) = (None::<String>, Vec::new());
         loop {
             let query = HistoryQuery { reverse: false, after: after.as_deref(), limit: 100_000 };
-            let (page, next) = self.journal.history(&arn(name), query).expect("the store reads");
+            let (page, next) = self.unlocked(|| self.journal.history(&arn(name), query));
             events.extend(page);
             after = next;
             if after.is_none() {
@@ -195,6 +247,7 @@ pub(crate) fn new_execution(now: Timestamp, name: &str, definition: &str, input:
         definition: Arc::new(JournalDefinition::new(definition, Arc::new(program))),
         qualifiers: Qualifiers::default(),
         details: Object::new(),
+        options: ExecutionOptions::default(),
         concurrency: None,
     }
 }
@@ -206,7 +259,7 @@ fn open(
     config: &JournalConfig,
     admits: bool,
 ) -> Journal {
-    let tasks = Arc::new(FakeTasks { outside: outside.clone(), admits });
+    let tasks = Arc::new(FakeTasks { clock: clock.clone(), outside: outside.clone(), admits });
     Journal::open(store, tasks, clock.clone(), config.clone()).expect("the store opens")
 }
 

@@ -51,6 +51,10 @@ impl Backend for MemoryStore {
         self.read(|state| state.scan(table, plan))
     }
 
+    fn count(&self, table: usize, plan: &Plan<'_>) -> Result<u64, StoreError> {
+        self.read(|state| Ok(state.count(table, plan)))
+    }
+
     fn read_stream(
         &self,
         stream: &Key,

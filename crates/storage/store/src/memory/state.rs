@@ -141,6 +141,15 @@ impl State {
         keys.into_iter().filter_map(row).collect()
     }
 
+    pub(super) fn count(&self, table: usize, plan: &Plan<'_>) -> u64 {
+        let rows = &self.tables[table];
+        let keys = match &plan.index {
+            None => rows.keys_in_key_order(plan),
+            Some(index) => rows.keys_in_index_order(plan, index),
+        };
+        keys.len() as u64
+    }
+
     /// Flips a bit of a stored value; whether there was one.
     pub(super) fn corrupt_row(&mut self, table: &Table, key: &Key) -> bool {
         let rows = self.tables.iter_mut().find(|rows| rows.table.name == table.name);

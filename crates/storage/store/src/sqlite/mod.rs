@@ -120,6 +120,10 @@ impl Backend for SqliteStore {
         self.readers.scan(table, plan)
     }
 
+    fn count(&self, _table: usize, plan: &Plan<'_>) -> Result<u64, StoreError> {
+        self.readers.count(plan)
+    }
+
     fn read_stream(
         &self,
         stream: &Key,

@@ -98,6 +98,20 @@ impl Readers {
         })
     }
 
+    pub(super) fn count(&self, plan: &Plan<'_>) -> Result<u64, StoreError> {
+        self.with(|connection| {
+            let mut rows = 0;
+            for segment in scan_sql::segments(plan) {
+                let (sql, parameters) = scan_sql::count(plan, &segment);
+                let mut statement = connection.prepare_cached(&sql).map_err(read_error)?;
+                let counted: i64 =
+                    statement.query_row(params_from_iter(&parameters), |row| row.get(0)).map_err(read_error)?;
+                rows += u64::try_from(counted).unwrap_or_default();
+            }
+            Ok(rows)
+        })
+    }
+
     pub(super) fn read_stream(
         &self,
         stream: &Key,

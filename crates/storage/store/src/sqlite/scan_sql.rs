@@ -75,6 +75,16 @@ pub(super) fn select<'a>(
     query.finish(plan, limit)
 }
 
+/// The statement that counts one run, and what is bound to it.
+pub(super) fn count<'a>(plan: &'a Plan<'a>, segment: &Segment<'a>) -> (String, Vec<Parameter<'a>>) {
+    let mut query = Query::of(plan, "COUNT(*)");
+    if let Some(index) = &plan.index {
+        query.index(plan, index, segment);
+    }
+    query.key(plan, segment);
+    (query.sql, query.parameters)
+}
+
 struct Query<'a> {
     sql: String,
     parameters: Vec<Parameter<'a>>,
@@ -83,7 +93,11 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     fn new(statements: &TableStatements, plan: &Plan<'_>) -> Query<'a> {
-        let mut sql = format!("SELECT {} FROM \"{}\"", statements.selected, plan.table.name);
+        Query::of(plan, &statements.selected)
+    }
+
+    fn of(plan: &Plan<'_>, selected: &str) -> Query<'a> {
+        let mut sql = format!("SELECT {selected} FROM \"{}\"", plan.table.name);
         if let Some(index) = &plan.index {
             // Named, so that no statistics can make a scan read and sort the table.
             let _ = write!(sql, " INDEXED BY \"{}\"", index_name(plan.table.name, index.scan.name));
@@ -216,6 +230,14 @@ mod tests {
                     explain.query_map(rusqlite::params_from_iter(&parameters), |row| row.get(3)).expect("steps");
                 let steps: Vec<String> = steps.map(|step| step.expect("a step")).collect();
                 assert!(steps.len() == 1 && steps[0].starts_with("SEARCH"), "{scan:?}: {sql}: {steps:?}");
+                let (sql, parameters) = count(&plan, &segment);
+                let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+                let steps =
+                    explain.query_map(rusqlite::params_from_iter(&parameters), |row| row.get(3)).expect("steps");
+                let steps: Vec<String> = steps.map(|step| step.expect("a step")).collect();
+                // The index alone answers: no row is read.
+                let covered = scan.index.is_none() || steps[0].contains("COVERING INDEX");
+                assert!(steps.len() == 1 && covered, "{scan:?}: {sql}: {steps:?}");
             }
         }
     }

@@ -96,6 +96,8 @@ fn scans_return_rows_in_order_from_both_ends_and_in_pages() {
                 let place = format!("{}: {name}, reverse {reverse}", subject.name);
                 let rows = subject.store.scan(&TASKS, scan.clone()).expect(&place);
                 assert_eq!(names(&rows), expected, "{place}");
+                let counted = subject.store.count(&TASKS, Scan { limit: 0, ..scan.clone() }).expect(&place);
+                assert_eq!(counted, expected.len() as u64, "{place}, counted");
                 for limit in 1..=3 {
                     assert_eq!(names(&in_pages(subject, &scan, limit)), expected, "{place}, pages of {limit}");
                 }

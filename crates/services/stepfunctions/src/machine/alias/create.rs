@@ -2,7 +2,7 @@ use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Value};
 use windlass_workflow::epoch_seconds;
 
-use super::record::{ALIASES_MAX, Alias};
+use super::record::Alias;
 use super::routing::Routing;
 use crate::environment::Environment;
 use crate::fault::{machine_deleting, missing_reference, not_null, quota_exceeded};
@@ -32,13 +32,14 @@ pub(crate) async fn create_alias(
     if let Some(missing) = routes.iter().find(|route| old.versions.get(route.version).is_none()) {
         return Err(missing_reference(&old.version_arn(missing.version)));
     }
+    let aliases_max = environment.quotas().aliases_max;
     let created_at = match old.alias(name) {
         Some(alias) if alias.has_routes(&routes) && alias.description == description => alias.created_at,
         Some(_) => {
             let text = "Failed to create alias because an alias with the same name and a different routing configuration already exists.";
             return Err(Fault::new("ConflictException", text));
         }
-        None if old.aliases.len() >= ALIASES_MAX => return Err(quota_exceeded("aliases", ALIASES_MAX, &old.arn())),
+        None if old.aliases.len() >= aliases_max => return Err(quota_exceeded("aliases", aliases_max, &old.arn())),
         None => {
             let now = environment.now();
             let mut machine = StateMachine::clone(&old);

@@ -12,7 +12,6 @@ pub(crate) use create::create_alias;
 pub(crate) use delete::delete_alias;
 pub(crate) use describe::describe_alias;
 pub(crate) use list::list_aliases;
-pub use record::ALIASES_MAX;
 pub(crate) use record::{Alias, WEIGHTS_SUM};
 pub(crate) use update::update_alias;
 

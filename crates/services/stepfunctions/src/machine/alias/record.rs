@@ -1,7 +1,5 @@
 use windlass_value::{Object, Text, Timestamp, Value, object};
 
-/// Aliases a machine may have, as on AWS.
-pub const ALIASES_MAX: usize = 100;
 /// What the weights of an alias's routes add up to.
 pub(crate) const WEIGHTS_SUM: u64 = 100;
 

@@ -9,6 +9,6 @@ pub(crate) use delete::delete_version;
 pub(crate) use list::list_versions;
 pub(super) use publish::Publishing;
 pub(crate) use publish::publish;
+pub use record::STATE_MACHINE_VERSIONS;
 pub(super) use record::version_key;
-pub use record::{STATE_MACHINE_VERSIONS, VERSIONS_MAX};
 pub(crate) use record::{Version, Versions};

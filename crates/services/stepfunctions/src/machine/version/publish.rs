@@ -4,7 +4,7 @@ use windlass_protocol::{Fault, Reply};
 use windlass_value::{Object, Text, Timestamp, Value};
 use windlass_workflow::epoch_seconds;
 
-use super::record::{Published, VERSIONS_MAX, Version, Versions};
+use super::record::{Published, Version, Versions};
 use crate::environment::Environment;
 use crate::fault::{machine_deleting, quota_exceeded};
 use crate::machine::catalog::Machines;
@@ -39,12 +39,13 @@ impl Publishing {
     pub(in crate::machine) fn apply(
         &self,
         machine: &mut StateMachine,
+        environment: &Environment,
         now: Timestamp,
     ) -> Result<Option<Publication>, Fault> {
         if !self.publish {
             return Ok(None);
         }
-        Publication::of(machine, self.description.clone(), now).map(Some)
+        Publication::of(machine, self.description.clone(), environment, now).map(Some)
     }
 }
 
@@ -58,12 +59,18 @@ pub(crate) struct Publication {
 impl Publication {
     /// The version of a machine as it is: a new one, unless it was published
     /// since it was last changed.
-    fn of(machine: &mut StateMachine, description: Option<Text>, now: Timestamp) -> Result<Publication, Fault> {
+    fn of(
+        machine: &mut StateMachine,
+        description: Option<Text>,
+        environment: &Environment,
+        now: Timestamp,
+    ) -> Result<Publication, Fault> {
         if let Some(published) = machine.versions.current() {
             return Ok(Publication { published, new: None });
         }
-        if machine.versions.list.len() >= VERSIONS_MAX {
-            return Err(quota_exceeded("versions", VERSIONS_MAX, &machine.arn()));
+        let versions_max = environment.quotas().versions_max;
+        if machine.versions.list.len() >= versions_max {
+            return Err(quota_exceeded("versions", versions_max, &machine.arn()));
         }
         let published = machine.versions.add(now);
         let snapshot = StateMachine {
@@ -101,7 +108,8 @@ pub(crate) async fn publish(
         return Err(Fault::new("ConflictException", text));
     }
     let mut machine = StateMachine::clone(&old);
-    let publication = Publication::of(&mut machine, request.text("description")?.cloned(), environment.now())?;
+    let description = request.text("description")?.cloned();
+    let publication = Publication::of(&mut machine, description, environment, environment.now())?;
     if let Some(version) = &publication.new {
         machines.put(&machine, Some(version)).await?;
     }

@@ -6,9 +6,6 @@ use windlass_value::{Text, Timestamp, Value};
 use super::Publishing;
 use crate::machine::record::{StateMachine, key};
 
-/// Versions a machine may have at once, as on AWS.
-pub const VERSIONS_MAX: usize = 1_000;
-
 /// Published versions: one row each, never changed.
 pub static STATE_MACHINE_VERSIONS: Table = Table {
     name: "state_machine_versions",
