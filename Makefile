@@ -13,7 +13,7 @@ build: console
 
 # Where Node.js 20 is missing the binary is built without the console, and says so at /console.
 console:
-	@if node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null; then \
+	@if node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; then \
 	npm ci --prefix console --no-audit --no-fund --loglevel=error && npm run --prefix console --silent build; \
 	else echo "Node.js 20 is not installed: the console is left out"; fi
 

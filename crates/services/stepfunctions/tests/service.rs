@@ -464,6 +464,5 @@ files!(
     test_state,
     logging,
     pages,
-    versions,
-    not_built
+    versions
 );

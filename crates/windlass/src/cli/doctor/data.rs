@@ -47,7 +47,7 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
 
 /// A folder that the first start makes.
 fn to_be_made(config: &Config) -> Vec<Finding> {
-    let Some(parent) = config.data.ancestors().skip(1).find(|parent| parent.is_dir()).map(existing) else {
+    let Some(parent) = config.data.ancestors().skip(1).map(existing).find(|parent| parent.is_dir()) else {
         let text = format!("{} cannot be made: there is no folder above it", config.data.display());
         return vec![Finding::new(Level::Broken, "data", text)];
     };
