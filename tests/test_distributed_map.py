@@ -223,7 +223,8 @@ def test_results_written_to_s3(states, s3, bucket, kind):
         child["executionArn"] for child in children(states, found["mapRunArn"])}
 
 
-def test_results_that_do_not_fit(states):
+def test_results_that_do_not_fit(make_server):
+    states = make_server(config="[executions]\naws_limits = true\n").start().states()
     definition = distributed(kind="EXPRESS", ItemsPath="$.list", ItemSelector={"x.$": "$.x"})
     execution = start(states, create_machine(states, definition), {"x": "y" * 50_000, "list": list(range(7))})
     found = ended(states, execution)

@@ -157,7 +157,8 @@ def test_keys_and_tls_for_other_machines(make_server):
     server.stop()
 
 
-def test_large_bodies_are_refused(server):
+def test_large_bodies_are_refused(make_server):
+    server = make_server(config="[executions]\naws_limits = true\n").start()
     body = json.dumps({"input": "x" * 10_000_000}).encode()
     headers = headers_for(server.endpoint, body, "AWSStepFunctions.StartExecution")
     status, _, document = post(server.endpoint, headers, body)
