@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server import ACCOUNT, REGION
-from workflows import PASS, chain, create_machine, ended, eventually, one_state, output, refusal, run, unique
+from workflows import PASS, chain, create_machine, ended, eventually, one_state, output, refusal, run, start, unique
 
 MB = 1_000_000
 LIMIT_TEXT = (
@@ -139,3 +139,15 @@ def test_rates(make_server):
     assert codes[:300] == ["ExecutionDoesNotExist"] * 300
     assert "ThrottlingException" in codes
     eventually(lambda: refusal(states.describe_execution, executionArn=missing)[0] == "ExecutionDoesNotExist")
+
+
+def test_expressions_have_room_for_large_data_only(states):
+    """What AWS was measured to let an expression hold stops what runs away; large data gets more."""
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Count", "States": {
+        "Count": {"Type": "Pass", "Output": "{% [1..900000] ~> $count() %}", "End": True}}}
+    machine = create_machine(states, definition)
+    small = ended(states, start(states, machine, {"x": 1}))
+    assert (small["status"], small["error"]) == ("FAILED", "States.QueryEvaluationError")
+    assert "memory limit exceeded" in small["cause"]
+    large = ended(states, start(states, machine, {"x": "y" * 300_000}))
+    assert (large["status"], large["output"]) == ("SUCCEEDED", "900000")

@@ -17,9 +17,9 @@ pub trait Surroundings {
     fn now(&self) -> Timestamp;
     /// The next 64 random bits of the event's seed.
     fn random(&self) -> u64;
-    /// Size of any value in an expression and characters of any text there; `None`:
-    /// what AWS was measured at.
-    fn expression_bytes_max(&self) -> Option<usize> {
+    /// Size of any value in an expression and characters of any text there, where this
+    /// is the state's result so far; `None`: what AWS was measured at.
+    fn expression_bytes_max(&self, _result: Option<&Value>) -> Option<usize> {
         None
     }
     /// Notes the fuel an expression burned, whether it succeeded or not.

@@ -5,6 +5,7 @@ use windlass_asl::{Failure, Surroundings};
 use windlass_value::{Object, Payload, Text, Timestamp, Value, object};
 
 use crate::execution::{Execution, Frame, FrameId, MapRun, Phase};
+use crate::limits::{EXPRESSION_BYTES_MAX_AWS, PAYLOAD_BYTES_MAX_AWS};
 use crate::probe::Probe;
 use crate::random::Random;
 use crate::trace::Trace;
@@ -155,8 +156,17 @@ impl Surroundings for View<'_> {
         self.random.next()
     }
 
-    fn expression_bytes_max(&self) -> Option<usize> {
-        Some(self.expression_bytes_max)
+    /// AWS's bound where the data is of a size that AWS takes: it stops what runs away.
+    /// Larger data, which only this server takes, needs more room.
+    fn expression_bytes_max(&self, result: Option<&Value>) -> Option<usize> {
+        if self.expression_bytes_max <= EXPRESSION_BYTES_MAX_AWS {
+            return Some(self.expression_bytes_max);
+        }
+        let is_large = |payload: &Payload| payload.bytes_len_within(PAYLOAD_BYTES_MAX_AWS).is_none();
+        let larger = is_large(&self.frame.input)
+            || self.scopes().any(|frame| frame.variables.as_ref().is_some_and(is_large))
+            || result.is_some_and(|result| result.text_len_within(PAYLOAD_BYTES_MAX_AWS).is_none());
+        Some(if larger { self.expression_bytes_max } else { EXPRESSION_BYTES_MAX_AWS })
     }
 
     fn evaluated(&self, place: &dyn fmt::Display, value: Result<&Value, &Failure>) {

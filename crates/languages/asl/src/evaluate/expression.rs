@@ -80,7 +80,7 @@ pub(crate) fn noted(
 
 /// AWS's limits, but for the sizes that the surroundings set.
 fn limits(scope: &Scope<'_>) -> Limits {
-    match scope.surroundings.expression_bytes_max() {
+    match scope.surroundings.expression_bytes_max(scope.result) {
         Some(bytes_max) => Limits { value_bytes_max: bytes_max, string_chars_max: bytes_max, ..Limits::default() },
         None => Limits::default(),
     }
