@@ -173,7 +173,6 @@ proptest! {
             ("$x.a.b", "($y := $x; $y.a.b)"),
             ("$x.a.b.c", "(($x.a).b).c"),
             ("$x.a.b", "$x.(a).(b)"),
-            ("$x.a", "$lookup($x, 'a')"),
             // Sorting by key, and by calling the function.
             ("$sort($x, function($l, $r) { $l.a > $r.a })", "$sort($x, function($l, $r) { ($l.a > $r.a) })"),
             ("$sort($x, function($l, $r) { $l.a < $r.a })", "$sort($x, function($l, $r) { ($l.a < $r.a) })"),
