@@ -1,4 +1,4 @@
-# make run    build, start the server with a working example, and say where to look
+# make run    build, start the server with a working example, and say where to look: the console is at /console/
 # make test   every test: Rust, then the real server driven by real clients
 # make check  format, lints, licences
 # make console  the console's files, which the next build puts into the binary

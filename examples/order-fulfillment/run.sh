@@ -62,6 +62,7 @@ done
 python3 "$here/run.py" --endpoint "http://$WINDLASS_LISTEN" --outbox "$WINDLASS_DATA/outbox"
 if [ -z "${EXAMPLE_ONCE:-}" ]; then
     echo
+    echo "The console shows what happened: http://$WINDLASS_LISTEN/console/"
     echo "Ctrl-C stops the server; what it did is kept in $WINDLASS_DATA."
     wait "$server"
 fi
