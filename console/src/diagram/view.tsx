@@ -68,11 +68,13 @@ export function DiagramView({
     const y = scale > whole ? 0 : (size.height - diagram.height * scale) / 2;
     setView({ x: (size.width - diagram.width * scale) / 2, y, scale });
   }, [diagram.width, diagram.height, size.width, size.height]);
-  const fitted = useRef("");
+  const fitted = useRef({ key: "", width: 0 });
   useEffect(() => {
-    const key = `${diagram.width} ${diagram.height} ${size.width > 0} ${size.height > 0}`;
-    if (fitted.current !== key && size.width) {
-      fitted.current = key;
+    const key = `${diagram.width} ${diagram.height}`;
+    // Another picture, or quite another window: a phone that was turned.
+    const changed = fitted.current.key !== key || Math.abs(fitted.current.width - size.width) > 0.25 * size.width;
+    if (changed && size.width) {
+      fitted.current = { key, width: size.width };
       fit();
     }
   }, [fit, diagram, size]);

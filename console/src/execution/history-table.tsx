@@ -79,7 +79,7 @@ export function HistoryTable({
                 >
                   <span role="cell" className="soft">{event.id}</span>
                   <span role="cell" className="soft">{duration((event.timestamp - begin) * 1000)}</span>
-                  <span role="cell" className={bad ? "bad" : ""}>
+                  <span role="cell" className={`cut ${bad ? "bad" : ""}`}>
                     <button type="button" className="plain-button" aria-expanded={event.id === open}>
                       {event.type}
                     </button>
