@@ -70,13 +70,13 @@ export function DiagramView({
   }, [diagram.width, diagram.height, size.width, size.height]);
   const fitted = useRef({ key: "", width: 0 });
   useEffect(() => {
+    if (!size.width) return;
     const key = `${diagram.width} ${diagram.height}`;
-    // Another picture, or quite another window: a phone that was turned.
-    const changed = fitted.current.key !== key || Math.abs(fitted.current.width - size.width) > 0.25 * size.width;
-    if (changed && size.width) {
-      fitted.current = { key, width: size.width };
-      fit();
-    }
+    const { key: before, width } = fitted.current;
+    fitted.current = { key, width: size.width };
+    if (before !== key) fit();
+    // In a window of another width the middle stays in the middle.
+    else setView((view) => view && { ...view, x: view.x + (size.width - width) / 2 });
   }, [fit, diagram, size]);
 
   const zoom = useCallback((factor: number, at?: { x: number; y: number }) => {
